@@ -1,0 +1,126 @@
+"""The only room that touches cryptographic primitives; all of them come from a library.
+
+AES-256-GCM (NIST SP 800-38D) seals, HMAC-SHA-256 (RFC 2104) blinds, Ed25519
+(RFC 8032) signs, SHA-256 commits. Nothing here knows what it protects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from privet.errors import IntegrityError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+TAG_BYTES = 16
+OVERHEAD = NONCE_BYTES + TAG_BYTES
+
+
+def random_key() -> bytes:
+    """A fresh 256-bit key from the operating system."""
+    return os.urandom(KEY_BYTES)
+
+
+def nonces(count: int) -> list[bytes]:
+    """``count`` random nonces drawn in one slab, for one call only (a fork would reuse a pool)."""
+    slab = os.urandom(NONCE_BYTES * count)
+    return [slab[i : i + NONCE_BYTES] for i in range(0, len(slab), NONCE_BYTES)]
+
+
+class Aead:
+    """AES-256-GCM under one key; hides the key from ``repr`` and refuses to be pickled."""
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError("AES-256 needs a key of 32 bytes")
+        self._aead = AESGCM(key)
+
+    def seal(self, plaintext: bytes, ad: bytes, nonce: bytes | None = None) -> bytes:
+        """nonce ‖ ciphertext ‖ tag, bound to the associated data ``ad``."""
+        nonce = nonce or os.urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, plaintext, ad)
+
+    def open(self, sealed: bytes, ad: bytes) -> bytes:
+        """The plaintext, or IntegrityError when any byte or the associated data differ."""
+        try:
+            return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], ad)
+        except (InvalidTag, ValueError):
+            raise IntegrityError(
+                "a sealed value did not open",
+                why="its bytes, its place or its key are not the ones it was sealed with",
+            ) from None
+
+    def __repr__(self) -> str:
+        return "Aead(<key hidden>)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+
+def commitment(label: bytes, key: bytes, length: int = 16) -> bytes:
+    """SHA-256(label ‖ key), cut: ties a wrapped key to one key (AES-GCM alone does not)."""
+    return hashlib.sha256(label + key).digest()[:length]
+
+
+def mac(key: bytes, message: bytes, length: int = 16) -> bytes:
+    """HMAC-SHA-256, cut to ``length`` bytes."""
+    return hmac.digest(key, message, "sha256")[:length]
+
+
+def same(a: bytes, b: bytes) -> bool:
+    """Constant-time equality."""
+    return hmac.compare_digest(a, b)
+
+
+def short_tag(key: bytes, message: bytes) -> bytes:
+    """A keyed 8-byte tag (BLAKE2b, RFC 7693) for exactly-once keys inside sealed cells."""
+    return hashlib.blake2b(message, key=key, digest_size=8).digest()
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256 of ``data``."""
+    return hashlib.sha256(data).digest()
+
+
+class Signer:
+    """Ed25519 signing key; the seed leaves only through ``seed()``."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte signature of ``message``."""
+        return self._key.sign(message)
+
+    @property
+    def public(self) -> bytes:
+        """The raw 32-byte public key."""
+        return self._key.public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        )
+
+    def __repr__(self) -> str:
+        return "Signer(<key hidden>)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+
+def verify(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether ``signature`` over ``message`` is of the Ed25519 key ``public``."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

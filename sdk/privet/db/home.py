@@ -1,0 +1,229 @@
+"""Where a deployment lives: a directory of SQLite files, or a PostgreSQL URL with three schemas."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from privet.db.store import FileLock, Name, Store
+from privet.errors import InvalidInput, MissingExtra, StoreUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+STORES: tuple[Name, ...] = ("data", "keys", "audit")
+SCHEMA_VERSION = 1
+Sync = Literal["FULL", "OFF"]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A parsed home: exactly one of ``directory`` and ``url`` is set."""
+
+    directory: Path | None
+    url: str | None
+
+    def __repr__(self) -> str:
+        # A URL holds a password.
+        return f"Location({'postgresql' if self.url else self.directory})"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The three open stores of one deployment."""
+
+    location: Location
+    deployment: bytes
+    data: Store
+    keys: Store
+    audit: Store
+
+    def close(self) -> None:
+        """Close all three."""
+        for store in (self.data, self.keys, self.audit):
+            store.close()
+
+
+def locate(home: str | os.PathLike[str]) -> Location:
+    """Parse a home. A URL must be PostgreSQL; anything else is a directory."""
+    text = os.fspath(home)
+    if "://" not in text:
+        return Location(Path(text).expanduser(), None)
+    scheme, rest = text.split("://", 1)
+    if scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise InvalidInput(
+            "this kind of home is unknown",
+            remedy="Give a directory, or a postgresql:// URL.",
+            reason="home.kind",
+        )
+    return Location(None, f"postgresql+psycopg://{rest}")
+
+
+def exists(location: Location) -> bool:
+    """Whether a deployment has been created here."""
+    if location.directory is not None:
+        return (location.directory / "data.db").exists()
+    engine = _engine(location, "data", "FULL")
+    try:
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("SELECT to_regclass('data.meta')")
+            row = cursor.fetchone()
+            return row is not None and row[0] is not None
+        finally:
+            connection.close()
+    except Exception:  # noqa: BLE001 - typed, without the URL's password
+        raise StoreUnavailable(
+            "the database cannot be reached",
+            why="the server refused or did not answer",
+            remedy="Check the URL, the server and its roles.",
+            reason="store.unreachable",
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def create_stores(location: Location, sync: Sync = "FULL") -> Home:
+    """Create the three stores with fresh tables and a random deployment id.
+
+    Safe where several processes begin at once: the later ones find it created.
+    """
+    from privet.db import migrate
+
+    if location.directory is not None:
+        _make_directory(location.directory)
+        lock = FileLock(location.directory / "create.lock")
+        try:
+            with lock.held("new"):
+                if not (location.directory / "audit.db").exists():
+                    migrate.create(location, os.urandom(16), lambda n: _engine(location, n, sync))
+        finally:
+            lock.close()
+    else:
+        migrate.create(location, os.urandom(16), lambda n: _engine(location, n, sync))
+    return open_stores(location, sync)
+
+
+def open_stores(location: Location, sync: Sync = "FULL") -> Home:
+    """Open existing stores; never migrates.
+
+    Raises:
+        StoreUnavailable: missing, unreadable, outdated, or of different deployments.
+    """
+    stores: dict[Name, Store] = {}
+    try:
+        for name in STORES:
+            stores[name] = _open(location, name, sync)
+        ids = {name: _identity(store) for name, store in stores.items()}
+        if len(set(ids.values())) != 1:
+            raise StoreUnavailable(
+                "stores of different deployments stand together",
+                why="their deployment ids differ",
+                remedy="Put each file back beside the other two of its own deployment.",
+                reason="store.mixed",
+            )
+    except BaseException:
+        for store in stores.values():
+            store.close()
+        raise
+    return Home(location, ids["data"], stores["data"], stores["keys"], stores["audit"])
+
+
+def _open(location: Location, name: Name, sync: Sync) -> Store:
+    lock = None
+    if location.directory is not None:
+        path = location.directory / f"{name}.db"
+        if not path.exists():
+            raise StoreUnavailable(
+                f"the {name} store is missing",
+                why="its file is not in the home",
+                remedy="Give the right home, or create one: `privet init`.",
+                reason="store.missing",
+            )
+        try:
+            lock = FileLock(location.directory / f"{name}.lock")
+        except OSError:
+            raise StoreUnavailable(
+                f"the {name} store cannot be locked",
+                why="the home is read-only or not yours",
+                reason="store.read-only",
+            ) from None
+    return Store(name, _engine(location, name, sync), lock)
+
+
+def _identity(store: Store) -> bytes:
+    with store.read() as tx:
+        rows = {str(k): bytes(v) for k, v in tx.all("SELECT key, value FROM meta")}
+    version = int(rows.get("schema", b"0"))
+    if version != SCHEMA_VERSION:
+        raise StoreUnavailable(
+            f"the {store.name} store has schema {version}, this privet needs {SCHEMA_VERSION}",
+            remedy="Run `privet init --migrate` with this version, once, while no worker runs.",
+            reason="store.schema",
+        )
+    return rows["deployment"]
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o700)
+    except OSError:
+        raise StoreUnavailable(
+            "the home cannot be made",
+            why="its place is read-only, a file, or not yours",
+            remedy="Choose another directory.",
+            reason="store.read-only",
+        ) from None
+
+
+def _engine(location: Location, name: Name, sync: Sync) -> Engine:
+    from sqlalchemy import create_engine, event
+
+    if location.url is not None:
+        try:
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise MissingExtra("a PostgreSQL home", "postgres") from None
+        return create_engine(
+            location.url,
+            hide_parameters=True,
+            pool_size=8,
+            connect_args={"autocommit": True, "options": f"-csearch_path={name}"},
+        )
+    assert location.directory is not None
+    path = location.directory / f"{name}.db"
+    engine = create_engine(
+        f"sqlite:///{path}",
+        hide_parameters=True,
+        pool_size=8,
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 5.0},
+    )
+    mode = 0o600
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            connection.execute("PRAGMA page_size=8192")
+            os.chmod(path, mode)
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={sync}",
+            "wal_autocheckpoint=0",
+            "secure_delete=ON",
+            "temp_store=MEMORY",
+            "cell_size_check=ON",
+            "trusted_schema=OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def sqlite_version() -> str:
+    """Version of the SQLite library in use, for ``doctor``."""
+    return sqlite3.sqlite_version

@@ -1,0 +1,441 @@
+"""All tables of the three stores, in SQLModel, in a registry that no host application sees.
+
+A host's ``SQLModel.metadata.create_all()`` must never make privet's tables, so each
+store has metadata of its own. Hot paths speak SQL through ``db.store``; these classes
+are the schema's one definition, read by Alembic and by ``init``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+KEYS = registry(metadata=MetaData())
+DATA = registry(metadata=MetaData())
+AUDIT = registry(metadata=MetaData())
+METADATA = {"keys": KEYS.metadata, "data": DATA.metadata, "audit": AUDIT.metadata}
+CLUSTERED = {"sqlite_with_rowid": False}
+
+
+class KeysTable(SQLModel, registry=KEYS):
+    """Base of the tables of the keys store."""
+
+
+class DataTable(SQLModel, registry=DATA):
+    """Base of the tables of the data store."""
+
+
+class AuditTable(SQLModel, registry=AUDIT):
+    """Base of the tables of the audit store."""
+
+
+def _int(*, key: bool = False, null: bool = False, index: bool = False) -> Any:
+    return Field(
+        sa_column=Column(
+            BigInteger, primary_key=key, nullable=null, index=index, autoincrement=False
+        )
+    )
+
+
+def _text(*, key: bool = False, null: bool = False, index: bool = False) -> Any:
+    return Field(sa_column=Column(Text, primary_key=key, nullable=null, index=index))
+
+
+def _blob(*, key: bool = False, null: bool = False) -> Any:
+    return Field(sa_column=Column(LargeBinary, primary_key=key, nullable=null))
+
+
+# --- keys ------------------------------------------------------------------------------
+
+
+class KeysMeta(KeysTable, table=True):
+    """Deployment id, schema version, next ordinal."""
+
+    __tablename__ = "meta"
+    key: str = _text(key=True)
+    value: bytes = _blob()
+
+
+class Epoch(KeysTable, table=True):
+    """A key-encryption key; the key itself is held by the provider, never here."""
+
+    __tablename__ = "epoch"
+    kek_id: int = _int(key=True)
+    commitment: bytes = _blob()
+    provider: str = _text()
+    provider_ref: str = _text()
+    state: str = _text()
+    wraps: int = _int()
+    created: int = _int()
+    destroy_after: int | None = _int(null=True)
+
+
+class SubjectKey(KeysTable, table=True):
+    """One wrapped key per subject and domain. A rowid table: deleting leaves no residue."""
+
+    __tablename__ = "subject_key"
+    sno: int = _int(key=True)
+    dom: int = _int(key=True)
+    gen: int = _int()
+    kek_id: int = _int()
+    wrapped: bytes = _blob()
+    kc: bytes = _blob()
+
+
+class Secret(KeysTable, table=True):
+    """Keys of the deployment itself (blind index, MACs, signing), wrapped under the epoch."""
+
+    __tablename__ = "secret"
+    name: str = _text(key=True)
+    ver: int = _int(key=True)
+    kek_id: int = _int()
+    wrapped: bytes = _blob()
+    kc: bytes = _blob()
+
+
+class ModelKey(KeysTable, table=True):
+    """One wrapped key per model version, destroyed with the version."""
+
+    __tablename__ = "model_key"
+    model: int = _int(key=True)
+    version: int = _int(key=True)
+    kek_id: int = _int()
+    wrapped: bytes = _blob()
+    kc: bytes = _blob()
+
+
+class Domain(KeysTable, table=True):
+    """Data of one fate: collected for one purpose, or held by one law."""
+
+    __tablename__ = "domain"
+    dom: int = _int(key=True)
+    name: str = _text()
+    purpose: str = _text()
+    hold: str = _text()
+
+
+class SubjectRef(KeysTable, table=True):
+    """The only link from a person to her ordinal: a keyed blind index of her id."""
+
+    __tablename__ = "subject_ref"
+    tag: bytes = _blob(key=True)
+    ver: int = _int()
+    sno: int = _int(index=True)
+    held: int = _int()
+
+
+class Suppressed(KeysTable, table=True):
+    """The erased stay erased: a keyed tag that refuses tonight's re-import."""
+
+    __tablename__ = "suppressed"
+    tag: bytes = _blob(key=True)
+    until: int = _int()
+    request: str = _text()
+
+
+# --- data ------------------------------------------------------------------------------
+
+
+class DataMeta(DataTable, table=True):
+    """Deployment id, schema version, active policy, applied log position."""
+
+    __tablename__ = "meta"
+    key: str = _text(key=True)
+    value: bytes = _blob()
+
+
+class Layout(DataTable, table=True):
+    """What a cell group holds: an event type and the fields of one atom."""
+
+    __tablename__ = "layout"
+    grp: int = _int(key=True)
+    event: str = _text()
+    fields: str = _text()
+
+
+class Cell(DataTable, table=True):
+    """Sealed typed arrays: up to some hundred events of one subject, domain and atom."""
+
+    __tablename__ = "cell"
+    __table_args__ = (Index("cell_lapses", "lapses"), CLUSTERED)
+    sno: int = _int(key=True)
+    dom: int = _int(key=True)
+    seq: int = _int(key=True)
+    grp: int = _int(key=True)
+    n: int = _int()
+    lapses: int = _int()
+    ct: bytes = _blob()
+
+
+class Head(DataTable, table=True):
+    """Sealed list of the live cells of one subject and domain."""
+
+    __tablename__ = "head"
+    __table_args__ = (CLUSTERED,)
+    sno: int = _int(key=True)
+    dom: int = _int(key=True)
+    ver: int = _int()
+    ct: bytes = _blob()
+
+
+class Batch(DataTable, table=True):
+    """A bulk load's source position, committed with its cells: loaded once."""
+
+    __tablename__ = "batch"
+    source: str = _text(key=True)
+    position: int = _int(key=True)
+    rows: int = _int()
+    sealed: int = _int()
+    seq: int = _int()
+
+
+class LedgerEntry(DataTable, table=True):
+    """Projection of the log's ledger leaves; ``seq`` is the leaf's index."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (Index("ledger_subject", "sno", "purpose", "seq"),)
+    seq: int = _int(key=True)
+    sno: int = _int()
+    purpose: str = _text()
+    kind: str = _text()
+    notice: str = _text()
+    jurisdiction: str = _text()
+    at: int = _int()
+    event_id: str = _text()
+    seen: int = _int()
+    expires: int | None = _int(null=True)
+    commitment: str = _text()
+
+
+class Ground(DataTable, table=True):
+    """Where one purpose stands for one subject now; MAC'd, rebuilt from the ledger."""
+
+    __tablename__ = "ground"
+    __table_args__ = (Index("ground_lapse", "purpose", "expires"), CLUSTERED)
+    sno: int = _int(key=True)
+    purpose: str = _text(key=True)
+    status: str = _text()
+    seq: int = _int()
+    since: int = _int()
+    expires: int | None = _int(null=True)
+    mac: bytes = _blob()
+
+
+class GroundDelta(DataTable, table=True):
+    """A change not yet folded into the bitmaps."""
+
+    __tablename__ = "ground_delta"
+    __table_args__ = (CLUSTERED,)
+    purpose: str = _text(key=True)
+    chunk: int = _int(key=True)
+    seq: int = _int(key=True)
+    sno: int = _int(key=True)
+    active: int = _int()
+    expires: int | None = _int(null=True)
+    mac: bytes = _blob()
+
+
+class GroundSet(DataTable, table=True):
+    """A bitmap of 65,536 ordinals with an active ground: a cache of the ledger."""
+
+    __tablename__ = "ground_set"
+    purpose: str = _text(key=True)
+    chunk: int = _int(key=True)
+    bits: bytes = _blob()
+    upto: int = _int()
+    due: int | None = _int(null=True)
+    mac: bytes = _blob()
+
+
+class GroundEpoch(DataTable, table=True):
+    """The row that a withdrawal locks and a publication shares."""
+
+    __tablename__ = "ground_epoch"
+    purpose: str = _text(key=True)
+    epoch: int = _int()
+
+
+class Fence(DataTable, table=True):
+    """A subject whose erasure has begun: nothing of hers is released from here on."""
+
+    __tablename__ = "fence"
+    sno: int = _int(key=True)
+    request: str = _text()
+    seq: int = _int()
+
+
+class Run(DataTable, table=True):
+    """A running job that will publish: its position, policy and lease."""
+
+    __tablename__ = "run"
+    id: str = _text(key=True)
+    purpose: str = _text()
+    position: int = _int()
+    policy: str = _text()
+    lease: int = _int()
+
+
+class Model(DataTable, table=True):
+    """One version of a model; bytes in ``model_page``, key in the keys store."""
+
+    __tablename__ = "model"
+    model: int = _int(key=True)
+    version: int = _int(key=True)
+    name: str = _text()
+    purpose: str = _text()
+    kind: str = _text()
+    digest: bytes = _blob()
+    slice: bytes = _blob()
+    state: str = _text()
+    subjects: int = _int()
+    created: int = _int()
+    deadline: int | None = _int(null=True)
+    report: str = _text()
+
+
+class ModelPage(DataTable, table=True):
+    """A sealed piece of one model version."""
+
+    __tablename__ = "model_page"
+    model: int = _int(key=True)
+    version: int = _int(key=True)
+    part: int = _int(key=True)
+    ct: bytes = _blob()
+
+
+class ModelLive(DataTable, table=True):
+    """Which version serves, and the epoch that every worker compares at each read."""
+
+    __tablename__ = "model_live"
+    model: int = _int(key=True)
+    name: str = _text()
+    purpose: str = _text()
+    version: int = _int()
+    epoch: int = _int()
+
+
+class Contribution(DataTable, table=True):
+    """What one subject added to one model, sealed under her key: what is subtracted."""
+
+    __tablename__ = "contribution"
+    __table_args__ = (CLUSTERED,)
+    sno: int = _int(key=True)
+    model: int = _int(key=True)
+    dom: int = _int(key=True)
+    version: int = _int()
+    ct: bytes = _blob()
+
+
+class Removal(DataTable, table=True):
+    """One subtraction of one cause from one model: a replay does not subtract twice."""
+
+    __tablename__ = "removal"
+    cause: str = _text(key=True)
+    model: int = _int(key=True)
+    version: int = _int()
+
+
+class Request(DataTable, table=True):
+    """The register of rights requests (Art. 12(3)): every erasure has one."""
+
+    __tablename__ = "request"
+    id: str = _text(key=True)
+    kind: str = _text()
+    sno: int = _int(index=True)
+    received: int = _int()
+    due: int = _int()
+    state: str = _text()
+    detail: bytes = _blob()
+
+
+class Item(DataTable, table=True):
+    """The catalogue: not personal, plain, versioned."""
+
+    __tablename__ = "item"
+    id: str = _text(key=True)
+    code: int = _int(index=True)
+    fields: str = _text()
+
+
+class Notice(DataTable, table=True):
+    """The text an answer refers to, kept by content."""
+
+    __tablename__ = "notice"
+    hash: str = _text(key=True)
+    name: str = _text()
+    language: str = _text()
+    text: str = _text()
+
+
+# --- audit -----------------------------------------------------------------------------
+
+
+class AuditMeta(AuditTable, table=True):
+    """Deployment id, schema version, log origin."""
+
+    __tablename__ = "meta"
+    key: str = _text(key=True)
+    value: bytes = _blob()
+
+
+class Record(AuditTable, table=True):
+    """One leaf: the stored bytes are what is hashed."""
+
+    __tablename__ = "record"
+    log: int = _int(key=True)
+    seq: int = _int(key=True)
+    ts: int = _int()
+    body: bytes = _blob()
+    leaf: bytes = _blob()
+
+
+class Tile(AuditTable, table=True):
+    """A complete tile of 256 hashes (C2SP tlog-tiles)."""
+
+    __tablename__ = "tile"
+    log: int = _int(key=True)
+    level: int = _int(key=True)
+    idx: int = _int(key=True)
+    hashes: bytes = _blob()
+
+
+class LogHead(AuditTable, table=True):
+    """Size, frontier and signed checkpoint of a log, replaced at every commit."""
+
+    __tablename__ = "head"
+    log: int = _int(key=True)
+    size: int = _int()
+    frontier: bytes = _blob()
+    note: bytes = _blob()
+    ts: int = _int()
+
+
+class Checkpoint(AuditTable, table=True):
+    """Signed checkpoints kept for good, one a minute at most."""
+
+    __tablename__ = "checkpoint"
+    log: int = _int(key=True)
+    size: int = _int(key=True)
+    ts: int = _int()
+    note: bytes = _blob()
+
+
+class Single(AuditTable, table=True):
+    """Index: this subject is in the set of this record (sets of up to 64)."""
+
+    __tablename__ = "single"
+    __table_args__ = (CLUSTERED,)
+    sno: int = _int(key=True)
+    seq: int = _int(key=True)
+
+
+class SetChunk(AuditTable, table=True):
+    """A chunk of 65,536 ordinals of a larger record's subject set."""
+
+    __tablename__ = "set_chunk"
+    chunk: int = _int(key=True)
+    seq: int = _int(key=True)
+    bits: bytes = _blob()

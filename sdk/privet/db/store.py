@@ -1,0 +1,307 @@
+"""One store: short read snapshots, one writer at a time, and nothing held in between.
+
+Rules, each with the accident that it prevents:
+
+- A writer takes the store's file lock around begin *and* commit (SQLite's own busy
+  handler starves writers; two connections that commit and checkpoint at the same
+  instant can corrupt a WAL before SQLite 3.51.3).
+- ``wal_autocheckpoint`` is off: checkpoints happen under the same lock.
+- A handle from before a fork is refused: a forked SQLite connection loses locks.
+- Statements use ``?``; values never enter SQL text, and no driver error carries them on.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from privet.errors import HandleInvalid, PrivetError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+Name = Literal["data", "keys", "audit"]
+Row = tuple[Any, ...]
+LOCK_DEADLINE_S = 10.0
+CHECKPOINT_EVERY = 1000  # commits between passive checkpoints
+
+
+class Tx:
+    """One open transaction. Statements are written once, with ``?``, for both databases."""
+
+    __slots__ = ("_cursor", "_pg", "_store")
+
+    def __init__(self, cursor: Any, store: Store) -> None:
+        self._cursor = cursor
+        self._store = store
+        self._pg = store.dialect == "postgresql"
+
+    @property
+    def for_update(self) -> str:
+        """Row lock for a writer: empty on SQLite, where the whole store is locked."""
+        return " FOR UPDATE" if self._pg else ""
+
+    @property
+    def for_share(self) -> str:
+        """Row lock that lets other readers publish but holds a withdrawal back."""
+        return " FOR SHARE" if self._pg else ""
+
+    def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        self._execute(sql, params)
+        rows: list[Row] = self._cursor.fetchall()
+        return rows
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        self._execute(sql, params)
+        row: Row | None = self._cursor.fetchone()
+        return row
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Execute a statement; the number of rows that it changed."""
+        self._execute(sql, params)
+        return int(self._cursor.rowcount)
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once per row."""
+        rows = list(rows)
+        if not rows:
+            return
+        try:
+            self._cursor.executemany(_placeholders(sql) if self._pg else sql, rows)
+        except Exception as error:  # re-raised, typed and without values
+            raise _translated(error, self._store) from None
+
+    def _execute(self, sql: str, params: Sequence[Any]) -> None:
+        try:
+            self._cursor.execute(_placeholders(sql) if self._pg else sql, params)
+        except Exception as error:  # re-raised, typed and without values
+            raise _translated(error, self._store) from None
+
+
+class Store:
+    """A pool of connections to one store, made by ``open_stores``."""
+
+    def __init__(self, name: Name, engine: Engine, lock: FileLock | None) -> None:
+        self.name: Name = name
+        self.dialect: Literal["sqlite", "postgresql"] = (
+            "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        )
+        self._engine = engine
+        self._lock = lock
+        self._pid = os.getpid()
+        self._closed = False
+        self._commits = 0
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A read-only snapshot, consistent over all its statements. Keep it short."""
+        begin = "BEGIN" if self._lock else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        with self._transaction(begin) as tx:
+            yield tx
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """One writer's transaction, durable when the block ends; rolled back when it raises."""
+        if self._lock is None:
+            with self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED") as tx:
+                yield tx
+            return
+        with self._lock.held(self.name):
+            with self._transaction("BEGIN IMMEDIATE") as tx:
+                yield tx
+            self._commits += 1
+            if self._commits % CHECKPOINT_EVERY == 0:
+                self._pragma("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def truncate_log(self) -> bool:
+        """Empty the write-ahead log, so that deleted bytes are gone from it.
+
+        Returns:
+            Whether it is empty now. False where a reader still holds it: try again
+            later. On PostgreSQL True: its promise is the epoch's date (see the threat model).
+        """
+        if self._lock is None:
+            return True
+        with self._lock.held(self.name):
+            busy, log, done = self._pragma("PRAGMA wal_checkpoint(TRUNCATE)")
+        return busy == 0 and log == done
+
+    def vacuum(self) -> None:
+        """Rewrite the store, so that no deleted byte is left in its pages."""
+        if self._lock is None:
+            return
+        with self._lock.held(self.name):
+            self._pragma("VACUUM")
+
+    def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if os.getpid() != self._pid:  # a child never touches its parent's connections
+            self._engine.dispose(close=False)
+            return
+        if self._lock is None:
+            self._engine.dispose()
+            return
+        # SQLite checkpoints when its last connection closes: under the lock as well.
+        with self._lock.held(self.name):
+            self._engine.dispose()
+        self._lock.close()
+
+    def check_handle(self) -> None:
+        """Raise HandleInvalid where this handle may not be used."""
+        if self._closed:
+            raise HandleInvalid(
+                "this deployment is closed", why="close() was called", reason="handle.closed"
+            )
+        if os.getpid() != self._pid:
+            raise HandleInvalid(
+                "a handle from before a fork was refused",
+                why="database connections and locks do not survive fork()",
+                reason="handle.forked",
+            )
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Tx]:
+        self.check_handle()
+        try:
+            connection = self._engine.raw_connection()
+        except Exception as error:  # re-raised, typed and without values
+            raise _translated(error, self) from None
+        try:
+            cursor = connection.cursor()
+            tx = Tx(cursor, self)
+            tx._execute(begin, ())
+            try:
+                yield tx
+            except BaseException:
+                _rollback(cursor)
+                raise
+            try:
+                cursor.execute("COMMIT")
+            except Exception as error:  # re-raised, typed and without values
+                _rollback(cursor)
+                raise _translated(error, self) from None
+        finally:
+            connection.close()  # back to the pool
+
+    def _pragma(self, sql: str) -> tuple[int, int, int]:
+        connection = self._engine.raw_connection()
+        try:
+            row = connection.cursor().execute(sql).fetchone() or (0, 0, 0)
+            return int(row[0]), int(row[1]), int(row[2])
+        except Exception as error:  # re-raised, typed and without values
+            raise _translated(error, self) from None
+        finally:
+            connection.close()
+
+
+class FileLock:
+    """``flock`` between processes, a mutex between threads, a deadline for both."""
+
+    def __init__(self, path: Path) -> None:
+        import fcntl
+
+        self._fcntl = fcntl
+        self._mutex = threading.Lock()
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.register_at_fork(after_in_child=self._drop)
+
+    @contextmanager
+    def held(self, store: str) -> Iterator[None]:
+        """Hold the lock for the block; StoreUnavailable after the deadline."""
+        deadline = time.monotonic() + LOCK_DEADLINE_S
+        if not self._mutex.acquire(timeout=LOCK_DEADLINE_S):
+            raise _busy(store)
+        try:
+            self._flock(deadline, store)
+            try:
+                yield
+            finally:
+                self._fcntl.flock(self._fd, self._fcntl.LOCK_UN)
+        finally:
+            self._mutex.release()
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        self._drop()
+
+    def _flock(self, deadline: float, store: str) -> None:
+        pause = 0.0002
+        while True:
+            try:
+                self._fcntl.flock(self._fd, self._fcntl.LOCK_EX | self._fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise _busy(store) from None
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.005)
+            else:
+                return
+
+    def _drop(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _busy(store: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the {store} store is busy",
+        why=f"another writer held it for {LOCK_DEADLINE_S:.0f} s",
+        remedy="Try again; `privet doctor` shows who holds it.",
+        reason="store.busy",
+    )
+
+
+@lru_cache(maxsize=512)
+def _placeholders(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _rollback(cursor: Any) -> None:
+    try:
+        cursor.execute("ROLLBACK")
+    except Exception:  # noqa: BLE001, S110 - the first error is the one to tell; the pool resets
+        pass
+
+
+# What the drivers say, as what a caller can do. Their own text may quote values: never passed on.
+_CAUSES = (
+    ("disk is full", "store.full", "the disk is full"),
+    ("no space", "store.full", "the disk is full"),
+    ("readonly", "store.read-only", "it can only be read"),
+    ("read-only", "store.read-only", "it can only be read"),
+    ("permission", "store.read-only", "it can only be read"),
+    ("locked", "store.busy", "another program holds it"),
+    ("timeout", "store.busy", "another program holds it"),
+    ("no such table", "store.schema", "its tables are missing or older than this version"),
+    ("does not exist", "store.schema", "its tables are missing or older than this version"),
+    ("malformed", "store.corrupt", "its file is damaged"),
+    ("not a database", "store.corrupt", "its file is damaged"),
+    ("unable to open", "store.missing", "its file cannot be opened"),
+    ("connection", "store.unreachable", "the server does not answer"),
+)
+
+
+def _translated(error: Exception, store: Store) -> PrivetError:
+    if isinstance(error, PrivetError):
+        return error
+    text = str(error).lower()
+    for sign, reason, why in _CAUSES:
+        if sign in text:
+            return StoreUnavailable(
+                f"the {store.name} store refused", why=why, reason=reason
+            )
+    return StoreUnavailable(
+        f"the {store.name} store refused", why=f"the driver raised {type(error).__name__}"
+    )

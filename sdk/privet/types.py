@@ -1,0 +1,150 @@
+"""Plain data that crosses the borders between rooms."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NewType
+
+from privet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Sno = NewType("Sno", int)
+"""A subject's ordinal: opaque, never used again, linked to the person only by ``subject_ref``."""
+
+Action = Literal[
+    "collect",
+    "read",
+    "recommend",
+    "train",
+    "evaluate",
+    "serve",
+    "derive",
+    "export",
+    "correct",
+    "restrict",
+    "erase",
+    "answer",
+    "withdraw",
+    "object",
+    "prove",
+    "administer",
+]
+
+SELF_ROLE = "self"
+CONSENT = "privet:consent"
+RIGHTS = "privet:rights"
+ACCOUNTABILITY = "privet:accountability"
+FORGETTING = "privet:forgetting"
+ADMINISTRATION = "privet:administration"
+BUILT_IN_PURPOSES = frozenset({CONSENT, RIGHTS, ACCOUNTABILITY, FORGETTING, ADMINISTRATION})
+
+NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*\Z")
+"""The form of names in documents: roles, purposes, events, fields, permits."""
+
+# Categories C* but assigned private, format, surrogate and control characters make look-alikes.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+MAX_ID_BYTES = 256
+
+
+def check_text(value: str, what: str, limit: int = MAX_ID_BYTES) -> str:
+    """Return ``value`` when it is an exact identifier, else raise.
+
+    An identifier equals its NFC form, has no control, format, private or
+    unassigned character and takes 1 to ``limit`` bytes of UTF-8. Nothing is
+    folded: two ids are one only when their bytes are.
+
+    Raises:
+        InvalidInput: with the accepted form, never the value.
+    """
+    accepted = f"Use 1 to {limit} bytes of NFC text without control or format characters."
+    if not isinstance(value, str):
+        raise InvalidInput(f"{what} is not text", remedy=accepted, reason="id.type")
+    # Length first: a text of a megabyte is not worth normalizing.
+    if not value or len(value) > limit or len(value.encode("utf-8", "surrogatepass")) > limit:
+        raise InvalidInput(
+            f"{what} is empty or too long", remedy=accepted, reason="id.length"
+        )
+    if not value.isascii() and unicodedata.normalize("NFC", value) != value:
+        raise InvalidInput(f"{what} is not in NFC form", remedy=accepted, reason="id.form")
+    if not value.isprintable() and any(
+        unicodedata.category(c) in _REFUSED_CATEGORIES for c in value
+    ):
+        raise InvalidInput(
+            f"{what} holds a control, format or unassigned character",
+            remedy=accepted,
+            reason="id.characters",
+        )
+    return value
+
+
+_MINT = os.urandom(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """Proof that a durable audit record authorises opening these subjects' cells.
+
+    Only ``Warrant.issue`` makes one, and only the audit log calls it, after its
+    commit; the vault refuses anything else, another process's warrant included.
+
+    Attributes:
+        seq: index of the record in the log.
+        purpose: why; a purpose of the policy or a built-in one.
+        subjects: the exact set, as sorted unique ordinals.
+    """
+
+    seq: int
+    purpose: str
+    subjects: frozenset[int] = field(repr=False)
+    _proof: bytes = field(repr=False)
+    _pid: int = field(repr=False)
+
+    @classmethod
+    def issue(cls, seq: int, purpose: str, subjects: frozenset[int]) -> Warrant:
+        """Make the warrant of a record that is durable. For the audit log alone."""
+        return cls(seq, purpose, subjects, _MINT, os.getpid())
+
+    def covers(self, sno: int) -> bool:
+        """Whether this warrant is genuine, of this process, and names ``sno``."""
+        return self._proof is _MINT and self._pid == os.getpid() and sno in self.subjects
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a warrant cannot leave its process")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Events:
+    """Opened events of several subjects, as columns: the working form behind the gate.
+
+    Rows are grouped by subject and, within one, ordered by time then by seal order.
+
+    Attributes:
+        subjects: ordinals of the subjects, ascending, shape (S,), int64. Opaque to callers.
+        starts: row offsets of each subject, shape (S + 1,), int64.
+        at: instants, UTC microseconds, shape (R,), int64.
+        columns: field name (without the event) to values, each shape (R,). int, bool
+            and item-code columns are int64, ``decimal(n)`` int64 in units of
+            10**-n, ``seconds`` float64, text and id columns object arrays of str.
+        extra: for item columns, the ids that the catalogue did not know when they were
+            sealed: code ``c < 0`` stands for ``extra[name][-c - 1]``. Such an id may be
+            personal, so it never enters the plain catalogue.
+    """
+
+    subjects: np.ndarray
+    starts: np.ndarray
+    at: np.ndarray
+    columns: Mapping[str, np.ndarray]
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __repr__(self) -> str:
+        # Values never show: a frame printed into a log must say nothing of a person.
+        return f"Events(subjects={len(self.subjects)}, rows={len(self.at)})"
