@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -279,16 +279,20 @@ class Run(DataTable, table=True):
 
 
 class Model(DataTable, table=True):
-    """One version of a model; bytes in ``model_page``, key in the keys store."""
+    """One version of a model; bytes in ``model_page``, key in the keys store.
+
+    A removal makes a new version of the same lineage; a training begins a lineage.
+    """
 
     __tablename__ = "model"
     model: int = _int(key=True)
     version: int = _int(key=True)
+    lineage: int = _int()
     name: str = _text()
     purpose: str = _text()
-    kind: str = _text()
+    spec: str = _text()
     digest: bytes = _blob()
-    slice: bytes = _blob()
+    slice: str = _text()
     state: str = _text()
     subjects: int = _int()
     created: int = _int()
@@ -310,11 +314,12 @@ class ModelLive(DataTable, table=True):
     """Which version serves, and the epoch that every worker compares at each read."""
 
     __tablename__ = "model_live"
-    model: int = _int(key=True)
-    name: str = _text()
-    purpose: str = _text()
+    purpose: str = _text(key=True)
+    name: str = _text(key=True)
+    model: int = _int()
     version: int = _int()
     epoch: int = _int()
+    served: int = _int()
 
 
 class Contribution(DataTable, table=True):
@@ -324,8 +329,7 @@ class Contribution(DataTable, table=True):
     __table_args__ = (CLUSTERED,)
     sno: int = _int(key=True)
     model: int = _int(key=True)
-    dom: int = _int(key=True)
-    version: int = _int()
+    lineage: int = _int(key=True)
     ct: bytes = _blob()
 
 
@@ -335,6 +339,7 @@ class Removal(DataTable, table=True):
     __tablename__ = "removal"
     cause: str = _text(key=True)
     model: int = _int(key=True)
+    lineage: int = _int(key=True)
     version: int = _int()
 
 
@@ -348,7 +353,9 @@ class Request(DataTable, table=True):
     received: int = _int()
     due: int = _int()
     state: str = _text()
-    detail: bytes = _blob()
+    held_until: int | None = _int(null=True)
+    detail: str = _text()
+    certificate: bytes | None = _blob(null=True)
 
 
 class Item(DataTable, table=True):
@@ -382,12 +389,22 @@ class AuditMeta(AuditTable, table=True):
 
 
 class Record(AuditTable, table=True):
-    """One leaf: the stored bytes are what is hashed."""
+    """One leaf: the stored bytes are what is hashed. ``redo``: grounds are rebuilt from it."""
 
     __tablename__ = "record"
+    __table_args__ = (
+        Index(
+            "record_redo",
+            "log",
+            "seq",
+            sqlite_where=text("redo = 1"),
+            postgresql_where=text("redo = 1"),
+        ),
+    )
     log: int = _int(key=True)
     seq: int = _int(key=True)
     ts: int = _int()
+    redo: int = _int()
     body: bytes = _blob()
     leaf: bytes = _blob()
 
