@@ -1,0 +1,115 @@
+"""Everything a user can name is documented: errors, public names, policy keys, commands."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import privet
+from privet import errors
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = ROOT / "docs" / "reference"
+FACES = ("privet", "privet.recommend", "privet.features", "privet.testing")
+
+
+def error_classes() -> list[type[errors.PrivetError]]:
+    def below(kind: type[errors.PrivetError]) -> Iterator[type[errors.PrivetError]]:
+        yield kind
+        for child in kind.__subclasses__():
+            yield from below(child)
+
+    return [kind for kind in below(errors.PrivetError) if kind.__module__ == errors.__name__]
+
+
+def sections() -> dict[str, str]:
+    """Anchor to text, of the error reference."""
+    page = (ROOT / "docs" / errors.DOCS).read_text(encoding="utf-8")
+    parts = re.split(r"^## .*\{ #([a-z-]+) \}$", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("kind", error_classes(), ids=lambda kind: kind.__name__)
+def test_every_error_is_explained_under_its_anchor(kind: type[errors.PrivetError]) -> None:
+    section = sections()[kind.code.replace(".", "-")]
+    assert section.lstrip().startswith(f"`{kind.__name__}`")
+    assert f"exit code {kind.exit_code}\n" in section
+    assert "**Cause.**" in section
+    assert "**Remedy.**" in section
+    if kind is not errors.MissingExtra:
+        assert kind.remedy_default in section
+
+
+def test_the_error_reference_explains_no_error_that_does_not_exist() -> None:
+    assert set(sections()) == {kind.code.replace(".", "-") for kind in error_classes()}
+
+
+def test_error_codes_are_unique() -> None:
+    codes = [kind.code for kind in error_classes()]
+    assert len(codes) == len(set(codes))
+
+
+def public_names() -> list[str]:
+    names = []
+    for face in FACES:
+        module = importlib.import_module(face)
+        names += [f"{face}.{name}" for name in module.__all__ if not name.startswith("__")]
+    return names
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    known = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE.glob("*.md"))
+    missing = [
+        name
+        for name in public_names()
+        if not re.search(rf"`(?:[\w.]+\.)?{name.rsplit('.')[-1]}\b", known)
+    ]
+    assert not missing
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    missing = []
+    for name in public_names():
+        module, _, attribute = name.rpartition(".")
+        value = getattr(importlib.import_module(module), attribute)
+        if callable(value) and not (value.__doc__ or "").strip():
+            missing.append(name)
+    assert not missing
+
+
+def test_faces_list_their_names_in_order() -> None:
+    for face in FACES:
+        names = importlib.import_module(face).__all__
+        assert list(names) == sorted(names), face
+
+
+def nav_pages() -> set[str]:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    return set(re.findall(r"[\w/-]+\.md", text.partition("\nnav:")[2]))
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    docs = ROOT / "docs"
+    assert nav_pages() == {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+
+
+def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def keywords(name: str) -> Iterator[tuple[str, ast.expr]]:
+    """Every ``name=...`` argument in the package, with where it stands."""
+    for path in Path(privet.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == name:
+                yield f"{path.name}:{node.value.lineno}", node.value
+
+
+def test_no_reason_is_built_at_run_time() -> None:
+    """A reason is a code: one that is put together could carry a value."""
+    assert not [where for where, value in keywords("reason") if isinstance(value, ast.JoinedStr)]
