@@ -208,6 +208,7 @@ class LedgerEntry(DataTable, table=True):
     seen: int = _int()
     expires: int | None = _int(null=True)
     commitment: str = _text()
+    mac: bytes = _blob()
 
 
 class Ground(DataTable, table=True):
