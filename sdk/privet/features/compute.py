@@ -1,0 +1,135 @@
+"""From names of features to columns: the same code for one subject and for all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privet.errors import InvalidInput
+from privet.features import daytime, people, rhythm, spending, taste
+from privet.features.rows import select
+from privet.features.spec import Cohort, Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import tzinfo
+
+    from privet.features.catalogue import Catalogue
+    from privet.types import Events
+
+BUILT_IN: Mapping[str, Feature] = {
+    feature.name: feature
+    for feature in (
+        rhythm.recency(),
+        rhythm.frequency(),
+        rhythm.visits_30_days(),
+        rhythm.days_between_visits(),
+        spending.monetary(),
+        spending.average_order(),
+        spending.discount_share(),
+        daytime.time_of_day(),
+    )
+}
+"""The features that need no argument."""
+
+FAMILIES: Mapping[str, Callable[[str], Feature]] = {
+    "share": taste.category_share,
+    "profile": people.demographic,
+}
+"""Features over a named attribute or field: ``"share:department"``, ``"profile:age"``."""
+
+
+def feature(name: str | Feature) -> Feature:
+    """The feature of this name; a ``Feature`` declared by the caller is taken as it is.
+
+    Raises:
+        InvalidInput: there is no such feature.
+    """
+    if isinstance(name, Feature):
+        return name
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    family, _, argument = name.partition(":")
+    if family in FAMILIES and argument:
+        return FAMILIES[family](argument)
+    raise InvalidInput(
+        "there is no such feature",
+        why=f"known are {', '.join(BUILT_IN)}, share:<attribute> and profile:<field>",
+        remedy="Use one of these, or declare your own with features.Feature.",
+        reason="features.unknown",
+    )
+
+
+def needs(names: Iterable[str | Feature]) -> frozenset[str]:
+    """The fields that these features read, and no more (GDPR Art. 5(1)(c)).
+
+    Example:
+        >>> sorted(needs(["monetary", "share:department"]))
+        ['purchase.item', 'purchase.value']
+
+    Raises:
+        InvalidInput: there is no such feature.
+    """
+    return frozenset().union(*(feature(name).needs for name in names))
+
+
+def compute(
+    names: Iterable[str | Feature],
+    events: Mapping[str, Events],
+    profiles: Events | None,
+    catalogue: Catalogue,
+    now_us: int,
+    zone: tzinfo,
+    *,
+    scales: Mapping[str, int] | None = None,
+) -> dict[str, np.ndarray]:
+    """Feature columns of a cohort at an instant; later rows are not looked at.
+
+    A subject's row is the same to the bit whoever else is in the cohort: integers are
+    added exactly, and every float comes from them by one operation.
+
+    Args:
+        names: names of features, or features declared by the caller.
+        events: event name to its opened rows, all for the same subjects.
+        profiles: at most one row per subject, for the same subjects; None when unread.
+        catalogue: the items.
+        now_us: the instant, UTC microseconds.
+        zone: the deployment's time zone.
+        scales: decimal places of ``decimal(n)`` fields by full name; others count whole.
+
+    Returns:
+        column name to values, each of one row per subject: float64, int64 for counts,
+        object (str or None) for bands.
+
+    Raises:
+        InvalidInput: an unknown feature, a field that was not read, or events of
+            different subjects.
+    """
+    tables = [*events.values(), *([profiles] if profiles is not None else [])]
+    cohort = Cohort(
+        subjects=_same_subjects(tables),
+        events={name: select(rows, rows.at <= now_us) for name, rows in events.items()},
+        profiles=profiles,
+        catalogue=catalogue,
+        now=now_us,
+        zone=zone,
+        scales=scales or {},
+    )
+    result: dict[str, np.ndarray] = {}
+    for name in names:
+        result.update(feature(name).columns(cohort))
+    return result
+
+
+def _same_subjects(tables: list[Events]) -> np.ndarray:
+    if not tables or any(
+        not np.array_equal(tables[0].subjects, table.subjects) for table in tables[1:]
+    ):
+        raise InvalidInput(
+            "the tables of a cohort differ in their subjects",
+            why="each row of the result belongs to one subject of every table",
+            remedy="Open all events and profiles for the same subjects.",
+            reason="features.cohort",
+        )
+    return tables[0].subjects

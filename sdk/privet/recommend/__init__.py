@@ -1,0 +1,50 @@
+"""Recommenders: exact sums of people's contributions, and rankings derived from them.
+
+Pure over ``Events`` and ``Catalogue``: the gate opens what ``needs`` lists, seals what
+``pack`` returns, and keeps each contribution under its person's key, so that forgetting
+her is subtracting exactly what she added.
+"""
+
+from privet.recommend.base import Fitted, Recommender
+from privet.recommend.codec import KINDS, Artifact, build, pack, unpack
+from privet.recommend.content import ContentTFIDF
+from privet.recommend.history import Histories, History
+from privet.recommend.itemitem import ItemItem
+from privet.recommend.metrics import Quality, quality
+from privet.recommend.personal import PersonalFrequency
+from privet.recommend.popularity import Popularity, PopularityFitted
+from privet.recommend.reasons import Reason, because
+from privet.recommend.split import TASKS, Task, Truth, after, before, lists, truth
+from privet.recommend.state import Contributions, State, from_bytes, to_bytes
+
+__all__ = [
+    "KINDS",
+    "TASKS",
+    "Artifact",
+    "ContentTFIDF",
+    "Contributions",
+    "Fitted",
+    "Histories",
+    "History",
+    "ItemItem",
+    "PersonalFrequency",
+    "Popularity",
+    "PopularityFitted",
+    "Quality",
+    "Reason",
+    "Recommender",
+    "State",
+    "Task",
+    "Truth",
+    "after",
+    "because",
+    "before",
+    "build",
+    "from_bytes",
+    "lists",
+    "pack",
+    "quality",
+    "to_bytes",
+    "truth",
+    "unpack",
+]

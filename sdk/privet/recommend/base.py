@@ -1,0 +1,196 @@
+"""The one interface of all recommenders.
+
+A recommender says what it reads (``needs``) and what one person adds to it
+(``contribution``); its state is the exact sum of contributions; ``finish`` derives floats
+from the state, always the same; the ``Fitted`` that results ranks entries for a history
+given at the moment of asking. No vector of a person is ever stored.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from privet.errors import InvalidInput
+from privet.features.catalogue import ITEM, Catalogue, Level
+from privet.recommend import history as reduce
+from privet.recommend import state as sums
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from privet.recommend.history import Histories, History
+    from privet.recommend.reasons import Reason
+    from privet.recommend.state import Contributions, State
+    from privet.types import Events
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommender(ABC):
+    """A method with its parameters; plain data, holds nothing learned.
+
+    Args:
+        event: the event it learns from.
+        item: that event's field of the item.
+        by: the catalogue attribute that is recommended; ``"item"`` for single items.
+    """
+
+    kind: ClassVar[str]
+    event: str = "purchase"
+    item: str = "item"
+    by: str = ITEM
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields it reads, such as ``{"purchase.item"}``; never more."""
+        return frozenset({f"{self.event}.{self.item}"})
+
+    def params(self) -> dict[str, Any]:
+        """The parameters as JSON data; ``recommend.build`` makes an equal one of them."""
+        return asdict(self)
+
+    def histories(self, events: Mapping[str, Events], level: Level) -> Histories:
+        """The histories that this method sees in opened events.
+
+        Raises:
+            InvalidInput: its event was not read.
+        """
+        if self.event not in events:
+            raise InvalidInput(
+                f"the event {self.event!r} is not among what was read",
+                remedy="Read what `needs` lists.",
+                reason="recommend.unread",
+            )
+        return reduce.histories(
+            events[self.event], level, item=self.item, basket=self._visit_field()
+        )
+
+    def contribution(self, history: History) -> np.ndarray | None:
+        """What one person adds: her distinct entries, int32; None if she adds nothing.
+
+        These bytes are kept sealed under the person's key, and are what is subtracted.
+        """
+        return sums.contribution(history)
+
+    def contributions(self, cohort: Histories) -> Contributions | None:
+        """``contribution`` of each person of a cohort at once."""
+        return sums.contributions(cohort)
+
+    @abstractmethod
+    def empty(self, size: int) -> State:
+        """The state that nobody has added to.
+
+        Args:
+            size: number of entries of the level, L.
+        """
+
+    @abstractmethod
+    def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
+        """Add (or with ``sign=-1`` subtract) one contribution, in place, exactly.
+
+        Returns:
+            the same state.
+
+        Raises:
+            IntegrityError: the contribution does not fit, or was never added.
+        """
+
+    def add_all(self, state: State, cohort: Contributions | None) -> State:
+        """Add the contributions of a cohort, in place; equal to adding one by one."""
+        for entries in cohort or ():
+            self.add(state, entries)
+        return state
+
+    @abstractmethod
+    def finish(
+        self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
+    ) -> Fitted:
+        """Derive the model that ranks; the same state gives the same floats.
+
+        Args:
+            state: exact sums.
+            catalogue: the items of now: what it hides or lacks is not recommended.
+            names: the entries the state was trained over; None for the catalogue's own.
+        """
+
+    def _visit_field(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Fitted(ABC):
+    """A model ready to rank. Personal data of those it learned from: never shown or logged.
+
+    Attributes:
+        level: the entries it ranks.
+        event: the event its histories are made of.
+    """
+
+    level: Level
+    event: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(entries={len(self.level)})"
+
+    @abstractmethod
+    def score(self, history: History, now_day: int) -> np.ndarray:
+        """A score of each entry, shape (L,), float64; -inf where there is no evidence.
+
+        Args:
+            history: what the person may be known by.
+            now_day: UTC day number since 1970 of the moment of asking.
+        """
+
+    @abstractmethod
+    def reason(self, history: History, index: int) -> Reason:
+        """Why this entry, from the person's own history."""
+
+    def top(
+        self,
+        history: History,
+        k: int,
+        *,
+        now_day: int,
+        exclude: np.ndarray | None = None,
+        among: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The best entries, by falling score and then by index; int64, at most ``k``.
+
+        Args:
+            history: what the person may be known by.
+            k: how many at most.
+            now_day: UTC day number since 1970.
+            exclude: entries to leave out.
+            among: the only entries to consider; None for all.
+        """
+        return best(self.score(history, now_day), self.level, k, exclude, among)
+
+
+def best(
+    scores: np.ndarray,
+    level: Level,
+    k: int,
+    exclude: np.ndarray | None = None,
+    among: np.ndarray | None = None,
+) -> np.ndarray:
+    """The best candidates of a level, by falling score and then by index.
+
+    Which entries are candidates depends on the catalogue alone, never on other people.
+    """
+    allowed = level.candidates
+    if among is not None:
+        chosen = np.zeros(len(level), np.bool_)
+        chosen[among] = True
+        allowed &= chosen
+    if exclude is not None:
+        allowed[exclude] = False
+    left = np.where(allowed, scores, -np.inf)
+    if k < len(left):
+        # Everything as good as the k-th stays, so that ties are decided by index.
+        left[left < -np.partition(-left, k - 1)[k - 1]] = -np.inf
+    found = np.flatnonzero(left > -np.inf)
+    order = np.argsort(-left[found], kind="stable")
+    return found[order[:k]]

@@ -1,0 +1,147 @@
+"""What is found with what: co-counts of distinct people, above a floor, as cosines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from privet.errors import InvalidInput
+from privet.recommend.base import Fitted, Recommender
+from privet.recommend.checks import at_least
+from privet.recommend.reasons import Reason
+from privet.recommend.state import Contributions, State, broken, check_entries
+
+if TYPE_CHECKING:
+    from privet.features.catalogue import Catalogue
+    from privet.recommend.history import History
+
+MOST_ENTRIES = 8192
+"""Pairs are kept densely: 128 MiB at this size, 10 MiB at 2,242 entries."""
+CHUNK = 1024
+"""People multiplied at once; float32 counts up to 2**24 exactly."""
+BLOCK = 256
+"""Entries whose neighbours are ranked at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemItem(Recommender):
+    """Item-based nearest neighbours over sets of people.
+
+    Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms" (WWW
+    2001), with cosine over binary vectors. Pairs shared by fewer than ``floor`` people are
+    dropped: rare pairs are what tells most about single people.
+
+    Args:
+        floor: the least number of people behind a pair.
+        neighbours: how many neighbours of an entry are kept.
+    """
+
+    kind: ClassVar[str] = "item-item"
+    floor: int = 10
+    neighbours: int = 100
+
+    def __post_init__(self) -> None:
+        at_least("floor", self.floor, 1)
+        at_least("neighbours", self.neighbours, 1)
+
+    def empty(self, size: int) -> State:
+        """No people, no pairs.
+
+        Raises:
+            InvalidInput: the level has too many entries for this method.
+        """
+        if size > MOST_ENTRIES:
+            raise InvalidInput(
+                f"item-item takes at most {MOST_ENTRIES} entries",
+                why=f"the level {self.by!r} has {size}",
+                remedy="Recommend by a coarser attribute: by='type'.",
+                reason="recommend.size",
+            )
+        return State(size, {"pairs": np.zeros(size * (size + 1) // 2, np.int32)})
+
+    def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
+        """Add or subtract one person: one to every pair of her entries."""
+        if entries is None or not len(check_entries(entries, state.size)):
+            return state
+        where = _pairs(entries, state.size)
+        pairs = state.arrays["pairs"]
+        if sign < 0 and bool((pairs[where] < 1).any()):
+            raise broken("a contribution was subtracted that had not been added")
+        pairs[where] += sign
+        return state
+
+    def add_all(self, state: State, cohort: Contributions | None) -> State:
+        """Add a cohort as products of 0/1 matrices."""
+        if cohort is None:
+            return state
+        for entries in cohort:
+            check_entries(entries, state.size)
+        square = np.zeros((state.size, state.size), np.int32)
+        for begin in range(0, len(cohort), CHUNK):
+            starts = cohort.starts[begin : begin + CHUNK + 1]
+            people = np.zeros((len(starts) - 1, state.size), np.float32)
+            row = np.repeat(np.arange(len(people)), np.diff(starts))
+            people[row, cohort.entries[starts[0] : starts[-1]]] = 1
+            square += (people.T @ people).astype(np.int32)
+        state.arrays["pairs"][:] += square[np.triu_indices(state.size)]
+        return state
+
+    def finish(
+        self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
+    ) -> ItemItemFitted:
+        """Cosines of the pairs above the floor, and each entry's nearest neighbours."""
+        size = state.size
+        counts = np.zeros((size, size), np.int32)
+        counts[np.triu_indices(size)] = state.arrays["pairs"]
+        people = counts.diagonal().astype(np.float64)
+        counts = np.maximum(counts, counts.T)
+        counts[counts < self.floor] = 0
+        width = min(self.neighbours, size)
+        neighbour = np.zeros((size, width), np.int64)
+        cosine = np.zeros((size, width))
+        for begin in range(0, size, BLOCK):
+            block = slice(begin, begin + BLOCK)
+            near = counts[block] / np.sqrt(np.maximum(people[block, None] * people, 1))
+            neighbour[block] = np.argsort(-near, axis=1, kind="stable")[:, :width]
+            cosine[block] = np.take_along_axis(near, neighbour[block], axis=1)
+        level = catalogue.level(self.by, names)
+        return ItemItemFitted(level=level, event=self.event, neighbour=neighbour, cosine=cosine)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ItemItemFitted(Fitted):
+    """Nearest neighbours of each entry.
+
+    Attributes:
+        neighbour: entries by falling cosine, then index, shape (L, N), int64.
+        cosine: their cosines, 0 where there is no such neighbour, shape (L, N).
+    """
+
+    neighbour: np.ndarray
+    cosine: np.ndarray
+
+    def score(self, history: History, now_day: int) -> np.ndarray:
+        """Sum of the cosines to her distinct entries."""
+        own = history.entries()
+        near, weight = self.neighbour[own].ravel(), self.cosine[own].ravel()
+        total = np.bincount(near, weight, minlength=len(self.level))
+        return np.where(total > 0, total, -np.inf)
+
+    def reason(self, history: History, index: int) -> Reason:
+        """The entry of her history that speaks most for this one."""
+        own = history.entries()
+        if index in own:
+            return Reason("again", self.event, self.level.names[index])
+        weight = np.where(self.neighbour[own] == index, self.cosine[own], 0).max(axis=1)
+        nearest = own[int(weight.argmax())]
+        return Reason("together", self.event, self.level.names[nearest])
+
+
+def _pairs(entries: np.ndarray, size: int) -> np.ndarray:
+    """Positions of all pairs of ascending entries in the packed upper triangle."""
+    low, high = np.triu_indices(len(entries))
+    first = entries.astype(np.int64)
+    begin = first * size - first * (first + 1) // 2
+    return begin[low] + first[high]
