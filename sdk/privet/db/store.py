@@ -94,6 +94,8 @@ class Store:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
         )
+        # For os.stat alone: whoever opens it and closes it again drops SQLite's locks.
+        self.file = Path(engine.url.database or "") if self.dialect == "sqlite" else None
         self._engine = engine
         self._lock = lock
         self._pid = os.getpid()

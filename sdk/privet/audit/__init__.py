@@ -1,0 +1,6 @@
+"""The audit log: an append-only Merkle tree of records, and the only source of warrants."""
+
+from privet.audit.export import ExportReport, export
+from privet.audit.log import Entry, Log
+
+__all__ = ["Entry", "ExportReport", "Log", "export"]

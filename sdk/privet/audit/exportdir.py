@@ -1,0 +1,117 @@
+"""The directory that an export fills: claimed once, each file replaced whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from privet.audit.checkpoint import Checkpoint, Verifier
+from privet.audit.record import decode
+from privet.errors import InvalidInput, PrivetError
+
+MANIFEST = "manifest.json"
+CHECKPOINT = "checkpoint"
+
+
+class Directory:
+    """An export directory of one log.
+
+    Args:
+        path: where; made when it does not exist, for its owner alone.
+        format_name: what ``format`` its manifest names.
+        verifier: the log's key.
+    """
+
+    def __init__(self, path: Path, format_name: str, verifier: Verifier) -> None:
+        self.path = path
+        self._format = format_name
+        self._verifier = verifier
+
+    def claim(self, manifest: bytes) -> Checkpoint | None:
+        """Take the directory for this log; the checkpoint of the export it holds, if any.
+
+        Raises:
+            InvalidInput: something else is in it.
+            IntegrityError: its checkpoint is not signed by this log.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if next(self.path.iterdir(), None) is None:
+            self.write(MANIFEST, manifest)
+        if not self._is_ours():
+            raise InvalidInput(
+                "the export directory was refused",
+                why="it holds something other than an export of this log",
+                remedy="Give a new or empty directory, or the last export of this deployment.",
+                reason="export.foreign",
+            )
+        note = self.path / CHECKPOINT
+        return self._verifier.open(note.read_bytes()) if note.exists() else None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file in place whole, so that a reader sees the old one or the new one."""
+        target = self.path / name
+        try:
+            _replace(target, data)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _replace(target, data)
+
+    def drop_partials(self, keep: Collection[str]) -> None:
+        """Remove partial tiles and bundles of earlier sizes of the log."""
+        for folder in list((self.path / "tile").rglob("*.p")):
+            for file in list(folder.iterdir()):
+                if file.relative_to(self.path).as_posix() not in keep:
+                    file.unlink()
+            if next(folder.iterdir(), None) is None:
+                folder.rmdir()
+
+    def _is_ours(self) -> bool:
+        try:
+            manifest = decode((self.path / MANIFEST).read_bytes())
+        except (OSError, PrivetError):  # no manifest, or no manifest of ours: either way foreign
+            return False
+        found: tuple[Any, Any] = (manifest.get("format"), manifest.get("vkey"))
+        return found == (self._format, self._verifier.vkey)
+
+
+class Lines:
+    """A file of lines written as they come and put in place when the block ends well."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._draft = _draft(target)
+        self.count = 0
+
+    def __enter__(self) -> Lines:
+        self._file = self._draft.open("wb")
+        return self
+
+    def add(self, line: bytes) -> None:
+        """Write one line; its end is added."""
+        self._file.write(line + b"\n")
+        self.count += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if kind is None:
+            os.replace(self._draft, self._target)
+        else:
+            self._draft.unlink()
+
+
+def _draft(target: Path) -> Path:
+    return target.with_name(f"{target.name}.draft")
+
+
+def _replace(target: Path, data: bytes) -> None:
+    draft = _draft(target)
+    draft.write_bytes(data)
+    os.replace(draft, target)

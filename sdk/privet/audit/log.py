@@ -1,0 +1,330 @@
+"""The append-only log: no record, no warrant; no warrant, no key.
+
+An append returns only when its records are durable and the store is still the one
+they were written to. Whatever goes wrong on the way there, the caller gets nothing
+but AuditUnavailable, and the next append reads the state of the log anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from privet.audit import head as heads
+from privet.audit import merkle, sets
+from privet.audit.checkpoint import Verifier, check_origin
+from privet.audit.groups import Groups
+from privet.audit.head import LOG, Head
+from privet.audit.record import decode, encode
+from privet.audit.storefile import StoreFile
+from privet.audit.tiles import Tile, completed
+from privet.audit.treestore import compute
+from privet.clock import SKEW, Clock, micros
+from privet.errors import AuditUnavailable, PrivetError
+from privet.types import Warrant
+
+if TYPE_CHECKING:
+    from privet.crypto import Signer
+    from privet.db import Store, Tx
+
+SKEW_US = int(SKEW.total_seconds() * 1_000_000)
+KEEP_CHECKPOINT_US = 60_000_000
+PAGE = 1000
+MAX_SEQ = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be recorded.
+
+    Attributes:
+        body: codes, counts and ordinals, never a personal value; the keys ``ts`` and
+            ``set`` are the log's own.
+        subjects: ordinals of whom it is about; bound to the record by its ``set``.
+        purpose: why, for the warrant.
+        redo: whether state is rebuilt from this record (``Log.redo``): a change of a
+            ground, an erasure.
+    """
+
+    body: Mapping[str, Any] = field(repr=False)
+    subjects: frozenset[int] = field(default=frozenset(), repr=False)
+    purpose: str = ""
+    redo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An entry encoded in its caller's thread, outside the lock that all wait for."""
+
+    fields: dict[str, Any]
+    ts: int
+    data: bytes
+    about: sets.SubjectSet | None
+    redo: bool
+
+    def at(self, ts: int) -> _Prepared:
+        if ts == self.ts:
+            return self
+        fields = {**self.fields, "ts": ts}
+        return _Prepared(fields, ts, encode(fields), self.about, self.redo)
+
+
+class Log:
+    """One deployment's audit log over the audit store.
+
+    Args:
+        store: the audit store.
+        signer: the deployment's signing key.
+        origin: names the log and its key, such as ``"privet.dev/<deployment hex>"``.
+        clock: where ``ts`` comes from.
+
+    Raises:
+        InvalidInput: the origin cannot name a log.
+        AuditUnavailable: the store's file is gone.
+    """
+
+    def __init__(self, store: Store, signer: Signer, origin: str, clock: Clock) -> None:
+        self._store = store
+        self._signer = signer
+        self._origin = check_origin(origin)
+        self._clock = clock
+        self._verifier = Verifier(origin, signer.public)
+        self._file = StoreFile(store.file)
+        self._groups: Groups[Sequence[_Prepared], list[int]] = Groups(self._commit)
+        self._known: Head | None = None
+        self._kept_us: int | None = None
+
+    @property
+    def public(self) -> bytes:
+        """The raw Ed25519 public key, 32 bytes."""
+        return self._verifier.public
+
+    @property
+    def vkey(self) -> str:
+        """The public key as a signed-note verifier key, for ``log.vkey``."""
+        return self._verifier.vkey
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Record entries, durably and in order; callers at the same time share a commit.
+
+        Returns:
+            The index of each record in the log.
+
+        Raises:
+            AuditUnavailable: for any reason; none of ``entries`` may be acted upon.
+            HandleInvalid: the deployment is closed, or the handle was carried across a fork.
+        """
+        # First of all: after a fork even the queue's own lock may be held by nobody.
+        self._store.check_handle()
+        if not entries:
+            return []
+        try:
+            ts = micros(self._clock.now())
+            prepared = [_prepare(entry, ts) for entry in entries]
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was recorded
+            raise _unavailable(error) from None
+        return self._groups.submit(prepared)
+
+    def authorise(self, entry: Entry) -> Warrant:
+        """Record one entry and, once it is durable, give the warrant for its subjects.
+
+        Raises:
+            AuditUnavailable: as ``append``; there is no warrant.
+            HandleInvalid: as ``append``.
+        """
+        seq = self.append([entry])[0]
+        return Warrant.issue(seq, entry.purpose, entry.subjects)
+
+    def leaves(self, start: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+        """At most ``limit`` records from index ``start`` on, with their indices."""
+        with self._store.read() as tx:
+            rows = tx.all(
+                "SELECT seq, body FROM record WHERE log = ? AND seq >= ? ORDER BY seq LIMIT ?",
+                (LOG, start, limit),
+            )
+        return [(int(seq), decode(bytes(body))) for seq, body in rows]
+
+    def redo(self, after: int, upto: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The records that state is rebuilt from, in order, with their indices.
+
+        Reads page by page, each in a short snapshot of its own: memory stays bounded and
+        records that arrive meanwhile are given too.
+
+        Args:
+            after: index of the last record already applied, -1 for none.
+            upto: index of the last record wanted; None for all there are.
+        """
+        last = MAX_SEQ if upto is None else upto
+        while True:
+            with self._store.read() as tx:
+                rows = tx.all(
+                    "SELECT seq, body FROM record "
+                    "WHERE log = ? AND redo = 1 AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    (LOG, after, last, PAGE),
+                )
+            for seq, body in rows:
+                yield int(seq), decode(bytes(body))
+            if len(rows) < PAGE:
+                return
+            after = int(rows[-1][0])
+
+    def history(self, sno: int) -> list[dict[str, Any]]:
+        """Every record about one subject, ascending, each with its ``seq``.
+
+        Of the other subjects in a record only the number stays (``set`` is ``{"n": …}``):
+        who looked at one person's data is no reason to tell who else was looked at.
+        """
+        chunk, byte, bit = sets.position(sno)
+        with self._store.read() as tx:
+            named = tx.all(
+                "SELECT s.seq, r.body FROM single s LEFT JOIN record r "
+                "ON r.log = ? AND r.seq = s.seq WHERE s.sno = ?",
+                (LOG, sno),
+            )
+            # One byte of each bitmap: a thousand bulk accesses are a megabyte of rows, not eight.
+            marked = tx.all(
+                "SELECT c.seq, r.body, substr(c.bits, ?, 1) FROM set_chunk c LEFT JOIN record r "
+                "ON r.log = ? AND r.seq = c.seq WHERE c.chunk = ?",
+                (byte + 1, LOG, chunk),
+            )
+        named += [(seq, body) for seq, body, mark in marked if bytes(mark)[0] & bit]
+        return [_about(int(seq), bytes(body or b"")) for seq, body in sorted(named)]
+
+    def size(self) -> int:
+        """Number of records."""
+        return self._head().size
+
+    def checkpoint(self) -> bytes:
+        """The newest signed checkpoint; keep a copy elsewhere to notice a rollback later."""
+        return self._head().note
+
+    def _head(self) -> Head:
+        with self._store.read() as tx:
+            return heads.read(tx) or heads.empty(self._origin, self._signer)
+
+    def _commit(self, batch: Sequence[Sequence[_Prepared]]) -> list[list[int]]:
+        try:
+            self._file.check()
+            with self._store.write() as tx:
+                old = heads.lock(tx, self._origin, self._signer)
+                heads.verify(old, self._verifier, self._known)
+                seqs, new = self._write(tx, old, batch)
+                kept = self._keep_checkpoint(tx, new)
+            self._file.check_committed()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was recorded
+            raise _unavailable(error) from None
+        self._known, self._kept_us = new, kept
+        return seqs
+
+    def _write(
+        self, tx: Tx, old: Head, batch: Sequence[Sequence[_Prepared]]
+    ) -> tuple[list[list[int]], Head]:
+        ts, seq = old.ts, old.size
+        seqs: list[list[int]] = []
+        records: list[tuple[int, _Prepared]] = []
+        for group in batch:
+            seqs.append(list(range(seq, seq + len(group))))
+            for prepared in group:
+                ts = _not_before(ts, prepared.ts)
+                records.append((seq, prepared.at(ts)))
+                seq += 1
+        leaves = [merkle.leaf_hash(record.data) for _, record in records]
+        new = old.grown(leaves, ts, self._origin, self._signer)
+        _insert(tx, records, leaves)
+        for tile in completed(old.size, new.size):
+            _insert_tile(tx, tile)
+        heads.write(tx, new)
+        return seqs, new
+
+    def _keep_checkpoint(self, tx: Tx, head: Head) -> int:
+        """Keep one checkpoint a minute for good; the time of the newest kept."""
+        kept = self._kept_us
+        if kept is None or head.ts - kept >= KEEP_CHECKPOINT_US:
+            # Another process may have kept one in the meantime.
+            row = tx.one(
+                "SELECT ts FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT 1", (LOG,)
+            )
+            kept = None if row is None else int(row[0])
+        if kept is not None and head.ts - kept < KEEP_CHECKPOINT_US:
+            return kept
+        tx.run(
+            "INSERT INTO checkpoint (log, size, ts, note) VALUES (?, ?, ?, ?)",
+            (LOG, head.size, head.ts, head.note),
+        )
+        return head.ts
+
+
+def _prepare(entry: Entry, ts: int) -> _Prepared:
+    if not entry.body.keys().isdisjoint({"ts", "set"}):
+        raise AuditUnavailable(
+            "an audit record was refused",
+            why="its body has a key that is the log's own",
+            remedy="Leave `ts` and `set` out; give the subjects beside the body.",
+            reason="record.form",
+        )
+    about = sets.commit(entry.subjects) if entry.subjects else None
+    fields = {**entry.body, "ts": ts}
+    if about is not None:
+        fields["set"] = about.value
+    return _Prepared(fields, ts, encode(fields), about, entry.redo)
+
+
+def _not_before(previous: int, ts: int) -> int:
+    """``ts``, or the previous record's where the clock lags a little behind it."""
+    if previous - ts > SKEW_US:
+        raise AuditUnavailable(
+            "the audit record was refused",
+            why="the clock is behind the newest record by more than clocks may differ",
+            remedy="Set the machine's clock right and try again.",
+            reason="clock.backwards",
+        )
+    return max(previous, ts)
+
+
+def _insert(tx: Tx, records: Sequence[tuple[int, _Prepared]], leaves: Sequence[bytes]) -> None:
+    tx.many(
+        "INSERT INTO record (log, seq, ts, redo, body, leaf) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (LOG, seq, record.ts, int(record.redo), record.data, leaf)
+            for (seq, record), leaf in zip(records, leaves, strict=True)
+        ],
+    )
+    about = [(seq, record.about) for seq, record in records if record.about is not None]
+    tx.many(
+        "INSERT INTO single (sno, seq) VALUES (?, ?)",
+        [(sno, seq) for seq, subjects in about for sno in subjects.listed],
+    )
+    tx.many(
+        "INSERT INTO set_chunk (chunk, seq, bits) VALUES (?, ?, ?)",
+        [(chunk, seq, bits) for seq, subjects in about for chunk, bits in subjects.chunks.items()],
+    )
+
+
+def _insert_tile(tx: Tx, tile: Tile) -> None:
+    tx.run(
+        "INSERT INTO tile (log, level, idx, hashes) VALUES (?, ?, ?, ?)",
+        (LOG, tile.level, tile.index, compute(tx, tile)),
+    )
+
+
+def _about(seq: int, data: bytes) -> dict[str, Any]:
+    body = decode(data)
+    return {**body, "seq": seq, "set": {"n": body["set"]["n"]}}
+
+
+def _unavailable(error: Exception) -> AuditUnavailable:
+    """What went wrong as AuditUnavailable; only privet's own errors are known free of values."""
+    if isinstance(error, AuditUnavailable):
+        return error
+    if isinstance(error, PrivetError):
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        return AuditUnavailable(
+            "the audit record was not made durable",
+            why=why,
+            remedy=error.remedy,
+            reason=error.reason,
+        )
+    return AuditUnavailable(
+        "the audit record was not made durable", why=f"{type(error).__name__} was raised"
+    )
