@@ -1,0 +1,8 @@
+"""Grounds: the ledger of who agreed to what, where each purpose stands, who is eligible."""
+
+from privet.consent.change import EVERYTHING, KINDS, Change
+from privet.consent.ledger import Ledger
+from privet.consent.project import expiry
+from privet.consent.standing import Standing
+
+__all__ = ["EVERYTHING", "KINDS", "Change", "Ledger", "Standing", "expiry"]

@@ -1,0 +1,162 @@
+"""One change of one legal ground: what a ledger leaf says, and nothing of who the person is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from privet.errors import IntegrityError, InvalidInput
+
+EVERYTHING: Final = "*"
+"""The purpose of changes that bear on all purposes: enrolment and restriction (Art. 18)."""
+
+KINDS: Final = frozenset(
+    {
+        "yes",
+        "no",
+        "withdrawn",
+        "begun",
+        "ended",
+        "objected",
+        "upheld",
+        "overruled",
+        "known",
+        "restricted",
+        "lifted",
+    }
+)
+UNSEEN: Final = -1
+MAX_SNO: Final = 2**32 - 1  # a roaring bitmap holds 32-bit ordinals
+_MAX_INT: Final = 2**63 - 1
+
+# A leaf is kept for good, so it takes codes only: no space, no @, nothing but ASCII.
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,95}\Z")
+_PURPOSE = re.compile(r"(?:\*|[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)\Z")
+_TEXTS: Final = (
+    ("notice", "notice"),
+    ("jurisdiction", "jurisdiction"),
+    ("event", "event_id"),
+    ("commitment", "commitment"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one ground of one subject.
+
+    Attributes:
+        sno: the subject's ordinal.
+        purpose: a purpose of the policy, or ``"*"`` for enrolment and restriction.
+        kind: ``yes``, ``no``, ``withdrawn`` (consent, Art. 7); ``begun``, ``ended``
+            (contract, Art. 6(1)(b), or a new beginning after an upheld objection);
+            ``objected``, ``upheld``, ``overruled`` (Art. 21); ``known``,
+            ``restricted``, ``lifted`` (Art. 18; purpose ``"*"``).
+        at: when it happened, UTC microseconds.
+        notice: code of the notice that was shown, such as its hash.
+        jurisdiction: code of the law that applies, such as a country.
+        event_id: opaque code of the client's event; a repeat of it changes nothing.
+        seen: position of the ledger that the person was looking at; -1: not told.
+        expires: instant from which a ``yes`` or ``begun`` no longer holds, or None.
+        commitment: hash of the sealed details (actor, channel, evidence).
+    """
+
+    sno: int
+    purpose: str
+    kind: str
+    at: int
+    notice: str = ""
+    jurisdiction: str = ""
+    event_id: str = ""
+    seen: int = UNSEEN
+    expires: int | None = None
+    commitment: str = ""
+
+    def to_leaf(self) -> dict[str, Any]:
+        """The body of the audit leaf; empty texts and a missing expiry are left out.
+
+        Raises:
+            InvalidInput: a part is out of range or not a code (a leaf outlives an
+                erasure, so a caller's own text never enters it).
+        """
+        fault = _fault(self)
+        if fault:
+            raise InvalidInput(
+                "a change of a ground was refused",
+                why=f"its {fault} is not in the accepted form",
+                remedy="Give codes of up to 96 ASCII letters, digits and ._:/+=- (hash free text).",
+                reason="ground.form",
+            )
+        leaf: dict[str, Any] = {
+            "kind": "ground",
+            "change": self.kind,
+            "sno": self.sno,
+            "purpose": self.purpose,
+            "at": self.at,
+            "seen": self.seen,
+        }
+        for key, name in _TEXTS:
+            text = getattr(self, name)
+            if text:
+                leaf[key] = text
+        if self.expires is not None:
+            leaf["expires"] = self.expires
+        return leaf
+
+    @classmethod
+    def from_leaf(cls, leaf: Mapping[str, Any]) -> Change:
+        """Read a change back from a leaf; keys that the log added are passed over.
+
+        Raises:
+            IntegrityError: the leaf is not one that ``to_leaf`` makes.
+        """
+        texts = {name: leaf.get(key, "") for key, name in _TEXTS}
+        try:
+            change = cls(
+                sno=leaf["sno"],
+                purpose=leaf["purpose"],
+                kind=leaf["change"],
+                at=leaf["at"],
+                seen=leaf["seen"],
+                expires=leaf.get("expires"),
+                **texts,
+            )
+        except KeyError:
+            raise _malformed() from None
+        if leaf.get("kind") != "ground" or _fault(change):
+            raise _malformed()
+        return change
+
+
+def _fault(change: Change) -> str:
+    """The name of the first part that is not in the accepted form, or ``""``."""
+    if not _within(change.sno, 0, MAX_SNO):
+        return "ordinal"
+    if change.kind not in KINDS:
+        return "kind"
+    if not isinstance(change.purpose, str) or not _PURPOSE.match(change.purpose):
+        return "purpose"
+    if not _within(change.at, -_MAX_INT, _MAX_INT):
+        return "time"
+    if not _within(change.seen, UNSEEN, _MAX_INT):
+        return "position"
+    if change.expires is not None and not _within(change.expires, -_MAX_INT, _MAX_INT):
+        return "expiry"
+    for key, name in _TEXTS:
+        text = getattr(change, name)
+        if not isinstance(text, str) or (text and not _CODE.match(text)):
+            return key
+    return ""
+
+
+def _within(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _malformed() -> IntegrityError:
+    return IntegrityError(
+        "a ground leaf of the log could not be read",
+        why="it is not in the form that privet writes",
+        reason="ground.leaf",
+    )

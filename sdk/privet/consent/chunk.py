@@ -1,0 +1,121 @@
+"""One chunk of 65,536 ordinals of a purpose: who is on, who is off, when each lapses.
+
+    u32 bytes of on ‖ u32 bytes of off ‖ u32 k ‖ on ‖ off ‖ i64[k] expires ‖ u16[k] ordinal
+
+all little-endian; ``on`` and ``off`` are roaring bitmaps in the portable format, the
+ordinals are offsets within the chunk, ascending by (expires, ordinal). Expiries lie
+here and not in an index of the table, so that one MAC covers all that a bulk read
+believes. Nothing in a chunk depends on the time at which it was written.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pyroaring import BitMap
+
+SPAN: Final = 1 << 16
+_HEAD = struct.Struct("<III")
+
+Mark = tuple[bool, int | None]
+"""Whether a ground is on, and the instant from which it no longer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A decoded chunk.
+
+    Attributes:
+        number: ordinals from ``number * 65536``.
+        on: ordinals whose ground was given, lapsed or not.
+        off: ordinals whose ground was refused, ended or suspended.
+        expires: instants in UTC microseconds, ascending, shape (k,), int64.
+        lapsing: the ordinals that they belong to, shape (k,), uint32.
+    """
+
+    number: int
+    on: BitMap
+    off: BitMap
+    expires: np.ndarray
+    lapsing: np.ndarray
+
+    @property
+    def due(self) -> int | None:
+        """The least expiry: before it nobody of the chunk has lapsed."""
+        return int(self.expires[0]) if len(self.expires) else None
+
+    def lapsed(self, now: int) -> np.ndarray:
+        """Ordinals whose ground has lapsed at ``now``, uint32."""
+        return self.lapsing[: np.searchsorted(self.expires, now, side="right")]
+
+    def encode(self) -> bytes:
+        """The bytes of ``ground_set.bits``."""
+        on, off = self.on.serialize(), self.off.serialize()
+        offsets = (self.lapsing - self.number * SPAN).astype("<u2")
+        return b"".join(
+            (
+                _HEAD.pack(len(on), len(off), len(offsets)),
+                on,
+                off,
+                self.expires.astype("<i8").tobytes(),
+                offsets.tobytes(),
+            )
+        )
+
+
+def build(number: int, marks: Mapping[int, Mark]) -> Chunk:
+    """A chunk of exactly these marks by ordinal."""
+    from pyroaring import BitMap
+
+    lapsing = sorted(
+        (expires, sno) for sno, (on, expires) in marks.items() if on and expires is not None
+    )
+    return Chunk(
+        number,
+        BitMap([sno for sno, (on, _) in marks.items() if on]),
+        BitMap([sno for sno, (on, _) in marks.items() if not on]),
+        np.array([expires for expires, _ in lapsing], dtype=np.int64),
+        np.array([sno for _, sno in lapsing], dtype=np.uint32),
+    )
+
+
+def update(chunk: Chunk, marks: Mapping[int, Mark | None]) -> Chunk:
+    """The chunk with these ordinals marked anew; None takes one out."""
+    from pyroaring import BitMap
+
+    fresh = build(chunk.number, {sno: mark for sno, mark in marks.items() if mark is not None})
+    named = BitMap(list(marks))
+    stay = ~np.isin(chunk.lapsing, np.fromiter(marks, np.uint32, len(marks)))
+    expires = np.concatenate((chunk.expires[stay], fresh.expires))
+    lapsing = np.concatenate((chunk.lapsing[stay], fresh.lapsing))
+    order = np.lexsort((lapsing, expires))
+    return Chunk(
+        chunk.number,
+        (chunk.on - named) | fresh.on,
+        (chunk.off - named) | fresh.off,
+        expires[order],
+        lapsing[order],
+    )
+
+
+def decode(number: int, bits: bytes) -> Chunk:
+    """Parse bytes whose MAC was checked; never bytes of another origin."""
+    from pyroaring import BitMap
+
+    on, off, count = _HEAD.unpack_from(bits)
+    at = _HEAD.size
+    expires_at = at + on + off
+    return Chunk(
+        number,
+        BitMap.deserialize(bits[at : at + on]),
+        BitMap.deserialize(bits[at + on : expires_at]),
+        np.frombuffer(bits, "<i8", count, expires_at).astype(np.int64, copy=False),
+        np.frombuffer(bits, "<u2", count, expires_at + 8 * count).astype(np.uint32)
+        + np.uint32(number * SPAN),
+    )

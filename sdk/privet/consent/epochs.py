@@ -1,0 +1,60 @@
+"""The rows that a refusal locks and a publication shares (``ground_epoch``).
+
+Whatever outlives a read is published while its purpose's row is held ``FOR SHARE``;
+every change of a ground holds it ``FOR UPDATE``. So a result is either published before
+a withdrawal is acknowledged, or computed without the person: no isolation level of
+PostgreSQL gives this by itself. Rows are locked in the order of their names, so that no
+two writers wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from privet.consent.entries import marks
+from privet.db import Tx
+
+
+def hold(tx: Tx, purposes: Iterable[str]) -> None:
+    """Make the rows that are missing, then lock all of them until the transaction ends."""
+    names = sorted(set(purposes))
+    _make(tx, names)
+    tx.all(
+        f"SELECT purpose FROM ground_epoch WHERE purpose IN ({marks(len(names))}) "
+        f"ORDER BY purpose{tx.for_update}",
+        names,
+    )
+
+
+def bump(tx: Tx, purposes: Iterable[str]) -> None:
+    """Count one change on each row; the caller holds them."""
+    tx.many(
+        "UPDATE ground_epoch SET epoch = epoch + 1 WHERE purpose = ?",
+        [(purpose,) for purpose in sorted(set(purposes))],
+    )
+
+
+def value(tx: Tx, purpose: str) -> int:
+    """How many changes this purpose has seen."""
+    row = tx.one("SELECT epoch FROM ground_epoch WHERE purpose = ?", (purpose,))
+    return int(row[0]) if row else 0
+
+
+def share(tx: Tx, purpose: str) -> int:
+    """The same, holding every change of this purpose back until the transaction ends."""
+    # A row that is not there cannot be locked: an objection would slip past.
+    _make(tx, [purpose])
+    row = tx.one(f"SELECT epoch FROM ground_epoch WHERE purpose = ?{tx.for_share}", (purpose,))
+    return int(row[0]) if row else 0
+
+
+def names(tx: Tx) -> list[str]:
+    """Every purpose that has a row."""
+    return [purpose for (purpose,) in tx.all("SELECT purpose FROM ground_epoch")]
+
+
+def _make(tx: Tx, purposes: list[str]) -> None:
+    tx.many(
+        "INSERT INTO ground_epoch (purpose, epoch) VALUES (?, 0) ON CONFLICT (purpose) DO NOTHING",
+        [(purpose,) for purpose in purposes],
+    )

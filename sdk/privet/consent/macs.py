@@ -1,0 +1,116 @@
+"""Keyed MACs over the rows of the projection: a flipped bit must never be a consent.
+
+Every message is unambiguous: a label, fixed-width numbers, then texts each behind its
+length. A row binds the basis it was computed under as well, so that rows from before
+a purpose changed its basis do not pass for rows from after it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+from privet import crypto
+from privet.consent.change import Change
+from privet.errors import IntegrityError
+
+_NO_EXPIRY = -(2**63)
+_ENTRY = struct.Struct(">16sqqqqq")
+_GROUND = struct.Struct(">16sqqqq")
+_DELTA = struct.Struct(">16sqqqq")
+_CHUNK = struct.Struct(">16sqqqq")
+_SHORT = struct.Struct(">H")
+
+
+class Macs:
+    """Makes and checks the MACs of one deployment; hides its key."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "Macs(<key hidden>)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+    def entry(self, seq: int, change: Change) -> bytes:
+        """MAC of a row of ``ledger``."""
+        numbers = _ENTRY.pack(
+            b"privet-entry-v1",
+            seq,
+            change.sno,
+            change.at,
+            change.seen,
+            _NO_EXPIRY if change.expires is None else change.expires,
+        )
+        texts = _texts(
+            change.purpose,
+            change.kind,
+            change.notice,
+            change.jurisdiction,
+            change.event_id,
+            change.commitment,
+        )
+        return crypto.mac(self._key, numbers + texts)
+
+    def ground(
+        self,
+        basis: str,
+        sno: int,
+        purpose: str,
+        status: str,
+        seq: int,
+        since: int,
+        expires: int | None,
+    ) -> bytes:
+        """MAC of a row of ``ground``."""
+        numbers = _GROUND.pack(
+            b"privet-ground-v1", sno, seq, since, _NO_EXPIRY if expires is None else expires
+        )
+        return crypto.mac(self._key, numbers + _texts(basis, purpose, status))
+
+    def delta(
+        self, basis: str, purpose: str, seq: int, sno: int, active: int, expires: int | None
+    ) -> bytes:
+        """MAC of a row of ``ground_delta``."""
+        numbers = _DELTA.pack(
+            b"privet-delta-v1", seq, sno, active, _NO_EXPIRY if expires is None else expires
+        )
+        return crypto.mac(self._key, numbers + _texts(basis, purpose))
+
+    def chunk(
+        self, basis: str, purpose: str, chunk: int, upto: int, due: int | None, bits: bytes
+    ) -> bytes:
+        """MAC of a row of ``ground_set``."""
+        numbers = _CHUNK.pack(
+            b"privet-chunk-v1", chunk, upto, _NO_EXPIRY if due is None else due, len(bits)
+        )
+        return crypto.mac(self._key, numbers + _texts(basis, purpose) + bits)
+
+    def bases(self, bases: Mapping[str, str]) -> bytes:
+        """A tag of the purposes and their bases, which all rows were computed under."""
+        texts = [text for purpose in sorted(bases) for text in (purpose, bases[purpose])]
+        return crypto.mac(self._key, b"privet-bases-v1\0" + _texts(*texts))
+
+
+def check(made: bytes, stored: bytes | memoryview, what: str) -> None:
+    """Raise IntegrityError unless the stored MAC is the one made from the row."""
+    if not crypto.same(made, bytes(stored)):
+        raise IntegrityError(
+            f"{what} did not pass its check",
+            why="it was changed outside privet, or belongs to another deployment or basis",
+            remedy="Stop writing; find the cause, then rebuild the grounds from the log.",
+            reason="ground.mac",
+        )
+
+
+def _texts(*texts: str) -> bytes:
+    parts = []
+    for text in texts:
+        raw = text.encode()
+        parts.append(_SHORT.pack(len(raw)))
+        parts.append(raw)
+    return b"".join(parts)

@@ -1,0 +1,211 @@
+"""Where a ground stands: a pure fold of its changes, in the order of the log.
+
+Rules:
+
+- Consent holds from a ``yes`` until a ``no``, a withdrawal, an objection or its expiry.
+- A contract holds from ``begun`` until ``ended``.
+- A legitimate interest or legal obligation holds for everybody known, unless she
+  objected: that suspends at once (Art. 18(1)(d), 21(1)); upheld, it is off until a new
+  ``begun``; overruled, it is back as it was.
+- An objection to a purpose that rests on consent withdraws it, whatever is decided
+  about the objection: only a later ``yes`` that saw the objection gives it again
+  (Art. 21(2)-(3)).
+- A permission never overtakes a refusal: a ``yes`` or ``begun`` given without having
+  seen the person's last refusal has no effect, even when it is in the log.
+- A change that does not fit the basis has no effect. A repeated event has none.
+- Time is not in the fold. Expiry is compared when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from privet.consent.change import Change
+from privet.errors import InvalidInput
+
+CONSENT: Final = "consent"
+CONTRACT: Final = "contract"
+INTEREST: Final = "legitimate-interest"
+OBLIGATION: Final = "legal-obligation"
+SUBJECT: Final = "subject"
+"""Stands for the basis of purpose ``"*"``, which is none: whether the subject is known."""
+
+PRESUMED: Final = frozenset({INTEREST, OBLIGATION})
+"""Bases that hold for everybody known until she objects."""
+
+_OBJECTION = frozenset({"objected", "upheld", "overruled"})
+_COURSE = frozenset({"begun", "ended"}) | _OBJECTION
+FITTING: Final = {
+    CONSENT: frozenset({"yes", "no", "withdrawn"}) | _OBJECTION,
+    CONTRACT: _COURSE,
+    INTEREST: _COURSE,
+    OBLIGATION: _COURSE,
+    SUBJECT: frozenset({"known", "restricted", "lifted"}),
+}
+"""Which kinds of change mean something under which basis."""
+
+_NEVER: Final = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the fold remembers of one ground.
+
+    Attributes:
+        status: ``none``, ``active``, ``declined``, ``withdrawn``, ``ended``,
+            ``objected``, ``upheld``; for purpose ``"*"`` ``known`` or ``restricted``.
+        seq: position of the entry that brought the status; -1: none.
+        since: instant of that entry.
+        expires: instant from which an active ground no longer holds, or None.
+        notice: the notice that the entry refers to.
+        resumes: status and expiry that come back when an objection is overruled.
+        refused: position of the last refusal.
+        objection: position of an objection that no later ``yes`` has answered.
+        latest: the greatest instant of all changes that had an effect.
+    """
+
+    status: str = "none"
+    seq: int = -1
+    since: int = 0
+    expires: int | None = None
+    notice: str = ""
+    resumes: tuple[str, int | None] = ("none", None)
+    refused: int = -1
+    objection: int = -1
+    latest: int = _NEVER
+
+
+NOTHING: Final = State()
+
+
+def fold(basis: str, entries: Iterable[tuple[int, Change]]) -> State:
+    """Where a ground stands after ``entries`` of one subject and purpose, ascending."""
+    state = NOTHING
+    told: set[tuple[str, str]] = set()
+    for seq, change in entries:
+        event = (change.kind, change.event_id)
+        if change.event_id and event in told:
+            continue
+        told.add(event)
+        state = step(basis, state, seq, change)
+    return state
+
+
+def step(basis: str, state: State, seq: int, change: Change) -> State:
+    """The state after one more change; the same object where it has no effect."""
+    if change.kind not in FITTING[basis] or change.seen >= seq or stale(state, change):
+        return state
+    after = _STEPS[change.kind](basis, state, seq, change)
+    if after is state:
+        return state
+    return replace(after, latest=max(state.latest, change.at))
+
+
+def stale(state: State, change: Change) -> bool:
+    """Whether ``change`` gives permission without having seen the last refusal."""
+    if change.kind not in {"yes", "begun"}:
+        return False
+    if change.kind == "yes" and change.seen < state.objection:
+        return True
+    if change.seen >= 0:
+        return change.seen < state.refused
+    return change.at < state.latest
+
+
+def expiry(at_us: int, renew: Callable[[int], int] | None) -> int | None:
+    """When a ground given at ``at_us`` lapses, in UTC microseconds; None: never by itself.
+
+    Args:
+        at_us: when it was given, UTC microseconds.
+        renew: the renewal period as a function of an instant (``Period.after``), or None.
+
+    Raises:
+        InvalidInput: the period does not lead forward.
+    """
+    if renew is None:
+        return None
+    expires = renew(at_us)
+    if expires <= at_us:
+        raise InvalidInput(
+            "a ground would lapse before it begins",
+            why="the renewal period is not positive",
+            remedy="Give the purpose a positive `renew` period.",
+            reason="ground.renew",
+        )
+    return expires
+
+
+def _set(state: State, seq: int, change: Change, status: str, expires: int | None = None) -> State:
+    return replace(
+        state, status=status, seq=seq, since=change.at, expires=expires, notice=change.notice
+    )
+
+
+def _given(basis: str, state: State, seq: int, change: Change) -> State:
+    if basis != CONSENT and state.status == "objected":
+        # Beginning anew does not end an objection that is still to be decided.
+        return replace(state, resumes=("active", change.expires))
+    return replace(_set(state, seq, change, "active", change.expires), objection=-1)
+
+
+def _refused(basis: str, state: State, seq: int, change: Change) -> State:
+    status = "declined" if change.kind == "no" else "withdrawn"
+    return replace(_set(state, seq, change, status), refused=seq)
+
+
+def _ended(basis: str, state: State, seq: int, change: Change) -> State:
+    if state.status == "objected":
+        return replace(state, resumes=("ended", None), refused=seq)
+    return replace(_set(state, seq, change, "ended"), refused=seq)
+
+
+def _objected(basis: str, state: State, seq: int, change: Change) -> State:
+    marked = replace(state, refused=seq, objection=seq)
+    if state.status == "upheld":
+        return marked
+    resumes = state.resumes if state.status == "objected" else (state.status, state.expires)
+    return replace(_set(marked, seq, change, "objected"), resumes=resumes)
+
+
+def _upheld(basis: str, state: State, seq: int, change: Change) -> State:
+    return _set(state, seq, change, "upheld") if state.status == "objected" else state
+
+
+def _overruled(basis: str, state: State, seq: int, change: Change) -> State:
+    if state.status != "objected":
+        return state
+    if basis == CONSENT:
+        return _set(state, seq, change, "withdrawn")
+    status, expires = state.resumes
+    if status == "none":
+        status = "active" if basis in PRESUMED else "ended"
+    return _set(state, seq, change, status, expires)
+
+
+def _known(basis: str, state: State, seq: int, change: Change) -> State:
+    return _set(state, seq, change, "known") if state.status == "none" else state
+
+
+def _restricted(basis: str, state: State, seq: int, change: Change) -> State:
+    return _set(state, seq, change, "restricted")
+
+
+def _lifted(basis: str, state: State, seq: int, change: Change) -> State:
+    return _set(state, seq, change, "known")
+
+
+_STEPS: Final[dict[str, Callable[[str, State, int, Change], State]]] = {
+    "yes": _given,
+    "begun": _given,
+    "no": _refused,
+    "withdrawn": _refused,
+    "ended": _ended,
+    "objected": _objected,
+    "upheld": _upheld,
+    "overruled": _overruled,
+    "known": _known,
+    "restricted": _restricted,
+    "lifted": _lifted,
+}

@@ -1,0 +1,71 @@
+"""What one ground says of one subject at one instant, and why it does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from privet.consent.project import PRESUMED
+
+MISSING: Final = "ground.missing"
+LAPSED: Final = "ground.lapsed"
+WITHDRAWN: Final = "ground.withdrawn"
+OBJECTED: Final = "ground.objected"
+RESTRICTED: Final = "ground.restricted"
+FENCED: Final = "subject.fenced"
+
+_WHY: Final = {
+    "declined": MISSING,
+    "ended": MISSING,
+    "withdrawn": WITHDRAWN,
+    "objected": OBJECTED,
+    "upheld": OBJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of ``ground`` whose MAC was checked."""
+
+    status: str
+    seq: int
+    since: int
+    expires: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one purpose stands for one subject.
+
+    Attributes:
+        active: whether the purpose may be pursued now: its ground holds, and she is
+            neither restricted nor fenced.
+        status: the ground by itself: ``active``, ``lapsed``, ``declined``,
+            ``withdrawn``, ``ended``, ``objected``, ``upheld`` or ``none``.
+        since: when that status began (UTC microseconds), None without any entry.
+        expires: when an active ground lapses or lapsed (UTC microseconds), or None.
+        seq: position of the entry that decided it, -1 without any entry.
+        notice: code of the notice which that entry refers to.
+        restricted: whether processing of all her data is restricted (Art. 18).
+        objected: whether an objection keeps this purpose off (Art. 21).
+    """
+
+    active: bool
+    status: str
+    since: int | None
+    expires: int | None
+    seq: int
+    notice: str
+    restricted: bool
+    objected: bool
+
+
+def reason(basis: str, row: Row | None, known: bool, now: int) -> str | None:
+    """Why a ground does not hold at ``now`` (UTC microseconds); None where it does."""
+    if basis in PRESUMED and not known:
+        return MISSING
+    if row is None:
+        return None if basis in PRESUMED else MISSING
+    if row.status == "active":
+        return LAPSED if row.expires is not None and row.expires <= now else None
+    return _WHY[row.status]
