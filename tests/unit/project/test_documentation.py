@@ -18,6 +18,19 @@ REFERENCE = ROOT / "docs" / "reference"
 FACES = ("privet", "privet.recommend", "privet.features", "privet.testing")
 
 
+def documentation() -> str:
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    return "\n".join(page.read_text(encoding="utf-8") for page in pages)
+
+
+def keywords(name: str) -> Iterator[tuple[str, ast.expr]]:
+    """Every ``name=...`` argument in the package, with where it stands."""
+    for path in Path(privet.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == name:
+                yield f"{path.name}:{node.value.lineno}", node.value
+
+
 def error_classes() -> list[type[errors.PrivetError]]:
     def below(kind: type[errors.PrivetError]) -> Iterator[type[errors.PrivetError]]:
         yield kind
@@ -88,6 +101,37 @@ def test_faces_list_their_names_in_order() -> None:
         assert list(names) == sorted(names), face
 
 
+def document_keys() -> list[str]:
+    """Every key of a data or policy document, with its form: ``PurposeForm.retention``."""
+    keys = []
+    for module in ("privet.policy.dataform", "privet.policy.policyform"):
+        for name, form in vars(importlib.import_module(module)).items():
+            if (
+                isinstance(form, type)
+                and form.__module__ == module
+                and hasattr(form, "model_fields")
+            ):
+                keys += [f"{name}.{field.alias or key}" for key, field in form.model_fields.items()]
+    return keys
+
+
+def test_every_key_of_a_document_is_in_the_reference() -> None:
+    known = documentation()
+    missing = []
+    for key in document_keys():
+        bare = re.escape(key.partition(".")[2])
+        if not re.search(rf"`(?:[\w.-]+\.)?{bare}:?`|^\s*{bare}:", known, re.MULTILINE):
+            missing.append(key)
+    assert not missing
+
+
+def test_every_reason_is_in_the_reference() -> None:
+    reasons = {value.value for _, value in keywords("reason") if isinstance(value, ast.Constant)}
+    page = (REFERENCE / "reasons.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([a-z.-]+)` \|", page, flags=re.MULTILINE))
+    assert reasons <= listed, sorted(reasons - listed)
+
+
 def nav_pages() -> set[str]:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     return set(re.findall(r"[\w/-]+\.md", text.partition("\nnav:")[2]))
@@ -100,14 +144,6 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def keywords(name: str) -> Iterator[tuple[str, ast.expr]]:
-    """Every ``name=...`` argument in the package, with where it stands."""
-    for path in Path(privet.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.keyword) and node.arg == name:
-                yield f"{path.name}:{node.value.lineno}", node.value
 
 
 def test_no_reason_is_built_at_run_time() -> None:
