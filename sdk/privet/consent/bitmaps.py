@@ -9,7 +9,6 @@ isolation. Every MAC is checked before a byte is parsed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,13 @@ from privet.consent import chunk as chunks
 from privet.consent.chunk import SPAN, Chunk, Mark
 from privet.consent.entries import marks as placeholders
 from privet.consent.macs import Macs, check
-from privet.db import Tx
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pyroaring import BitMap
+
+    from privet.db import Tx
 
 _READ = """
 SELECT purpose, chunk, upto, -1, 0, due, mac, bits FROM ground_set

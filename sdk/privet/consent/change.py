@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from privet.errors import IntegrityError, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EVERYTHING: Final = "*"
 """The purpose of changes that bear on all purposes: enrolment and restriction (Art. 18)."""
@@ -32,8 +34,9 @@ MAX_SNO: Final = 2**32 - 1  # a roaring bitmap holds 32-bit ordinals
 _MAX_INT: Final = 2**63 - 1
 
 # A leaf is kept for good, so it takes codes only: no space, no @, nothing but ASCII.
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,95}\Z")
-_PURPOSE = re.compile(r"(?:\*|[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)\Z")
+_CODE = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,95})?")
+_KIND = re.compile("|".join(sorted(KINDS)))
+_PURPOSE = re.compile(r"\*|[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _TEXTS: Final = (
     ("notice", "notice"),
     ("jurisdiction", "jurisdiction"),
@@ -131,27 +134,24 @@ class Change:
 
 def _fault(change: Change) -> str:
     """The name of the first part that is not in the accepted form, or ``""``."""
-    if not _within(change.sno, 0, MAX_SNO):
-        return "ordinal"
-    if change.kind not in KINDS:
-        return "kind"
-    if not isinstance(change.purpose, str) or not _PURPOSE.match(change.purpose):
-        return "purpose"
-    if not _within(change.at, -_MAX_INT, _MAX_INT):
-        return "time"
-    if not _within(change.seen, UNSEEN, _MAX_INT):
-        return "position"
-    if change.expires is not None and not _within(change.expires, -_MAX_INT, _MAX_INT):
-        return "expiry"
-    for key, name in _TEXTS:
-        text = getattr(change, name)
-        if not isinstance(text, str) or (text and not _CODE.match(text)):
-            return key
+    numbers = (
+        ("ordinal", change.sno, 0, MAX_SNO),
+        ("time", change.at, -_MAX_INT, _MAX_INT),
+        ("position", change.seen, UNSEEN, _MAX_INT),
+        ("expiry", 0 if change.expires is None else change.expires, -_MAX_INT, _MAX_INT),
+    )
+    for name, value, low, high in numbers:
+        if type(value) is not int or not low <= value <= high:
+            return name
+    codes: list[tuple[str, Any, re.Pattern[str]]] = [
+        ("kind", change.kind, _KIND),
+        ("purpose", change.purpose, _PURPOSE),
+        *((key, getattr(change, name), _CODE) for key, name in _TEXTS),
+    ]
+    for name, text, form in codes:
+        if not isinstance(text, str) or not form.fullmatch(text):
+            return name
     return ""
-
-
-def _within(value: object, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high
 
 
 def _malformed() -> IntegrityError:

@@ -11,13 +11,14 @@ believes. Nothing in a chunk depends on the time at which it was written.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyroaring import BitMap
 
 SPAN: Final = 1 << 16

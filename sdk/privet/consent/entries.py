@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from privet.consent.change import Change
 from privet.consent.macs import Macs, check
-from privet.db import Tx
 from privet.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from privet.db import Tx
 
 T = TypeVar("T")
 Entries = list[tuple[int, Change]]
@@ -37,7 +40,8 @@ def insert(tx: Tx, macs: Macs, changes: Sequence[tuple[int, Change]]) -> Entries
     Raises:
         IntegrityError: another entry stands at one of these positions.
     """
-    made = {seq: macs.entry(seq, change) for seq, change in changes}
+    unique = dict(changes)
+    made = {seq: macs.entry(seq, change) for seq, change in unique.items()}
     stored: dict[int, bytes] = {}
     for part in batches(list(made)):
         rows = tx.all(f"SELECT seq, mac FROM ledger WHERE seq IN ({marks(len(part))})", part)
@@ -49,7 +53,7 @@ def insert(tx: Tx, macs: Macs, changes: Sequence[tuple[int, Change]]) -> Entries
                 why="the data store and the audit log are not of one history",
                 reason="ground.history",
             )
-    fresh = [(seq, change) for seq, change in changes if seq not in stored]
+    fresh = [(seq, change) for seq, change in unique.items() if seq not in stored]
     tx.many(
         f"INSERT INTO ledger ({_COLUMNS}) VALUES ({_MARKS})",
         [_row(seq, change, made[seq]) for seq, change in fresh],

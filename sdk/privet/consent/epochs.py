@@ -9,10 +9,14 @@ two writers wait for each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from privet.consent.entries import marks
-from privet.db import Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from privet.db import Tx
 
 
 def hold(tx: Tx, purposes: Iterable[str]) -> None:

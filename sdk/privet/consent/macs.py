@@ -8,11 +8,15 @@ a purpose changed its basis do not pass for rows from after it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from privet import crypto
-from privet.consent.change import Change
 from privet.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from privet.consent.change import Change
 
 _NO_EXPIRY = -(2**63)
 _ENTRY = struct.Struct(">16sqqqqq")

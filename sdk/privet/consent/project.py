@@ -18,12 +18,15 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from privet.consent.change import Change
 from privet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from privet.consent.change import Change
 
 CONSENT: Final = "consent"
 CONTRACT: Final = "contract"

@@ -22,6 +22,8 @@ _WHY: Final = {
     "upheld": OBJECTED,
 }
 
+_OBJECTED: Final = frozenset({"objected", "upheld"})
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -69,3 +71,24 @@ def reason(basis: str, row: Row | None, known: bool, now: int) -> str | None:
     if row.status == "active":
         return LAPSED if row.expires is not None and row.expires <= now else None
     return _WHY[row.status]
+
+
+def describe(basis: str, row: Row | None, subject: Row | None, fenced: bool, now: int) -> Standing:
+    """The standing of one purpose, from its row and the subject's own; without the notice."""
+    why = reason(basis, row, subject is not None, now)
+    restricted = subject is not None and subject.status == "restricted"
+    # A presumed ground has no entry of its own: it holds since she is known.
+    decided = row or (subject if why is None else None)
+    status = "lapsed" if why == LAPSED else "active" if why is None else "none"
+    if row is not None and row.status != "active":
+        status = row.status
+    return Standing(
+        active=why is None and not restricted and not fenced,
+        status=status,
+        since=decided.since if decided else None,
+        expires=row.expires if row else None,
+        seq=decided.seq if decided else -1,
+        notice="",
+        restricted=restricted,
+        objected=status in _OBJECTED,
+    )

@@ -1,0 +1,171 @@
+"""The table ``ground``: one row per subject and purpose, and the bitmaps that follow it.
+
+Rows are computed from *all* entries of the ground in the order of the log, not from the
+row before: a leaf that arrives late (two writers, a replay) lands in its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from privet.consent import entries
+from privet.consent.bitmaps import Bitmaps
+from privet.consent.chunk import SPAN, Mark, build
+from privet.consent.macs import Macs, check
+from privet.consent.project import State, fold
+from privet.consent.standing import Row
+from privet.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from privet.consent.entries import Entries
+    from privet.db import Tx
+
+BASES_KEY: Final = "ground_bases"
+_ON: Final = frozenset({"active", "known"})
+_PUT = """
+INSERT INTO ground (sno, purpose, status, seq, since, expires, mac) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sno, purpose) DO UPDATE SET status = excluded.status, seq = excluded.seq,
+since = excluded.since, expires = excluded.expires, mac = excluded.mac
+"""
+# One statement for rows, fence and bases: half of a point read is the number of statements.
+_POINT = f"""
+SELECT purpose, status, seq, since, expires, mac FROM ground
+WHERE sno = ? AND purpose IN ({{0}}, '*')
+UNION ALL SELECT '#fence', '', seq, 0, NULL, NULL FROM fence WHERE sno = ?
+UNION ALL SELECT '#bases', '', 0, 0, NULL, value FROM meta WHERE key = '{BASES_KEY}'
+"""
+
+
+class Grounds:
+    """Computes and reads the rows of ``ground`` and their bitmaps.
+
+    Args:
+        macs: makes and checks the MACs.
+        bases: basis of each purpose, purpose ``"*"`` included.
+    """
+
+    def __init__(self, macs: Macs, bases: Mapping[str, str]) -> None:
+        self._macs = macs
+        self._bases = bases
+        self._tag = macs.bases(bases)
+        self._point: dict[int, str] = {}
+        self.bitmaps = Bitmaps(macs, bases)
+
+    def rows(self, tx: Tx, purposes: Sequence[str], sno: int) -> tuple[dict[str, Row], bool]:
+        """The rows of one subject by purpose (``"*"`` as well), and whether she is fenced.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+            StoreUnavailable: the rows were computed under other purposes or bases.
+        """
+        count = len(purposes)
+        sql = self._point.get(count)
+        if sql is None:
+            sql = self._point[count] = _POINT.format(entries.marks(count))
+        rows: dict[str, Row] = {}
+        fenced = False
+        for purpose, status, seq, since, expires, mac in tx.all(sql, (sno, *purposes, sno)):
+            if purpose == "#fence":
+                fenced = True
+            elif purpose == "#bases":
+                self._compare(mac)
+            else:
+                row = (sno, purpose, status, seq, since, expires)
+                check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
+                rows[purpose] = Row(status, seq, since, expires)
+        return rows, fenced
+
+    def project(self, tx: Tx, fresh: Entries) -> None:
+        """Bring rows and bitmaps up to these entries, which are in the ledger already."""
+        keys = {(change.sno, change.purpose) for _, change in fresh}
+        told = entries.of_subjects(tx, self._macs, sorted({sno for sno, _ in keys}))
+        rows: list[tuple[Any, ...]] = []
+        deltas: list[tuple[str, int, int, Mark]] = []
+        for sno, purpose in sorted(keys):
+            past = told[sno, purpose]
+            state = self._fold(purpose, past)
+            if state is not None:
+                rows.append(self._row(sno, purpose, state))
+                deltas.append((purpose, past[-1][0], sno, _mark(state)))
+        tx.many(_PUT, rows)
+        self.bitmaps.append(tx, deltas)
+
+    def rebuild(self, tx: Tx) -> None:
+        """Delete everything and compute it anew from the ledger; the caller holds all epochs."""
+        for table in ("ground", "ground_delta", "ground_set"):
+            tx.run(f"DELETE FROM {table}")
+        tx.run(
+            "INSERT INTO meta (key, value) VALUES (?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (BASES_KEY, self._tag),
+        )
+        first, last = tx.all("SELECT MIN(sno), MAX(sno) FROM ledger")[0]
+        if first is not None:
+            for number in range(first // SPAN, last // SPAN + 1):
+                self._rebuild_chunk(tx, number)
+
+    def forget(self, tx: Tx, sno: int, purposes: Sequence[str]) -> None:
+        """Delete one subject's rows and take her out of the bitmaps of these purposes."""
+        for purpose in purposes:
+            self.bitmaps.forget(tx, purpose, sno)
+        tx.run("DELETE FROM ground WHERE sno = ?", (sno,))
+
+    def claim(self, tx: Tx) -> None:
+        """Mark a fresh store with the bases that its grounds are computed under.
+
+        Raises:
+            StoreUnavailable: they are computed under others already.
+        """
+        tx.run(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+            (BASES_KEY, self._tag),
+        )
+        self.require(tx)
+
+    def require(self, tx: Tx) -> None:
+        """Raise StoreUnavailable where the grounds were computed under other bases."""
+        row = tx.one("SELECT value FROM meta WHERE key = ?", (BASES_KEY,))
+        if row is not None:
+            self._compare(row[0])
+
+    def _compare(self, stored: bytes | memoryview) -> None:
+        if bytes(stored) != self._tag:
+            raise StoreUnavailable(
+                "the grounds were computed for another policy",
+                why="its purposes or their bases are not this policy's",
+                remedy="Use the active policy; activating one rebuilds the grounds.",
+                reason="ground.bases",
+            )
+
+    def _rebuild_chunk(self, tx: Tx, number: int) -> None:
+        told = entries.of_range(tx, self._macs, number * SPAN, (number + 1) * SPAN - 1)
+        rows: list[tuple[Any, ...]] = []
+        marks: dict[str, dict[int, Mark]] = {}
+        upto: dict[str, int] = {}
+        for (sno, purpose), past in sorted(told.items()):
+            state = self._fold(purpose, past)
+            if state is not None:
+                rows.append(self._row(sno, purpose, state))
+                marks.setdefault(purpose, {})[sno] = _mark(state)
+                upto[purpose] = max(upto.get(purpose, -1), past[-1][0])
+        tx.many(_PUT, rows)
+        for purpose, of_chunk in marks.items():
+            self.bitmaps.put(tx, purpose, build(number, of_chunk), upto[purpose])
+
+    def _fold(self, purpose: str, past: Entries) -> State | None:
+        """Where a ground stands; None where nothing ever had an effect on it."""
+        basis = self._bases.get(purpose)
+        if basis is None:  # a purpose that the policy dropped: it is kept in the ledger alone
+            return None
+        state = fold(basis, past)
+        return None if state.status == "none" else state
+
+    def _row(self, sno: int, purpose: str, state: State) -> tuple[Any, ...]:
+        row = (sno, purpose, state.status, state.seq, state.since, state.expires)
+        return (*row, self._macs.ground(self._bases[purpose], *row))
+
+
+def _mark(state: State) -> Mark:
+    return state.status in _ON, state.expires
