@@ -1,0 +1,63 @@
+"""Who may use what, for what, on which ground: two documents and one pure decision.
+
+The rules of this room:
+
+- Nothing is permitted by default; a deny overrides every permit; what cannot be
+  evaluated is refused.
+- A key that is accepted is enforced; an unknown one is refused.
+- A fault names file, line, what is wrong and how to mend it, never a document's values.
+- The storage layout (atoms, domains) follows from the rules; nobody declares it.
+
+>>> from privet.policy import Ask, load
+>>> policy = load("pack:shop")
+>>> ask = Ask(frozenset({"storefront"}), "recommendations", "recommend", frozenset({"view.item"}))
+>>> policy.decide(ask).permits
+('suggest',)
+"""
+
+from privet.policy.decide import Ask, Decision
+from privet.policy.knowledge import EventSpec, FieldSpec, ItemSpec, Reveal, SubjectSpec
+from privet.policy.layout import Atom, DomainSpec
+from privet.policy.load import compile_documents, load, packs, schema
+from privet.policy.minimize import Minimize
+from privet.policy.period import Period
+from privet.policy.policy import Policy
+from privet.policy.purpose import (
+    Assessment,
+    Controller,
+    Hold,
+    ModelRules,
+    PurposeSpec,
+    Recipient,
+)
+from privet.policy.rules import Deny, Permit
+from privet.policy.trials import TestResult, run_tests
+
+__all__ = [
+    "Ask",
+    "Assessment",
+    "Atom",
+    "Controller",
+    "Decision",
+    "Deny",
+    "DomainSpec",
+    "EventSpec",
+    "FieldSpec",
+    "Hold",
+    "ItemSpec",
+    "Minimize",
+    "ModelRules",
+    "Period",
+    "Permit",
+    "Policy",
+    "PurposeSpec",
+    "Recipient",
+    "Reveal",
+    "SubjectSpec",
+    "TestResult",
+    "compile_documents",
+    "load",
+    "packs",
+    "run_tests",
+    "schema",
+]

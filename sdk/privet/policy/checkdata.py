@@ -1,0 +1,108 @@
+"""Checks of the data document that go beyond its form."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from privet.policy.context import Context
+from privet.policy.dataform import EventForm, FieldForm
+from privet.policy.knowledge import PROFILE
+from privet.policy.problems import shown
+from privet.policy.reading import Path
+
+
+def check_data(context: Context) -> None:
+    """Note every fault of the data document."""
+    data = context.data
+    try:
+        ZoneInfo(data.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        context.wrong_data(
+            ("timezone",), "the time zone is unknown", "Use an IANA name such as `Europe/Berlin`."
+        )
+    for bare, form in data.profile.items():
+        _check_field(context, ("profile", bare), form)
+    for name, event in data.events.items():
+        _check_event(context, name, event)
+    _check_categories(context)
+    _check_items(context)
+
+
+def _check_event(context: Context, name: str, event: EventForm) -> None:
+    path: Path = ("events", name)
+    if name == PROFILE:
+        context.wrong_data(path, "an event may not be called `profile`", "Choose another name.")
+    for bare, form in event.fields.items():
+        _check_field(context, (*path, "fields", bare), form)
+    if len(set(event.unique)) < len(event.unique):
+        context.wrong_data((*path, "unique"), "a field is named twice", "Keep one of them.")
+    for bare in event.unique:
+        declared = event.fields.get(bare)
+        if declared is None:
+            context.wrong_data(
+                (*path, "unique"),
+                f"{shown(bare)} is no field of this event",
+                "Name fields of the event.",
+            )
+        elif declared.optional:
+            context.wrong_data(
+                (*path, "unique"),
+                f"{shown(bare)} is optional, so it cannot tell events apart",
+                "Make it mandatory or choose another key.",
+            )
+
+
+def _check_field(context: Context, path: Path, form: FieldForm) -> None:
+    if form.category not in context.data.categories:
+        context.wrong_data(
+            (*path, "category"),
+            f"the category {shown(form.category)} is not declared",
+            "Declare it under `categories`.",
+        )
+    if (form.type == "band") != (form.values is not None):
+        context.wrong_data(
+            path, "`values` belongs to the type `band`, and only to it", "Add or remove `values`."
+        )
+    bounds = [_bounds(band) for band in form.values or ()]
+    if any(low > high for low, high in bounds) or any(
+        before[1] >= after[0] for before, after in zip(bounds, bounds[1:], strict=False)
+    ):
+        context.wrong_data(
+            (*path, "values"), "the bands overlap or do not ascend", "Order them: `0-17`, `18+`."
+        )
+
+
+def _bounds(band: str) -> tuple[int, float]:
+    if band.endswith("+"):
+        return int(band[:-1]), float("inf")
+    low, _, high = band.partition("-")
+    return int(low), int(high)
+
+
+def _check_categories(context: Context) -> None:
+    used = {form.category for form in context.fields.values()}
+    for name in context.data.categories:
+        if name not in used:
+            context.wrong_data(
+                ("categories", name), "no field belongs to this category", "Remove it."
+            )
+
+
+def _check_items(context: Context) -> None:
+    items = context.data.items
+    for reserved in {"special", "min_age"} & set(items.fields):
+        context.wrong_data(
+            ("items", "fields", reserved), f"`{reserved}` is a word of `reveals`", "Rename it."
+        )
+    for name, rule in items.reveals.items():
+        path: Path = ("items", "reveals", name)
+        found = rule.__pydantic_extra__
+        if not found:
+            context.wrong_data(path, "the rule names no catalogue field", "Say what reveals it.")
+        for catalogue_field in found:
+            if catalogue_field not in items.fields:
+                context.wrong_data(
+                    (*path, catalogue_field),
+                    f"{shown(catalogue_field)} is no catalogue field",
+                    "Declare it under `items.fields`.",
+                )

@@ -1,0 +1,277 @@
+"""Two documents in, one compiled policy out; or every fault of both at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from privet.errors import PolicyError
+from privet.policy import layout
+from privet.policy.checkdata import check_data
+from privet.policy.checkpolicy import check_policy, closures
+from privet.policy.checkrules import check_rules
+from privet.policy.context import Context
+from privet.policy.dataform import DataForm, FieldForm
+from privet.policy.decide import Ask
+from privet.policy.digest import digest
+from privet.policy.faults import validated
+from privet.policy.knowledge import (
+    EventSpec,
+    FieldSpec,
+    ItemSpec,
+    Kind,
+    Reveal,
+    SubjectSpec,
+    fold,
+)
+from privet.policy.minimize import (
+    NOTHING,
+    Minimize,
+    parse_last,
+    parse_least,
+    parse_rule,
+)
+from privet.policy.period import Period
+from privet.policy.policy import Policy
+from privet.policy.policyform import (
+    ContractBasis,
+    DenyForm,
+    InterestBasis,
+    MinimizeForm,
+    ObligationBasis,
+    PermitForm,
+    PolicyForm,
+    PurposeForm,
+    TrialForm,
+)
+from privet.policy.problems import Problems
+from privet.policy.purpose import (
+    Assessment,
+    Basis,
+    Controller,
+    Hold,
+    ModelRules,
+    PurposeSpec,
+    Recipient,
+)
+from privet.policy.reading import read
+from privet.policy.rules import Deny, Permit
+from privet.policy.trials import Given, Trial
+from privet.types import SELF_ROLE
+
+
+def compile_texts(documents: Mapping[str, str], files: Mapping[str, str]) -> Policy:
+    """Compile the two texts.
+
+    Args:
+        documents: exactly ``{"policy": text, "data": text}``.
+        files: the same keys to the file names that messages should show.
+
+    Raises:
+        PolicyError: with every fault found in ``problems``.
+    """
+    if set(documents) != {"policy", "data"}:
+        raise PolicyError("a policy is two documents: `policy` and `data`")
+    problems = Problems()
+    data_document = read(documents["data"], files["data"], problems)
+    policy_document = read(documents["policy"], files["policy"], problems)
+    data = validated(DataForm, data_document, problems) if data_document else None
+    policy = validated(PolicyForm, policy_document, problems) if policy_document else None
+    problems.raise_if_any()
+    # Without a problem each document was read and has its form.
+    if data is None or policy is None or data_document is None or policy_document is None:
+        raise PolicyError("the policy documents could not be read")
+    context = Context(data, policy, data_document, policy_document, problems)
+    check_data(context)
+    check_policy(context)
+    check_rules(context)
+    problems.raise_if_any()
+    return _build(context, documents)
+
+
+def _build(context: Context, documents: Mapping[str, str]) -> Policy:
+    data, policy = context.data, context.policy
+    fields = {name: _field(context, name, form) for name, form in context.fields.items()}
+    purposes = {n: _purpose(context, n, form) for n, form in policy.purposes.items()}
+    permits = {form.id: _permit(context, form) for form in policy.permits}
+    parents = {name: form.inherits for name, form in policy.roles.items()}
+    return Policy(
+        name=policy.name,
+        hash=_hash(data, policy),
+        documents=documents,
+        timezone=data.timezone,
+        controller=Controller(
+            policy.controller.name, policy.controller.contact, policy.controller.officer
+        ),
+        subject=SubjectSpec(data.subject.is_, data.subject.id),
+        recipients={
+            name: Recipient(name, r.is_, r.country, r.contract, context.expand(r.receives))
+            for name, r in policy.recipients.items()
+        },
+        events={
+            name: EventSpec(name, tuple(event.unique), tuple(event.fields))
+            for name, event in data.events.items()
+        },
+        fields=fields,
+        items=_items(context),
+        purposes=purposes,
+        assessments={n: Assessment(a.is_, a.text) for n, a in policy.assessments.items()},
+        roles=closures(parents) | {SELF_ROLE: frozenset({SELF_ROLE})},
+        separate=tuple(frozenset(group) for group in policy.separate),
+        permits=permits,
+        denies=tuple(_deny(context, d) for d in sorted(policy.denies, key=lambda d: d.id)),
+        trials=tuple(_trial(context, form) for form in policy.tests),
+        atoms=layout.atoms(fields, permits.values(), purposes.values()),
+        domains=layout.domains(purposes.values()),
+    )
+
+
+def _hash(data: DataForm, policy: PolicyForm) -> str:
+    plain = data.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for name, event in data.events.items():
+        # The order of an event's fields is the order of its columns.
+        plain["events"][name]["fields_in_order"] = list(event.fields)
+    rules = policy.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return digest("privet-policy-v1", {"data": plain, "policy": rules})
+
+
+def _field(context: Context, name: str, form: FieldForm) -> FieldSpec:
+    event, _, bare = name.partition(".")
+    category = context.data.categories[form.category]
+    kind, _, scale = form.type.removesuffix(")").partition("(")
+    return FieldSpec(
+        name=name,
+        event=event,
+        bare=bare,
+        kind=_KINDS[kind],
+        scale=int(scale or 0),
+        values=tuple(form.values or ()),
+        category=form.category,
+        special=category.special,
+        from_device=category.from_device,
+        optional=form.optional,
+    )
+
+
+_KINDS: dict[str, Kind] = {
+    "text": "text",
+    "id": "id",
+    "item": "item",
+    "int": "int",
+    "decimal": "decimal",
+    "seconds": "seconds",
+    "bool": "bool",
+    "band": "band",
+}
+
+
+def _items(context: Context) -> ItemSpec:
+    items = context.data.items
+    return ItemSpec(
+        fields={name: str(kind) for name, kind in items.fields.items()},
+        reveals={
+            name: Reveal(
+                rule.special,
+                rule.min_age,
+                {
+                    catalogue_field: frozenset(fold(v) for v in values)
+                    for catalogue_field, values in rule.__pydantic_extra__.items()
+                },
+            )
+            for name, rule in items.reveals.items()
+        },
+        never=tuple(sorted(context.policy.never)),
+    )
+
+
+def _basis(form: PurposeForm) -> tuple[Basis, str]:
+    match form.basis:
+        case ContractBasis(contract=reference):
+            return "contract", reference
+        case InterestBasis(legitimate_interest=reference):
+            return "legitimate-interest", reference
+        case ObligationBasis(legal_obligation=law):
+            return "legal-obligation", law
+        case _:
+            return "consent", ""
+
+
+def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
+    basis, reference = _basis(form)
+    reuses = tuple(sorted(form.reuses))
+    hold, models = form.hold, form.models
+    return PurposeSpec(
+        name=name,
+        text=form.text,
+        basis=basis,
+        reference=reference,
+        retention=Period.parse(form.retention),
+        renew=Period.parse(form.renew) if form.renew else None,
+        reuses=reuses,
+        assessments=tuple(form.reuses[source].assessment for source in reuses),
+        builds_on=tuple(sorted(form.builds_on)),
+        hold=Hold(context.expand(hold.fields), Period.parse(hold.period), hold.law)
+        if hold
+        else None,
+        direct_marketing=form.direct_marketing,
+        recipients=tuple(sorted(form.recipients)),
+        models=ModelRules(Period.parse(models.deadline), models.co_count_floor, models.least)
+        if models
+        else ModelRules(),
+    )
+
+
+def _permit(context: Context, form: PermitForm) -> Permit:
+    minimize = _minimize(context, form.minimize) if form.minimize else NOTHING
+    least = form.minimize.least if form.minimize else None
+    return Permit(
+        id=form.id,
+        role=form.role,
+        purpose=form.purpose,
+        actions=frozenset(form.may),
+        fields=context.expand(form.fields),
+        minimize=minimize,
+        least=parse_least(least) if least else 1,
+        to=frozenset(form.to or ()),
+    )
+
+
+def _minimize(context: Context, form: MinimizeForm) -> Minimize:
+    rules = ((name, *parse_rule(text)) for name, text in form.__pydantic_extra__.items())
+    return Minimize(
+        drop=context.expand(form.drop),
+        last=parse_last(form.last) if form.last else None,
+        time=form.time,
+        rules=tuple(sorted(rules)),
+    )
+
+
+def _deny(context: Context, form: DenyForm) -> Deny:
+    own = context.policy.purposes
+    return Deny(
+        id=form.id,
+        text=form.text,
+        roles=frozenset(form.roles) if form.roles else None,
+        purposes=frozenset(form.purposes or own),
+        actions=frozenset(form.may_not) if form.may_not else None,
+        fields=context.expand(form.fields) if form.fields else None,
+    )
+
+
+def _trial(context: Context, form: TrialForm) -> Trial:
+    given = form.given
+    fields = frozenset[str]().union(
+        # A pattern that names no field stays as it is: a test may ask for what is unknown.
+        *(context.expand([p]) or {p} for p in form.fields)
+    )
+    return Trial(
+        name=form.name,
+        given=Given(
+            frozenset(given.contract),
+            frozenset(given.agreed),
+            frozenset(given.withdrawn),
+            frozenset(given.objected),
+            given.restricted,
+        ),
+        ask=Ask(frozenset({form.as_}), form.purpose, form.may, fields, form.to),
+        then=form.then,
+    )

@@ -1,0 +1,88 @@
+"""The form of ``data.yaml``: what the shop knows. Owner: the developers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from privet.policy.scalars import Band, FieldType, Form, Name, Text
+
+
+class SubjectForm(Form):
+    """Who the data is about."""
+
+    is_: Name = Field(alias="is")
+    """What one subject is, such as `loyalty-account`."""
+    id: Name
+    """What the app's identifier of a subject is called."""
+
+
+class CategoryForm(Form):
+    """A kind of personal data."""
+
+    special: bool = False
+    """Of a special category: health, religion and the like (GDPR Art. 9(1))."""
+    from_device: bool = False
+    """Read from the person's device, which needs consent (ePrivacy Directive Art. 5(3))."""
+
+
+class FieldForm(Form):
+    """One field."""
+
+    type: FieldType
+    """text, id, item, int, decimal(n), seconds, bool or band."""
+    category: Name
+    """One of `categories`."""
+    values: Annotated[list[Band], Field(min_length=1)] | None = None
+    """The bands of a `band`, in order."""
+    optional: bool = False
+    """Whether an event or a profile may come without it."""
+
+
+class EventForm(Form):
+    """One type of event."""
+
+    unique: Annotated[list[Name], Field(min_length=1)]
+    """The app's own key: recorded twice is recorded once."""
+    fields: Annotated[dict[Name, FieldForm], Field(min_length=1)]
+    """Field name to field."""
+
+
+class RevealForm(Form, extra="allow"):
+    """What an item tells about whoever takes it; further keys are catalogue fields."""
+
+    __pydantic_extra__: dict[str, Annotated[list[Text], Field(min_length=1)]]
+
+    special: bool = False
+    """Of a special category by inference (CJEU C-184/20, C-21/23)."""
+    min_age: Annotated[int, Field(ge=1, le=120)] | None = None
+    """The age below which the item may not be sold, in years."""
+
+
+class ItemsForm(Form):
+    """The catalogue: no personal data."""
+
+    fields: dict[Name, Literal["text"]] = {}
+    """Catalogue field to its type."""
+    reveals: dict[Name, RevealForm] = {}
+    """Name of what is revealed to the rule that finds it."""
+
+
+class DataForm(Form):
+    """What the shop knows about people; says nothing about who may use it, or why."""
+
+    privet: Literal["data/1"]
+    """The version of this form."""
+    subject: SubjectForm
+    """Who the data is about."""
+    timezone: Annotated[str, Field(min_length=1, max_length=64)]
+    """IANA zone for time-of-day features; instants are kept in UTC."""
+    categories: Annotated[dict[Name, CategoryForm], Field(min_length=1)]
+    """The kinds of personal data."""
+    profile: dict[Name, FieldForm] = {}
+    """One value per person and field."""
+    events: dict[Name, EventForm] = {}
+    """What happens, append-only."""
+    items: ItemsForm = ItemsForm()
+    """The catalogue."""

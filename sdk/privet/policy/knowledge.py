@@ -1,0 +1,125 @@
+"""What the shop knows, compiled: fields, events, the catalogue and what items reveal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from privet.policy.frozen import Frozen
+
+Kind = Literal["text", "id", "item", "int", "decimal", "seconds", "bool", "band"]
+PROFILE = "profile"
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSpec:
+    """Who the data is about.
+
+    Attributes:
+        kind: what one subject is, such as ``"loyalty-account"``.
+        id: what the app's own identifier of a subject is called, such as ``"household"``.
+    """
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a profile or of an event.
+
+    Attributes:
+        name: full name, ``"purchase.item"`` or ``"profile.age"``.
+        event: the event's name, or ``"profile"``.
+        bare: the name without the event.
+        kind: the type of its values.
+        scale: digits after the point of a ``decimal(n)``, else 0.
+        values: the bands of a ``band`` in order, else empty.
+        category: the data category it belongs to.
+        special: whether the category is special (GDPR Art. 9(1)).
+        from_device: whether it is read from the person's device (ePrivacy Art. 5(3)).
+        optional: whether an event or profile may come without it.
+    """
+
+    name: str
+    event: str
+    bare: str
+    kind: Kind
+    scale: int
+    values: tuple[str, ...]
+    category: str
+    special: bool
+    from_device: bool
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """One type of event.
+
+    Attributes:
+        name: the event's name.
+        unique: bare names of the fields that together are the app's own key.
+        fields: bare names of all fields, in the document's order.
+    """
+
+    name: str
+    unique: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reveal(Frozen):
+    """What an item tells about whoever takes it (CJEU C-184/20, C-21/23).
+
+    Attributes:
+        special: whether that is of a special category (GDPR Art. 9(1)).
+        min_age: the age below which the item may not be sold, if any.
+        values: catalogue field to the values, folded, that reveal it.
+    """
+
+    special: bool
+    min_age: int | None
+    values: Mapping[str, frozenset[str]]
+
+    def holds(self, attributes: Mapping[str, str]) -> bool:
+        """Whether an item with these catalogue attributes reveals it."""
+        return any(
+            fold(value) in self.values[name]
+            for name, value in attributes.items()
+            if name in self.values
+        )
+
+
+@dataclass(frozen=True)
+class ItemSpec(Frozen):
+    """The catalogue: no personal data.
+
+    Attributes:
+        fields: catalogue field to its type, always ``"text"``.
+        reveals: name of what is revealed to the rule that finds it.
+        never: names of ``reveals`` whose items are neither learnt from nor shown.
+    """
+
+    fields: Mapping[str, str]
+    reveals: Mapping[str, Reveal]
+    never: tuple[str, ...]
+
+    def hidden(self, attributes: Mapping[str, str]) -> bool:
+        """Whether ``never:`` keeps an item with these attributes out of models and lists."""
+        return any(self.reveals[name].holds(attributes) for name in self.never)
+
+    def min_age(self, attributes: Mapping[str, str]) -> int | None:
+        """The greatest age that a rule asks for this item, in years; None without one."""
+        ages = [
+            rule.min_age
+            for rule in self.reveals.values()
+            if rule.min_age is not None and rule.holds(attributes)
+        ]
+        return max(ages, default=None)
+
+
+def fold(value: str) -> str:
+    """A catalogue value for comparison: case and outer blanks do not let an item slip by."""
+    return value.strip().casefold()

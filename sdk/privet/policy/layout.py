@@ -1,0 +1,76 @@
+"""Storage layout derived from the rules: atoms and key domains.
+
+Nobody declares storage groups. An *atom* is a set of fields of one event that no
+permit and no hold tells apart, so one ciphertext per atom opens exactly what a permit
+covers. A *domain* is the set of a subject's data with one fate: collected for one
+purpose, or held by one law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from privet.policy.knowledge import FieldSpec
+from privet.policy.purpose import PurposeSpec
+from privet.policy.rules import Permit
+
+HELD = "/hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """Fields of one event that are sealed together.
+
+    Attributes:
+        event: the event's name, or ``"profile"``.
+        fields: bare names in the document's order, at least one.
+    """
+
+    event: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSpec:
+    """Data of a subject with one fate and one key.
+
+    Attributes:
+        name: the purpose, or the purpose and ``/hold``.
+        purpose: the purpose it was collected for.
+        hold: the law that keeps it past an erasure; empty where none does.
+    """
+
+    name: str
+    purpose: str
+    hold: str
+
+
+def atoms(
+    fields: Mapping[str, FieldSpec], permits: Iterable[Permit], purposes: Iterable[PurposeSpec]
+) -> tuple[Atom, ...]:
+    """The coarsest partition of each event such that permits and holds are unions of parts."""
+    rules = tuple(permits)
+    sets = [p.fields - p.minimize.drop for p in rules]
+    sets += [p.minimize.drop for p in rules]
+    sets += [p.hold.fields for p in purposes if p.hold is not None]
+    parts: dict[tuple[str, frozenset[int]], list[str]] = {}
+    for name, spec in fields.items():
+        signature = frozenset(i for i, names in enumerate(sets) if name in names)
+        parts.setdefault((spec.event, signature), []).append(spec.bare)
+    return tuple(Atom(event, tuple(bare)) for (event, _), bare in parts.items())
+
+
+def domains(purposes: Iterable[PurposeSpec]) -> tuple[DomainSpec, ...]:
+    """One domain per purpose, and one more for what a law holds of it."""
+    result: list[DomainSpec] = []
+    for purpose in purposes:
+        result.append(DomainSpec(purpose.name, purpose.name, ""))
+        if purpose.hold is not None:
+            result.append(DomainSpec(purpose.name + HELD, purpose.name, purpose.hold.law))
+    return tuple(result)
+
+
+def cover(parts: Sequence[Atom], event: str, bare: frozenset[str]) -> tuple[Atom, ...]:
+    """The atoms of an event that hold at least one of the fields."""
+    return tuple(a for a in parts if a.event == event and not bare.isdisjoint(a.fields))

@@ -1,0 +1,117 @@
+"""Where policies come from: a pack, a file, a directory, or the home's own store."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from privet.errors import PolicyError
+from privet.policy.problems import Problems
+from privet.policy.reading import MAX_BYTES, read
+from privet.types import NAME
+
+if TYPE_CHECKING:
+    from privet.policy.policy import Policy
+
+_PACK = "pack:"
+_PACKS = Path(__file__).resolve().parent.parent / "packs"
+_POLICY = "policy.yaml"
+_DATA = "data.yaml"
+
+
+def load(ref: str | Path) -> Policy:
+    """Read and compile a policy.
+
+    Args:
+        ref: ``"pack:grocery"`` for one that ships with privet, the path of a policy
+            document, or a directory with ``policy.yaml`` in it. The data document is
+            the file beside it that the policy names under ``data``.
+
+    Raises:
+        PolicyError: a file is missing, unreadable or refused; ``problems`` lists why.
+    """
+    path = _locate(ref)
+    policy = _text(path)
+    data_name = _data_name(policy, path.name)
+    data = _text(path.parent / data_name)
+    return _compile({"policy": policy, "data": data}, {"policy": path.name, "data": data_name})
+
+
+def compile_documents(documents: Mapping[str, str]) -> Policy:
+    """Compile the texts ``{"policy": ..., "data": ...}``, as a home keeps them.
+
+    Raises:
+        PolicyError: with every fault of both in ``problems``.
+    """
+    return _compile(documents, {"policy": _POLICY, "data": _DATA})
+
+
+def packs() -> tuple[str, ...]:
+    """Names of the packs that ship with privet, sorted."""
+    return tuple(sorted(p.parent.name for p in _PACKS.glob(f"*/{_POLICY}")))
+
+
+def schema(document: str) -> dict[str, Any]:
+    """The JSON Schema of ``"data"`` or ``"policy"``, for editors.
+
+    Raises:
+        InvalidInput: another name.
+    """
+    from privet.policy.faults import schema as of_form
+
+    return of_form(document)
+
+
+def _compile(documents: Mapping[str, str], files: Mapping[str, str]) -> Policy:
+    # pydantic and the forms cost a tenth of a second, which `import privet` must not pay.
+    from privet.policy.compile import compile_texts
+
+    return compile_texts(documents, files)
+
+
+def _locate(ref: str | Path) -> Path:
+    if isinstance(ref, str) and ref.startswith(_PACK):
+        name = ref.removeprefix(_PACK)
+        if NAME.match(name) is None or not (_PACKS / name / _POLICY).is_file():
+            raise PolicyError(
+                "there is no such pack",
+                remedy=f"Use one of: {', '.join(packs())}.",
+                reason="policy.pack",
+            )
+        return _PACKS / name / _POLICY
+    path = Path(ref)
+    return path / _POLICY if path.is_dir() else path
+
+
+def _data_name(policy: str, file: str) -> str:
+    """The data document's name; only a plain name, so that no path leads elsewhere."""
+    document = read(policy, file, Problems())
+    name = document.data.get("data") if document else None
+    plain = isinstance(name, str) and NAME.match(name.removesuffix(".yaml").replace(".", "_"))
+    return name if isinstance(name, str) and plain and name.endswith(".yaml") else _DATA
+
+
+def _text(path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            # A pipe or device would never end, or never begin.
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _refused(path, "is not a regular file", "Point to the document itself.")
+            raw = file.read(MAX_BYTES + 1)
+    except OSError:
+        raise _refused(path, "cannot be read", "Check the path and its permissions.") from None
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        if len(raw) > MAX_BYTES:
+            raise _refused(path, "is longer than 1 MiB", "Keep it short.") from None
+        raise _refused(path, "is not UTF-8", "Save it as UTF-8.") from None
+
+
+def _refused(path: Path, what: str, fix: str) -> PolicyError:
+    fault: dict[str, str | int] = {"file": path.name, "line": 1, "what": what, "fix": fix}
+    return PolicyError(f"a policy document {what}", remedy=fix, problems=(fault,))

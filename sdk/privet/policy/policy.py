@@ -1,0 +1,237 @@
+"""The compiled policy: what every other room asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, get_args
+
+from privet.errors import AccessDenied
+from privet.policy import layout
+from privet.policy.decide import Ask, Decision, judge, refuse
+from privet.policy.digest import slice_digest
+from privet.policy.frozen import Frozen
+from privet.policy.layout import Atom, DomainSpec
+from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action
+
+if TYPE_CHECKING:
+    from privet.policy.knowledge import EventSpec, FieldSpec, ItemSpec, SubjectSpec
+    from privet.policy.purpose import Assessment, Controller, PurposeSpec, Recipient
+    from privet.policy.rules import Deny, Permit
+    from privet.policy.trials import Trial
+
+_ACTIONS = frozenset(get_args(Action))
+_CACHED = 4096
+_MALFORMED = refuse("ask.malformed")
+
+
+@dataclass(frozen=True, eq=False)
+class Policy(Frozen):
+    """Both documents, checked and compiled. Immutable; two are equal when their hashes are.
+
+    Attributes:
+        name: the policy's name.
+        hash: SHA-256 over the canonical form of both documents, 64 hex digits.
+        documents: the texts it was compiled from, under ``"policy"`` and ``"data"``.
+        timezone: IANA name of the deployment's zone, for time-of-day features.
+        controller: who answers for the processing.
+        subject: who the data is about.
+        recipients: who data may be disclosed to.
+        events: event name to its specification, in the document's order.
+        fields: full field name to its specification, profile first.
+        items: the catalogue and what its items reveal.
+        purposes: purpose name to its specification, built-in ones not included.
+        assessments: the written weighings that purposes refer to.
+        roles: role to itself and all it inherits; ``self`` stands alone.
+        separate: groups of roles of which nobody holds two.
+        permits: permit id to permit.
+        denies: all denies, by id.
+        trials: the tests that the policy carries.
+        atoms: fields that are sealed together.
+        domains: data with one fate and one key.
+    """
+
+    name: str
+    hash: str
+    documents: Mapping[str, str] = field(repr=False)
+    timezone: str
+    controller: Controller
+    subject: SubjectSpec
+    recipients: Mapping[str, Recipient] = field(repr=False)
+    events: Mapping[str, EventSpec] = field(repr=False)
+    fields: Mapping[str, FieldSpec] = field(repr=False)
+    items: ItemSpec = field(repr=False)
+    purposes: Mapping[str, PurposeSpec] = field(repr=False)
+    assessments: Mapping[str, Assessment] = field(repr=False)
+    roles: Mapping[str, frozenset[str]] = field(repr=False)
+    separate: tuple[frozenset[str], ...] = field(repr=False)
+    permits: Mapping[str, Permit] = field(repr=False)
+    denies: tuple[Deny, ...] = field(repr=False)
+    trials: tuple[Trial, ...] = field(repr=False)
+    atoms: tuple[Atom, ...] = field(repr=False)
+    domains: tuple[DomainSpec, ...] = field(repr=False)
+    _rules: Mapping[tuple[str, str], tuple[Permit, ...]] = field(init=False, repr=False)
+    _decided: dict[Ask, Decision] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Freeze the mappings and index the permits by role and purpose."""
+        super().__post_init__()
+        rules: dict[tuple[str, str], tuple[Permit, ...]] = {}
+        for permit in self.permits.values():
+            key = (permit.role, permit.purpose)
+            rules[key] = (*rules.get(key, ()), permit)
+        object.__setattr__(self, "_rules", MappingProxyType(rules))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self.hash == other.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def check_roles(self, roles: Iterable[str]) -> frozenset[str]:
+        """The given roles and all they inherit.
+
+        Raises:
+            AccessDenied: none or an unknown one was given (``role.unknown``), ``self``
+                was claimed (``role.reserved``), or two of them are kept apart
+                (``role.separate``).
+        """
+        given = frozenset(roles)
+        if SELF_ROLE in given:
+            raise AccessDenied(
+                "a principal may not claim the role `self`",
+                why="it belongs to the subject herself",
+                remedy="Open the subject: deployment.subject(id, proof=...).",
+                reason="role.reserved",
+            )
+        closure, reason = self._closure(given)
+        if reason:
+            refuse(reason).raise_if_denied()
+        return closure
+
+    def check_purpose(self, purpose: str) -> None:
+        """Accept a purpose of the policy or a built-in one.
+
+        Raises:
+            AccessDenied: neither (``purpose.unknown``).
+        """
+        if purpose not in self.purposes and purpose not in BUILT_IN_PURPOSES:
+            refuse("purpose.unknown").raise_if_denied()
+
+    def decide(self, ask: Ask) -> Decision:
+        """Permit or refuse. Pure and total: whatever is asked, there is an answer.
+
+        Answers are kept in a bounded cache; a policy never changes, so none grows old.
+        """
+        try:
+            known = self._decided.get(ask)
+            if known is None:
+                known = self._decide(ask)
+                # A refusal may hold texts of any length; only what is permitted is kept.
+                if known.allowed:
+                    self._remember(ask, known)
+        except (TypeError, AttributeError):
+            # Not an Ask of hashable names: a rule that cannot be evaluated denies.
+            return _MALFORMED
+        return known
+
+    def atoms_of(self, event: str, fields: Iterable[str]) -> tuple[Atom, ...]:
+        """The fewest atoms that together hold these fields of one event.
+
+        Args:
+            event: an event's name, or ``"profile"``.
+            fields: bare or full names.
+
+        Raises:
+            AccessDenied: a field that the event does not have (``field.unknown``).
+        """
+        bare = frozenset(name.removeprefix(f"{event}.") for name in fields)
+        if any(f"{event}.{name}" not in self.fields for name in bare):
+            refuse("field.unknown").raise_if_denied()
+        return layout.cover(self.atoms, event, bare)
+
+    def domain_of(self, purpose: str, event: str, bare: str) -> str:
+        """The domain where a value collected for a purpose lives.
+
+        Raises:
+            AccessDenied: an unknown purpose or field.
+        """
+        spec = self._purpose(purpose)
+        name = f"{event}.{bare}"
+        if name not in self.fields:
+            refuse("field.unknown").raise_if_denied()
+        held = spec.hold is not None and name in spec.hold.fields
+        return purpose + layout.HELD if held else purpose
+
+    def sources(self, purpose: str) -> tuple[str, ...]:
+        """The purpose and those whose data it may read, itself first.
+
+        Raises:
+            AccessDenied: an unknown or built-in purpose.
+        """
+        return (purpose, *self._purpose(purpose).reuses)
+
+    def slice_hash(self, purpose: str) -> str:
+        """SHA-256 of everything that bears on what this purpose may learn, 64 hex digits.
+
+        Covers the purpose, those it reuses or builds on, its permits and denies, the
+        fields they name, the catalogue's rules, `never` and the zone; not other
+        purposes, texts of tests or the controller.
+
+        Raises:
+            AccessDenied: an unknown or built-in purpose.
+        """
+        self._purpose(purpose)
+        return slice_digest(self, purpose)
+
+    def _purpose(self, name: str) -> PurposeSpec:
+        spec = self.purposes.get(name)
+        if spec is None:
+            raise AccessDenied(
+                "this purpose is not in the policy", why="", reason="purpose.unknown"
+            )
+        return spec
+
+    def _closure(self, given: frozenset[str]) -> tuple[frozenset[str], str]:
+        if not given or any(role not in self.roles for role in given):
+            return frozenset(), "role.unknown"
+        closure = frozenset[str]().union(*(self.roles[role] for role in given))
+        apart = any(len(group & closure) > 1 for group in self.separate)
+        if apart or (SELF_ROLE in closure and len(closure) > 1):
+            return frozenset(), "role.separate"
+        return closure, ""
+
+    def _remember(self, ask: Ask, decision: Decision) -> None:
+        if len(self._decided) >= _CACHED:
+            self._decided.clear()
+        self._decided[ask] = decision
+
+    def _decide(self, ask: Ask) -> Decision:
+        own = self.purposes.get(ask.purpose)
+        if own is None and ask.purpose not in BUILT_IN_PURPOSES:
+            return refuse("purpose.unknown")
+        roles, reason = self._closure(ask.roles)
+        if not reason and ask.action not in _ACTIONS:
+            reason = "action.unknown"
+        if not reason and any(name not in self.fields for name in ask.fields):
+            reason = "field.unknown"
+        if reason:
+            return refuse(reason, ask.purpose)
+        for_purpose = [p for r in roles for p in self._rules.get((r, ask.purpose), ())]
+        if not for_purpose:
+            return refuse("purpose.refused", ask.purpose)
+        permits = [p for p in for_purpose if ask.action in p.actions]
+        if not permits:
+            return refuse("action.refused", ask.purpose)
+        denies = [d for d in self.denies if d.bears_on(roles, ask.purpose, ask.action)]
+        return judge(ask, permits, denies, self._grounds(own))
+
+    def _grounds(self, purpose: PurposeSpec | None) -> tuple[str, ...]:
+        if purpose is None:
+            return ()
+        found = [purpose.name]
+        # Transitive: what builds on a purpose rests on that purpose's own supports too.
+        for name in found:
+            found += [n for n in self.purposes[name].builds_on if n not in found]
+        return tuple(found)

@@ -1,0 +1,263 @@
+"""The form of ``policy.yaml``: who may use what, why. Owner: the privacy desk."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from privet.policy.scalars import (
+    Country,
+    FieldName,
+    FieldPattern,
+    FileName,
+    Form,
+    LastText,
+    LeastText,
+    Name,
+    PeriodText,
+    PurposeName,
+    Reference,
+    RuleText,
+    Text,
+)
+from privet.types import Action
+
+Outcome = Literal["allow", "AccessDenied", "ConsentMissing", "Objected"]
+Actions = Annotated[list[Action], Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
+Patterns = Annotated[list[FieldPattern], Field(min_length=1)]
+ACTIONS = get_args(Action)
+
+
+class ControllerForm(Form):
+    """Who answers for the processing (GDPR Art. 4(7))."""
+
+    name: Text
+    """The organisation."""
+    contact: Text
+    """Where a person reaches it."""
+    officer: Text | None = None
+    """Where a person reaches the data protection officer."""
+
+
+class RecipientForm(Form):
+    """Who data may be disclosed to (GDPR Art. 4(9))."""
+
+    is_: Literal["processor", "controller", "joint-controller"] = Field(alias="is")
+    """Its part; a processor needs a contract (Art. 28(3))."""
+    country: Country
+    """ISO 3166-1 code of where it sits."""
+    contract: Reference | None = None
+    """Reference of the contract."""
+    receives: Annotated[list[FieldName], Field(min_length=1)]
+    """The fields it may be sent."""
+
+
+class AssessmentForm(Form):
+    """A written weighing."""
+
+    is_: Literal["compatibility", "legitimate-interest"] = Field(alias="is")
+    """Art. 6(4) or Art. 6(1)(f)."""
+    text: Text
+    """Its conclusion in a sentence or two."""
+
+
+class ContractBasis(Form):
+    """Performance of a contract (GDPR Art. 6(1)(b))."""
+
+    contract: Reference
+    """Which contract."""
+
+
+class InterestBasis(Form):
+    """A legitimate interest (GDPR Art. 6(1)(f))."""
+
+    legitimate_interest: Reference = Field(alias="legitimate-interest")
+    """The assessment that weighs it."""
+
+
+class ObligationBasis(Form):
+    """A legal obligation (GDPR Art. 6(1)(c))."""
+
+    legal_obligation: Text = Field(alias="legal-obligation")
+    """The law."""
+
+
+class ReuseForm(Form):
+    """Data collected for another purpose, read here (GDPR Art. 6(4))."""
+
+    assessment: Reference
+    """The assessment that allows it."""
+
+
+class HoldForm(Form):
+    """What a law keeps past an erasure (GDPR Art. 17(3)(b))."""
+
+    fields: Patterns
+    """The fields held."""
+    period: PeriodText = Field(alias="for")
+    """How long, from the event's time."""
+    law: Text
+    """The obligation in words."""
+
+
+class ModelsForm(Form):
+    """Rules for models trained for a purpose."""
+
+    deadline: PeriodText = "24h"
+    """How long a model may serve after someone left who is still in it."""
+    co_count_floor: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Co-counts of fewer people are not kept."""
+    least: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    """Fewest people a model may be trained on."""
+
+
+class PurposeForm(Form):
+    """One purpose."""
+
+    text: Text
+    """What a person is told, in plain words."""
+    basis: Literal["consent"] | ContractBasis | InterestBasis | ObligationBasis
+    """On what it rests (Art. 6(1))."""
+    retention: PeriodText
+    """How long after an event its data may be used (Art. 5(1)(e))."""
+    renew: PeriodText | None = None
+    """After how long a consent lapses unless given again."""
+    reuses: dict[Name, ReuseForm] = {}
+    """Purposes whose data this one may read."""
+    builds_on: list[Name] = []
+    """Purposes whose ground must hold as well."""
+    hold: HoldForm | None = None
+    """What a law keeps of its data."""
+    direct_marketing: bool = False
+    """Whether an objection is absolute (Art. 21(2)-(3))."""
+    recipients: list[Name] = []
+    """Who may receive data for it."""
+    models: ModelsForm | None = None
+    """Rules for its models."""
+
+
+class RoleForm(Form):
+    """One role."""
+
+    inherits: list[Name] = []
+    """Roles whose permits it has too."""
+
+
+class MinimizeForm(Form, extra="allow"):
+    """What happens before release; further keys are fields with `band(n)` or `round(n)`."""
+
+    __pydantic_extra__: dict[str, RuleText]
+
+    drop: list[FieldPattern] = []
+    """Fields that are asked for in vain."""
+    last: LastText | None = None
+    """Only a person's newest events."""
+    time: Literal["hour", "day", "week", "month"] | None = None
+    """Instants cut to the start of this unit."""
+    least: LeastText | None = None
+    """Fewest people a release may be about."""
+
+
+class PermitForm(Form):
+    """One role may do these actions with these fields for one purpose."""
+
+    id: Name
+    """Its name in records."""
+    role: Name
+    """Who."""
+    purpose: PurposeName = Field(alias="for")
+    """Why."""
+    may: Actions
+    """What."""
+    fields: Patterns | None = None
+    """With which fields."""
+    minimize: MinimizeForm | None = None
+    """What happens to values before release."""
+    to: Names | None = None
+    """To whom, for an export."""
+
+
+class DenyForm(Form):
+    """What is refused whatever permits say; what is left out means any."""
+
+    id: Name
+    """Its name in records."""
+    text: Text
+    """Why, in words."""
+    roles: Names | None = None
+    """Whom it binds."""
+    purposes: Names | None = Field(default=None, alias="for")
+    """For which of the policy's own purposes."""
+    may_not: Actions | None = None
+    """Which actions."""
+    fields: Patterns | None = None
+    """Which fields."""
+
+
+class GivenForm(Form):
+    """The person of a test."""
+
+    contract: list[Name] = []
+    """Purposes whose contract runs."""
+    agreed: list[Name] = []
+    """Purposes agreed to."""
+    withdrawn: list[Name] = []
+    """Purposes agreed to and withdrawn since."""
+    objected: list[Name] = []
+    """Purposes objected to (Art. 21)."""
+    restricted: bool = False
+    """Whether processing is restricted (Art. 18)."""
+
+
+class TrialForm(Form):
+    """A test that the policy carries."""
+
+    name: Text
+    """What it shows."""
+    given: GivenForm = GivenForm()
+    """The person."""
+    as_: Name = Field(alias="as")
+    """Who asks."""
+    purpose: PurposeName = Field(alias="for")
+    """Why."""
+    may: Action
+    """What."""
+    fields: list[FieldPattern] = []
+    """With which fields."""
+    to: Name | None = None
+    """To whom, for an export."""
+    then: Outcome
+    """What must come out."""
+
+
+class PolicyForm(Form):
+    """Who may use what the shop knows, for what, on which ground."""
+
+    privet: Literal["policy/1"]
+    """The version of this form."""
+    name: Name
+    """The policy's name."""
+    data: FileName
+    """The data document, a file beside this one."""
+    controller: ControllerForm
+    """Who answers for it all."""
+    recipients: dict[Name, RecipientForm] = {}
+    """Who data may be disclosed to."""
+    assessments: dict[Reference, AssessmentForm] = {}
+    """The weighings that purposes refer to."""
+    purposes: Annotated[dict[Name, PurposeForm], Field(min_length=1)]
+    """Why data is used."""
+    never: list[Name] = []
+    """Names of `items.reveals` that are neither learnt from nor shown."""
+    roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
+    """Who there is."""
+    separate: list[Annotated[list[Name], Field(min_length=2)]] = []
+    """Roles of which nobody holds two."""
+    permits: Annotated[list[PermitForm], Field(min_length=1)]
+    """What is allowed; all else is not."""
+    denies: list[DenyForm] = []
+    """What is refused whatever permits say."""
+    tests: list[TrialForm] = []
+    """Tests that must pass."""

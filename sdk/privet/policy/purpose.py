@@ -1,0 +1,122 @@
+"""Why data may be used, compiled: purposes with their grounds, holds and model rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from privet.policy.period import Period
+
+Basis = Literal["consent", "contract", "legitimate-interest", "legal-obligation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Who answers for the processing (GDPR Art. 4(7), 13(1)(a)-(b)).
+
+    Attributes:
+        name: the organisation.
+        contact: where a person reaches it.
+        officer: where a person reaches the data protection officer, if there is one.
+    """
+
+    name: str
+    contact: str
+    officer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who data may be disclosed to (GDPR Art. 4(9), 28, 30(1)(d)).
+
+    Attributes:
+        name: its name in the policy.
+        role: ``"processor"``, ``"controller"`` or ``"joint-controller"``.
+        country: ISO 3166-1 code of where it sits.
+        contract: reference of the contract; a processor has one (Art. 28(3)).
+        receives: full names of the fields it may be sent.
+    """
+
+    name: str
+    role: str
+    country: str
+    contract: str | None
+    receives: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A written weighing that a reader can find.
+
+    Attributes:
+        kind: ``"compatibility"`` (GDPR Art. 6(4)) or ``"legitimate-interest"`` (Art. 6(1)(f)).
+        text: its conclusion in a sentence or two.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Fields that a law keeps past an erasure (GDPR Art. 17(3)(b)).
+
+    Attributes:
+        fields: full names of the held fields.
+        period: how long from the event's time.
+        law: the obligation in words, as a certificate will name it.
+    """
+
+    fields: frozenset[str]
+    period: Period
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRules:
+    """What a model trained for a purpose must keep to.
+
+    Attributes:
+        deadline: how long a model may serve after someone left who is still in it.
+        co_count_floor: co-counts of fewer people than this are not kept.
+        least: fewest people a model of several people may be trained on.
+    """
+
+    deadline: Period = Period(hours=24)
+    co_count_floor: int = 10
+    least: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeSpec:
+    """One purpose (GDPR Art. 5(1)(b)) and its legal basis (Art. 6(1)).
+
+    Attributes:
+        name: its name.
+        text: what a person is told, in plain words (Art. 12(1)).
+        basis: on what it rests.
+        reference: the contract, the assessment or the law; empty for consent.
+        retention: how long after an event its data may be used (Art. 5(1)(e)).
+        renew: after how long a consent lapses unless given again; None for never.
+        reuses: purposes whose data this one may read, sorted (Art. 6(4)).
+        assessments: the assessment of each of ``reuses``, in the same order.
+        builds_on: purposes whose grounds must hold as well, sorted.
+        hold: what a law keeps of this purpose's data.
+        direct_marketing: whether an objection is absolute (Art. 21(2)-(3)).
+        recipients: who may receive data for it, sorted.
+        models: rules for models trained for it.
+    """
+
+    name: str
+    text: str
+    basis: Basis
+    reference: str
+    retention: Period
+    renew: Period | None
+    reuses: tuple[str, ...]
+    assessments: tuple[str, ...]
+    builds_on: tuple[str, ...]
+    hold: Hold | None
+    direct_marketing: bool
+    recipients: tuple[str, ...]
+    models: ModelRules

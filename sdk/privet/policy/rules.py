@@ -1,0 +1,82 @@
+"""Permits and denies, compiled: every wildcard is spelt out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from privet.policy.minimize import Minimize
+from privet.types import ACCOUNTABILITY, ADMINISTRATION, CONSENT, FORGETTING, RIGHTS
+
+OWN_ACTIONS = frozenset(
+    {"collect", "read", "recommend", "train", "evaluate", "serve", "derive", "export", "correct"}
+)
+"""What a permit may allow for one of the policy's own purposes."""
+
+BUILT_IN_ACTIONS = {
+    CONSENT: frozenset({"read", "answer", "withdraw", "object", "restrict"}),
+    RIGHTS: frozenset({"read", "correct", "restrict", "object", "export", "erase"}),
+    ACCOUNTABILITY: frozenset({"prove", "export"}),
+    FORGETTING: frozenset({"erase"}),
+    ADMINISTRATION: frozenset({"administer"}),
+}
+"""What a permit may allow for each built-in purpose."""
+
+FIELD_ACTIONS = frozenset({"collect", "read", "recommend", "train", "derive", "export", "correct"})
+RELEASING = frozenset({"read", "recommend", "train", "derive", "export"})
+COHORT_ACTIONS = frozenset({"train", "derive", "export"})
+WITH_FIELDS = frozenset({RIGHTS})
+"""Built-in purposes whose permits name fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """One role may do these actions with these fields for one purpose.
+
+    Attributes:
+        id: its name in records and explanations.
+        role: who.
+        purpose: why.
+        actions: what.
+        fields: full names, wildcards expanded.
+        minimize: what happens to values before release.
+        least: fewest people a release may be about; 1 without a floor.
+        to: recipients of an export.
+    """
+
+    id: str
+    role: str
+    purpose: str
+    actions: frozenset[str]
+    fields: frozenset[str]
+    minimize: Minimize
+    least: int
+    to: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """What is refused whatever permits say. None stands for 'any'.
+
+    Attributes:
+        id: its name in records and explanations.
+        text: why, in words.
+        roles: whom it binds.
+        purposes: for which of the policy's own purposes.
+        actions: which actions.
+        fields: full names, wildcards expanded.
+    """
+
+    id: str
+    text: str
+    roles: frozenset[str] | None
+    purposes: frozenset[str]
+    actions: frozenset[str] | None
+    fields: frozenset[str] | None
+
+    def bears_on(self, roles: frozenset[str], purpose: str, action: str) -> bool:
+        """Whether it speaks about this request, fields aside."""
+        return (
+            purpose in self.purposes
+            and (self.roles is None or not self.roles.isdisjoint(roles))
+            and (self.actions is None or action in self.actions)
+        )
