@@ -45,7 +45,8 @@ class Level:
     @property
     def candidates(self) -> np.ndarray:
         """What may be recommended: listed and not hidden, whoever bought it. (L,), bool."""
-        return np.logical_and(self.listed, ~self.hidden)
+        shown: np.ndarray = self.listed & ~self.hidden
+        return shown
 
     def known(self, codes: np.ndarray) -> np.ndarray:
         """Entry index of item codes, hidden entries included; -1 for no known entry.

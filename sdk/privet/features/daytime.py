@@ -59,7 +59,8 @@ def local_time(at: np.ndarray, zone: tzinfo) -> np.ndarray:
     # A day whose end keeps another time than its beginning has a change inside.
     turning = (begin != _offsets((days + 1) * DAY_US, zone))[of_row]
     offset[turning] = _offsets(at[turning], zone)
-    return np.mod(at + offset, DAY_US)
+    clock: np.ndarray = (at + offset) % DAY_US
+    return clock
 
 
 def _offsets(at: np.ndarray, zone: tzinfo) -> np.ndarray:

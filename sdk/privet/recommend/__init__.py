@@ -8,7 +8,7 @@ her is subtracting exactly what she added.
 from privet.recommend.base import Fitted, Recommender
 from privet.recommend.codec import KINDS, Artifact, build, pack, unpack
 from privet.recommend.content import ContentTFIDF
-from privet.recommend.history import Histories, History
+from privet.recommend.history import EMPTY, Histories, History
 from privet.recommend.itemitem import ItemItem
 from privet.recommend.metrics import Quality, quality
 from privet.recommend.personal import PersonalFrequency
@@ -18,6 +18,7 @@ from privet.recommend.split import TASKS, Task, Truth, after, before, lists, tru
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
 
 __all__ = [
+    "EMPTY",
     "KINDS",
     "TASKS",
     "Artifact",

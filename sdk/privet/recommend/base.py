@@ -16,8 +16,8 @@ import numpy as np
 
 from privet.errors import InvalidInput
 from privet.features.catalogue import ITEM, Catalogue, Level
-from privet.recommend import history as reduce
-from privet.recommend import state as sums
+from privet.recommend.history import EMPTY, histories
+from privet.recommend.state import contribution, contributions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,20 +64,18 @@ class Recommender(ABC):
                 remedy="Read what `needs` lists.",
                 reason="recommend.unread",
             )
-        return reduce.histories(
-            events[self.event], level, item=self.item, basket=self._visit_field()
-        )
+        return histories(events[self.event], level, item=self.item, basket=self._visit_field())
 
     def contribution(self, history: History) -> np.ndarray | None:
         """What one person adds: her distinct entries, int32; None if she adds nothing.
 
         These bytes are kept sealed under the person's key, and are what is subtracted.
         """
-        return sums.contribution(history)
+        return contribution(history)
 
     def contributions(self, cohort: Histories) -> Contributions | None:
         """``contribution`` of each person of a cohort at once."""
-        return sums.contributions(cohort)
+        return contributions(cohort)
 
     @abstractmethod
     def empty(self, size: int) -> State:
@@ -146,7 +144,12 @@ class Fitted(ABC):
 
     @abstractmethod
     def reason(self, history: History, index: int) -> Reason:
-        """Why this entry, from the person's own history."""
+        """Why this entry, from the person's own history.
+
+        Args:
+            history: the history that ``top`` was given.
+            index: one of the entries that it answered.
+        """
 
     def top(
         self,
@@ -167,6 +170,13 @@ class Fitted(ABC):
             among: the only entries to consider; None for all.
         """
         return best(self.score(history, now_day), self.level, k, exclude, among)
+
+    def popular(self, k: int, *, among: np.ndarray | None = None) -> np.ndarray:
+        """The non-personal list: what the model recommends to somebody unknown.
+
+        Empty for models that rest on a history alone.
+        """
+        return self.top(EMPTY, k, now_day=0, among=among)
 
 
 def best(

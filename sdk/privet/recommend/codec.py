@@ -111,7 +111,7 @@ def unpack(data: bytes) -> Artifact:
         arrays = _arrays(data, end, header["arrays"])
         state = State(header["size"], arrays)
         kind, params = header["kind"], header["params"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise broken("the bytes of a model are damaged") from None
     recommender = build(kind, params)
     _check(recommender, names, state)
@@ -134,7 +134,10 @@ def _arrays(data: bytes, at: int, listed: list[list[Any]]) -> dict[str, np.ndarr
 
 def _check(recommender: Recommender, names: tuple[str, ...], state: State) -> None:
     """Refuse arrays that this recommender would not have made."""
-    expected = recommender.empty(state.size).arrays
-    form = {name: (a.dtype, a.shape) for name, a in state.arrays.items()}
-    if len(names) != state.size or form != {n: (a.dtype, a.shape) for n, a in expected.items()}:
+    fits = len(names) == state.size and _form(state) == _form(recommender.empty(state.size))
+    if not fits:
         raise broken("the arrays of a model do not fit its kind")
+
+
+def _form(state: State) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    return {name: (array.dtype, array.shape) for name, array in state.arrays.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
     from privet.recommend.history import Histories, History
 
 
+WORD = re.compile(r"\w+")
+"""Numbers and single letters tell sizes and models apart, so they are words too."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContentTFIDF(Recommender):
-    """Cosine between an entry's text and the mean of the texts in a history.
+    """Cosine between an entry's text and the mean of the texts in a history, day by day.
 
     Term weights as in Salton and Buckley, "Term-weighting approaches in automatic text
     retrieval" (1988), by scikit-learn's ``TfidfVectorizer``. Learns nothing from people,
@@ -70,8 +75,7 @@ class ContentTFIDF(Recommender):
 
         level = catalogue.level(self.by, names)
         try:
-            # Numbers and single letters tell sizes and models apart, so they are words.
-            terms = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b").fit_transform(
+            terms = TfidfVectorizer(analyzer=WORD.findall).fit_transform(
                 _documents(catalogue, level, self.text)
             )
         except ValueError:
@@ -99,9 +103,8 @@ class ContentFitted(Fitted):
     entries: csr_matrix
 
     def score(self, history: History, now_day: int) -> np.ndarray:
-        """Cosine to the mean of the distinct entries' texts; -inf where no word is shared."""
-        own = np.zeros(len(self.level))
-        own[history.index] = 1
+        """Cosine to the mean text of the history; -inf where no word is shared."""
+        own = np.bincount(history.index, minlength=len(self.level)).astype(np.float64)
         profile = self.entries @ own
         length = np.sqrt(np.sum(profile * profile))
         cosine = self.terms @ profile / (length or 1)
@@ -123,4 +126,4 @@ def _documents(catalogue: Catalogue, level: Level, text: tuple[str, ...]) -> lis
     for item, entry in enumerate(level.of_item.tolist()):
         if entry >= 0:
             words[entry].update(column[item] for column in columns)
-    return [" ".join(sorted(values)) for values in words]
+    return [" ".join(sorted(values)).lower() for values in words]

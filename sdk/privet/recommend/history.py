@@ -41,6 +41,10 @@ class History:
         return np.unique(self.index)
 
 
+EMPTY = History(*np.zeros((3, 0), np.int64))
+"""The history of somebody unknown."""
+
+
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Histories:
     """The histories of a cohort, one after the other.

@@ -39,7 +39,7 @@ class PersonalFrequency(Counted):
     kind: ClassVar[str] = "personal-frequency"
     basket: str | None = "basket"
     half_life_days: float = 90
-    prior: float = 0.001
+    prior: float = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from privet.recommend.base import Fitted, Recommender, best
+from privet.recommend.base import Fitted, Recommender
 from privet.recommend.checks import at_least
 from privet.recommend.reasons import Reason
 from privet.recommend.state import Contributions, State, broken, check_entries
@@ -50,8 +50,7 @@ class Counted(Recommender):
         """Add a cohort in one pass."""
         if cohort is None:
             return state
-        for entries in cohort:
-            check_entries(entries, state.size)
+        cohort.check(state.size)
         state.arrays["counts"][:] += np.bincount(cohort.entries, minlength=state.size)
         state.arrays["people"][0] += int((np.diff(cohort.starts) > 0).sum())
         return state
@@ -96,10 +95,6 @@ class PopularityFitted(Fitted):
     def score(self, history: History, now_day: int) -> np.ndarray:
         """The share of people, whoever asks."""
         return self.shares
-
-    def popular(self, k: int, among: np.ndarray | None = None) -> np.ndarray:
-        """The non-personal list: needs no history and no ground of the one who asks."""
-        return best(self.shares, self.level, k, among=among)
 
     def reason(self, history: History, index: int) -> Reason:
         """Popular with at least so many people."""

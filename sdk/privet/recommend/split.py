@@ -11,6 +11,8 @@ from privet.features.rows import owners, select
 from privet.recommend.base import Fitted, best
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from privet.features.catalogue import Level
     from privet.recommend.history import Histories
     from privet.types import Events
@@ -50,7 +52,8 @@ class Truth:
     def keys(self) -> np.ndarray:
         """Subject position times ``size`` plus entry, ascending, int64."""
         owner = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        return owner * max(self.size, 1) + self.entries
+        keys: np.ndarray = owner * max(self.size, 1) + self.entries
+        return keys
 
     def without(self, other: Truth) -> Truth:
         """What is here and not there, for the same subjects."""
@@ -75,6 +78,15 @@ def truth(events: Events, level: Level, cut: int, task: Task, *, item: str = "it
     if task == "repeat":
         return held_out
     return held_out.without(entries_of(before(events, cut), level, item=item))
+
+
+def join(truths: Sequence[Truth], size: int) -> Truth:
+    """The truths of several cohorts, one after the other."""
+    starts = [np.zeros(1, np.int64)]
+    for truth in truths:
+        starts.append(truth.starts[1:] + starts[-1][-1])
+    entries = np.concatenate([np.zeros(0, np.int64), *(t.entries for t in truths)])
+    return Truth(np.concatenate(starts), entries, size)
 
 
 def lists(fitted: Fitted, cohort: Histories, k: int, now_day: int) -> dict[Task, np.ndarray]:

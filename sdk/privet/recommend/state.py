@@ -76,6 +76,19 @@ class Contributions:
             raise IndexError(position)
         return self.entries[self.starts[position] : self.starts[position + 1]]
 
+    def check(self, size: int) -> None:
+        """Raise unless every contribution fits a state of ``size`` entries.
+
+        Raises:
+            IntegrityError: one does not.
+        """
+        rising = np.diff(self.entries) > 0
+        borders = self.starts[(self.starts > 0) & (self.starts < len(self.entries))]
+        rising[borders - 1] = True
+        inside = (self.entries >= 0) & (self.entries < size)
+        if not (rising.all() and inside.all()):
+            raise broken("a contribution does not fit the model")
+
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
 
