@@ -39,6 +39,8 @@ class Recommender(ABC):
     """
 
     kind: ClassVar[str]
+    learns: ClassVar[bool] = True
+    """Whether its state holds anything of people."""
     event: str = "purchase"
     item: str = "item"
     by: str = ITEM

@@ -37,6 +37,7 @@ class ContentTFIDF(Recommender):
     """
 
     kind: ClassVar[str] = "content"
+    learns: ClassVar[bool] = False
     text: tuple[str, ...]
 
     def __post_init__(self) -> None:

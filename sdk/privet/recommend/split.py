@@ -72,6 +72,19 @@ def entries_of(events: Events, level: Level, *, item: str = "item") -> Truth:
     return _truth(pairs, len(events.subjects), len(level))
 
 
+def join(parts: Sequence[Truth], size: int) -> Truth:
+    """The truth of several cohorts, one after the other.
+
+    Args:
+        parts: truths over the same level, in the order of their lists.
+        size: number of entries of the level, for when there is no part.
+    """
+    counts = [np.diff(part.starts) for part in parts]
+    starts = np.cumsum(np.concatenate([np.zeros(1, np.int64), *counts]))
+    entries = np.concatenate([np.zeros(0, np.int64), *(part.entries for part in parts)])
+    return Truth(starts, entries, size)
+
+
 def truth(events: Events, level: Level, cut: int, task: Task, *, item: str = "item") -> Truth:
     """What each subject really had after the cut, for one task."""
     held_out = entries_of(after(events, cut), level, item=item)
