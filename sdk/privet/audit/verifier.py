@@ -326,6 +326,9 @@ def _called_for(name: str, size: int) -> bool:
 
 def _walk(root: Path, top: str, depth: int = 12) -> Iterator[tuple[str, bool]]:
     """Everything below ``top`` that is not a directory, and whether it is a plain file."""
+    if (root / top).is_symlink():
+        yield top, False
+        return
     waiting = [(top, depth)]
     while waiting:
         here, left = waiting.pop()
@@ -858,8 +861,9 @@ def verify_certificate(certificate: bytes, *, vkey: str | None = None) -> Verdic
     """Check the certificate of an erasure (GDPR Art. 17, 5(2)).
 
     It holds when its signature is that of the log's key over the canonical JSON of
-    ``certificate``, and the record of the finished erasure, with the same receipt, stands
-    in the log under a checkpoint signed by the same key.
+    ``certificate``, and a record of the kind ``erase.done`` (``erase.held`` where a law
+    still holds something) with the same receipt and the SHA-256 of that JSON stands in the
+    log, under a checkpoint signed by the same key.
 
     Args:
         certificate: the file's bytes: a JSON object with ``certificate``, ``signature``,
@@ -891,7 +895,8 @@ def _certified(data: bytes, given: _Key | None) -> _Checkpoint:
     if given is not None and given.text != key.text:
         raise _Damaged("names another verifier key than the one that you gave")
     body = outer["certificate"]
-    if not _signed(key, _unbase64(outer["signature"]), _canonical_text(body)):
+    text = _canonical_text(body)
+    if not _signed(key, _unbase64(outer["signature"]), text):
         raise _Damaged("is not signed by the log's key, or was changed")
     proof = _members(
         outer["inclusion"], record=str, index=int, size=int, hashes=list, checkpoint=str
@@ -900,10 +905,13 @@ def _certified(data: bytes, given: _Key | None) -> _Checkpoint:
     head = _proved(record, proof, key)
     fields = _json(record)
     receipt = body.get("receipt")
+    kind = "erase.held" if body.get("held") else "erase.done"
     if type(receipt) is not str or not receipt or not isinstance(fields, dict):
         raise _Damaged("has no receipt")
-    if fields.get("kind") != "erase.done" or fields.get("receipt") != receipt:
-        raise _Damaged("is proved by a record of something else than this finished erasure")
+    if (fields.get("kind"), fields.get("receipt")) != (kind, receipt):
+        raise _Damaged("is proved by a record of something else than this erasure")
+    if fields.get("certificate") != sha256(text).hexdigest():
+        raise _Damaged("is not the one that its record in the log names")
     return head
 
 

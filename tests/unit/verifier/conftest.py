@@ -198,7 +198,19 @@ def certificate(export: Export, seq: int, content: dict[str, Any], **changes: An
         "vkey": export.signer.vkey,
         "inclusion": proof | inner,
     }
-    return canonical(outer | changes)
+    return json.dumps(outer | changes, indent=1, ensure_ascii=False).encode()
+
+
+def erased(count: int, seq: int, content: dict[str, Any], **more: Any) -> Export:
+    """A log of ``count`` records in which ``seq`` concludes the erasure of ``content``."""
+    export = make(count)
+    fields = {
+        "kind": "erase.held" if content.get("held") else "erase.done",
+        "receipt": content.get("receipt"),
+        "certificate": hashlib.sha256(canonical(content)).hexdigest(),
+    }
+    export.bodies[seq] = record(seq, **(fields | more))
+    return export
 
 
 @dataclass(frozen=True)
@@ -216,6 +228,7 @@ class Kit:
     path: Callable[..., list[bytes]] = staticmethod(path_of)
     subjects: Callable[..., Any] = staticmethod(subject_set)
     certificate: Callable[..., bytes] = staticmethod(certificate)
+    erased: Callable[..., Export] = staticmethod(erased)
     canonical: Callable[[object], bytes] = staticmethod(canonical)
 
 
