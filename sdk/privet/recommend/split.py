@@ -93,15 +93,6 @@ def truth(events: Events, level: Level, cut: int, task: Task, *, item: str = "it
     return held_out.without(entries_of(before(events, cut), level, item=item))
 
 
-def join(truths: Sequence[Truth], size: int) -> Truth:
-    """The truths of several cohorts, one after the other."""
-    starts = [np.zeros(1, np.int64)]
-    for truth in truths:
-        starts.append(truth.starts[1:] + starts[-1][-1])
-    entries = np.concatenate([np.zeros(0, np.int64), *(t.entries for t in truths)])
-    return Truth(np.concatenate(starts), entries, size)
-
-
 def lists(fitted: Fitted, cohort: Histories, k: int, now_day: int) -> dict[Task, np.ndarray]:
     """The list of every subject for both tasks, whether or not it can be scored.
 
