@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from privet.policy.context import Context
-from privet.policy.dataform import EventForm, FieldForm
 from privet.policy.knowledge import PROFILE
 from privet.policy.problems import shown
-from privet.policy.reading import Path
+
+if TYPE_CHECKING:
+    from privet.policy.context import Context
+    from privet.policy.dataform import EventForm, FieldForm
+    from privet.policy.reading import Path
 
 
 def check_data(context: Context) -> None:
@@ -65,7 +69,7 @@ def _check_field(context: Context, path: Path, form: FieldForm) -> None:
         )
     bounds = [_bounds(band) for band in form.values or ()]
     if any(low > high for low, high in bounds) or any(
-        before[1] >= after[0] for before, after in zip(bounds, bounds[1:], strict=False)
+        before[1] >= after[0] for before, after in itertools.pairwise(bounds)
     ):
         context.wrong_data(
             (*path, "values"), "the bands overlap or do not ascend", "Order them: `0-17`, `18+`."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from privet.policy.context import Context
 from privet.policy.policyform import InterestBasis, PurposeForm
-from privet.policy.reading import Path
 from privet.types import SELF_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from privet.policy.context import Context
+    from privet.policy.reading import Path
 
 
 def check_policy(context: Context) -> None:

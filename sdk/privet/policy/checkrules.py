@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from privet.policy.context import Context
 from privet.policy.knowledge import PROFILE
 from privet.policy.minimize import OPERATIONS, parse_rule
-from privet.policy.policyform import DenyForm, MinimizeForm, PermitForm
 from privet.policy.problems import shown
-from privet.policy.reading import Path
 from privet.policy.rules import (
     BUILT_IN_ACTIONS,
     COHORT_ACTIONS,
@@ -19,6 +16,13 @@ from privet.policy.rules import (
     WITH_FIELDS,
 )
 from privet.types import CONSENT, RIGHTS, SELF_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from privet.policy.context import Context
+    from privet.policy.policyform import DenyForm, MinimizeForm, PermitForm
+    from privet.policy.reading import Path
 
 
 def check_rules(context: Context) -> None:

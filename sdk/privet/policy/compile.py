@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from privet.errors import PolicyError
 from privet.policy import layout
@@ -57,6 +57,9 @@ from privet.policy.reading import read
 from privet.policy.rules import Deny, Permit
 from privet.policy.trials import Given, Trial
 from privet.types import SELF_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def compile_texts(documents: Mapping[str, str], files: Mapping[str, str]) -> Policy:

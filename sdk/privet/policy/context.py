@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from privet.policy.dataform import DataForm, FieldForm
 from privet.policy.knowledge import PROFILE
-from privet.policy.policyform import PermitForm, PolicyForm
 from privet.policy.problems import Problems, shown
-from privet.policy.reading import Document, Path
 from privet.policy.rules import OWN_ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from privet.policy.dataform import DataForm, FieldForm
+    from privet.policy.policyform import PermitForm, PolicyForm
+    from privet.policy.reading import Document, Path
 
 
 @dataclass(frozen=True)

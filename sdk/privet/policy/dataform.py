@@ -1,7 +1,5 @@
 """The form of ``data.yaml``: what the shop knows. Owner: the developers."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -63,9 +61,9 @@ class RevealForm(Form, extra="allow"):
 class ItemsForm(Form):
     """The catalogue: no personal data."""
 
-    fields: dict[Name, Literal["text"]] = {}
+    fields: dict[Name, Literal["text"]] = Field(default={})
     """Catalogue field to its type."""
-    reveals: dict[Name, RevealForm] = {}
+    reveals: dict[Name, RevealForm] = Field(default={})
     """Name of what is revealed to the rule that finds it."""
 
 
@@ -80,9 +78,9 @@ class DataForm(Form):
     """IANA zone for time-of-day features; instants are kept in UTC."""
     categories: Annotated[dict[Name, CategoryForm], Field(min_length=1)]
     """The kinds of personal data."""
-    profile: dict[Name, FieldForm] = {}
+    profile: dict[Name, FieldForm] = Field(default={})
     """One value per person and field."""
-    events: dict[Name, EventForm] = {}
+    events: dict[Name, EventForm] = Field(default={})
     """What happens, append-only."""
     items: ItemsForm = ItemsForm()
     """The catalogue."""

@@ -13,13 +13,16 @@ The rules, in order:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from privet.errors import AccessDenied
 from privet.policy.minimize import NOTHING, Minimize, strictest
-from privet.policy.rules import Deny, Permit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from privet.policy.rules import Deny, Permit
 
 _WHY = {
     "ask.malformed": "the request is not of the form that decisions take",

@@ -83,26 +83,32 @@ def _path(document: Document, loc: tuple[int | str, ...]) -> Path:
 
 
 def _words(fault: Any) -> tuple[str, str]:
+    """What is wrong and how to mend it."""
     kind, last = fault["type"], fault["loc"][-1] if fault["loc"] else ""
     context = fault.get("ctx", {})
+    where = _where(fault)
     if "basis" in fault["loc"] and kind != "form":
         # Every alternative of the union complains; one sentence says it better.
         return "`basis` is none of the accepted grounds", _BASES
     if kind == "extra_forbidden":
-        near = get_close_matches(str(last), sorted(keys()), 1)
-        hint = f"Did you mean `{near[0]}`? " if near else ""
-        return f"unknown key {shown(last)}", f"{hint}Remove it or use a documented key."
-    if kind == "missing":
-        return f"the key {shown(last)} is missing", "Add it."
-    if kind == "form":
-        return f"{_where(fault)}: {context['what']}", "Write it in the form named."
-    if kind == "literal_error":
-        return f"{_where(fault)} is none of the accepted words", f"Use {context['expected']}."
-    if kind in {"too_short", "too_long"}:
-        return f"{_where(fault)} has too few or too many entries", "Name at least one."
-    if kind in _TYPES:
-        return f"{_where(fault)} has the wrong type", f"Write {_TYPES[kind]}; quote texts."
-    return f"{_where(fault)} is not accepted", "See the page on writing a policy."
+        return f"unknown key {shown(last)}", _nearest(str(last))
+    said = {
+        "missing": (f"the key {shown(last)} is missing", "Add it."),
+        "form": (f"{where}: {context.get('what')}", "Write it in the form named."),
+        "literal_error": (
+            f"{where} is none of the accepted words",
+            f"Use {context.get('expected')}.",
+        ),
+        "too_short": (f"{where} is empty or has too few entries", "Name what belongs there."),
+    }
+    wanted = f"Write {_TYPES[kind]}; quote texts." if kind in _TYPES else "See the page on it."
+    return said.get(kind, (f"{where} has a value of the wrong type or size", wanted))
+
+
+def _nearest(key: str) -> str:
+    near = get_close_matches(key, sorted(keys()), 1)
+    hint = f"Did you mean `{near[0]}`? " if near else ""
+    return f"{hint}Remove it or use a documented key."
 
 
 def _where(fault: Any) -> str:

@@ -8,12 +8,15 @@ purpose, or held by one law.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from privet.policy.knowledge import FieldSpec
-from privet.policy.purpose import PurposeSpec
-from privet.policy.rules import Permit
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from privet.policy.knowledge import FieldSpec
+    from privet.policy.purpose import PurposeSpec
+    from privet.policy.rules import Permit
 
 HELD = "/hold"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from privet.policy.reading import MAX_BYTES, read
 from privet.types import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from privet.policy.policy import Policy
 
 _PACK = "pack:"

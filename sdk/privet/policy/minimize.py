@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Coarseness = Literal["hour", "day", "week", "month"]
 COARSENESS: tuple[Coarseness, ...] = ("hour", "day", "week", "month")

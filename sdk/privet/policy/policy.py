@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
@@ -12,11 +11,13 @@ from privet.policy import layout
 from privet.policy.decide import Ask, Decision, judge, refuse
 from privet.policy.digest import slice_digest
 from privet.policy.frozen import Frozen
-from privet.policy.layout import Atom, DomainSpec
 from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from privet.policy.knowledge import EventSpec, FieldSpec, ItemSpec, SubjectSpec
+    from privet.policy.layout import Atom, DomainSpec
     from privet.policy.purpose import Assessment, Controller, PurposeSpec, Recipient
     from privet.policy.rules import Deny, Permit
     from privet.policy.trials import Trial

@@ -1,7 +1,5 @@
 """The form of ``policy.yaml``: who may use what, why. Owner: the privacy desk."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
@@ -124,15 +122,15 @@ class PurposeForm(Form):
     """How long after an event its data may be used (Art. 5(1)(e))."""
     renew: PeriodText | None = None
     """After how long a consent lapses unless given again."""
-    reuses: dict[Name, ReuseForm] = {}
+    reuses: dict[Name, ReuseForm] = Field(default={})
     """Purposes whose data this one may read."""
-    builds_on: list[Name] = []
+    builds_on: list[Name] = Field(default=[])
     """Purposes whose ground must hold as well."""
     hold: HoldForm | None = None
     """What a law keeps of its data."""
     direct_marketing: bool = False
     """Whether an objection is absolute (Art. 21(2)-(3))."""
-    recipients: list[Name] = []
+    recipients: list[Name] = Field(default=[])
     """Who may receive data for it."""
     models: ModelsForm | None = None
     """Rules for its models."""
@@ -141,7 +139,7 @@ class PurposeForm(Form):
 class RoleForm(Form):
     """One role."""
 
-    inherits: list[Name] = []
+    inherits: list[Name] = Field(default=[])
     """Roles whose permits it has too."""
 
 
@@ -150,7 +148,7 @@ class MinimizeForm(Form, extra="allow"):
 
     __pydantic_extra__: dict[str, RuleText]
 
-    drop: list[FieldPattern] = []
+    drop: list[FieldPattern] = Field(default=[])
     """Fields that are asked for in vain."""
     last: LastText | None = None
     """Only a person's newest events."""
@@ -199,13 +197,13 @@ class DenyForm(Form):
 class GivenForm(Form):
     """The person of a test."""
 
-    contract: list[Name] = []
+    contract: list[Name] = Field(default=[])
     """Purposes whose contract runs."""
-    agreed: list[Name] = []
+    agreed: list[Name] = Field(default=[])
     """Purposes agreed to."""
-    withdrawn: list[Name] = []
+    withdrawn: list[Name] = Field(default=[])
     """Purposes agreed to and withdrawn since."""
-    objected: list[Name] = []
+    objected: list[Name] = Field(default=[])
     """Purposes objected to (Art. 21)."""
     restricted: bool = False
     """Whether processing is restricted (Art. 18)."""
@@ -224,7 +222,7 @@ class TrialForm(Form):
     """Why."""
     may: Action
     """What."""
-    fields: list[FieldPattern] = []
+    fields: list[FieldPattern] = Field(default=[])
     """With which fields."""
     to: Name | None = None
     """To whom, for an export."""
@@ -243,21 +241,21 @@ class PolicyForm(Form):
     """The data document, a file beside this one."""
     controller: ControllerForm
     """Who answers for it all."""
-    recipients: dict[Name, RecipientForm] = {}
+    recipients: dict[Name, RecipientForm] = Field(default={})
     """Who data may be disclosed to."""
-    assessments: dict[Reference, AssessmentForm] = {}
+    assessments: dict[Reference, AssessmentForm] = Field(default={})
     """The weighings that purposes refer to."""
     purposes: Annotated[dict[Name, PurposeForm], Field(min_length=1)]
     """Why data is used."""
-    never: list[Name] = []
+    never: list[Name] = Field(default=[])
     """Names of `items.reveals` that are neither learnt from nor shown."""
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
     """Who there is."""
-    separate: list[Annotated[list[Name], Field(min_length=2)]] = []
+    separate: list[Annotated[list[Name], Field(min_length=2)]] = Field(default=[])
     """Roles of which nobody holds two."""
     permits: Annotated[list[PermitForm], Field(min_length=1)]
     """What is allowed; all else is not."""
-    denies: list[DenyForm] = []
+    denies: list[DenyForm] = Field(default=[])
     """What is refused whatever permits say."""
-    tests: list[TrialForm] = []
+    tests: list[TrialForm] = Field(default=[])
     """Tests that must pass."""

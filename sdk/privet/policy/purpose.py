@@ -8,6 +8,7 @@ from typing import Literal
 from privet.policy.period import Period
 
 Basis = Literal["consent", "contract", "legitimate-interest", "legal-obligation"]
+_A_DAY = Period(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class ModelRules:
         least: fewest people a model of several people may be trained on.
     """
 
-    deadline: Period = Period(hours=24)
+    deadline: Period = _A_DAY
     co_count_floor: int = 10
     least: int = 20
 

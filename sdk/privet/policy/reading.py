@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from privet.policy.problems import Problems
+if TYPE_CHECKING:
+    from privet.policy.problems import Problems
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 MAX_SCALAR = 4_096
 
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from privet.policy.minimize import Minimize
 from privet.types import ACCOUNTABILITY, ADMINISTRATION, CONSENT, FORGETTING, RIGHTS
+
+if TYPE_CHECKING:
+    from privet.policy.minimize import Minimize
 
 OWN_ACTIONS = frozenset(
     {"collect", "read", "recommend", "train", "evaluate", "serve", "derive", "export", "correct"}

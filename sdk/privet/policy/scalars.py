@@ -1,7 +1,5 @@
 """Scalar forms that both documents share, each with its JSON Schema pattern."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Annotated, Any

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from privet.policy.decide import Ask
-
 if TYPE_CHECKING:
+    from privet.policy.decide import Ask
     from privet.policy.policy import Policy
 
 Outcome = Literal["allow", "AccessDenied", "ConsentMissing", "Objected"]
