@@ -49,6 +49,12 @@ _CODE = re.compile(r"[a-z0-9][a-z0-9_.:/-]{0,63}", re.ASCII)
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _INT_LIMIT = 2**63
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 _HOST = logging.getLogger("privet")
 
 
@@ -101,14 +107,13 @@ def _error(cause: object) -> dict[str, str]:
     return told
 
 
-def _allow(_logger: Any, level: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """The allow-list as a processor; exceptions are told by type and reason."""
-    fields = dict(event)
-    name = _code(fields.pop("event", None))
-    told = _error(fields.pop("exc_info", None)) | _error(fields.get("error"))
-    if told:
-        fields.pop("error", None)
-    return {"event": name, "level": level, **redact(fields), **told}
+def _told(level: str, event: object, fields: Mapping[str, object]) -> dict[str, object]:
+    """What may be written of an event: its code, level, redacted fields and exception."""
+    rest = dict(fields)
+    error = _error(rest.pop("exc_info", None)) | _error(rest.get("error"))
+    if error:
+        rest.pop("error", None)
+    return {"event": _code(event), "level": level, **redact(rest), **error}
 
 
 def _render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> _Line:
@@ -123,8 +128,9 @@ class _Gate(logging.Filter):
         """Apply the rules; a record is rewritten, never dropped."""
         if type(record.msg) is not _Line:
             event = record.msg if not record.args else None
-            fields = {"event": event, "exc_info": record.exc_info}
-            record.msg = _render(None, "", dict(_allow(None, record.levelname.lower(), fields)))
+            level = _code(record.levelname.lower())
+            told = _told(level, event, {"exc_info": record.exc_info})
+            record.msg = _render(None, "", told)
         record.args = ()
         record.exc_info = record.exc_text = record.stack_info = None
         for name in vars(record).keys() - _PLAIN:
@@ -156,30 +162,31 @@ class Logger:
         self._room = room
         self._chain: Any = None
 
-    def debug(self, event: str, **fields: object) -> None:
+    def debug(self, event: str, /, **fields: object) -> None:
         """Log a step that only a developer of privet wants to see."""
-        self._emit(logging.DEBUG, event, fields)
+        self._emit("debug", event, fields)
 
-    def info(self, event: str, **fields: object) -> None:
+    def info(self, event: str, /, **fields: object) -> None:
         """Log that something went as it should."""
-        self._emit(logging.INFO, event, fields)
+        self._emit("info", event, fields)
 
-    def warning(self, event: str, **fields: object) -> None:
+    def warning(self, event: str, /, **fields: object) -> None:
         """Log that somebody should look at something."""
-        self._emit(logging.WARNING, event, fields)
+        self._emit("warning", event, fields)
 
-    def error(self, event: str, **fields: object) -> None:
+    def error(self, event: str, /, **fields: object) -> None:
         """Log a failure; ``error=exception`` or ``exc_info=True`` tells its type and reason."""
-        self._emit(logging.ERROR, event, fields)
+        self._emit("error", event, fields)
 
-    def _emit(self, level: int, event: str, fields: dict[str, object]) -> None:
-        if not _HOST.isEnabledFor(level):
+    def _emit(self, level: str, event: str, fields: dict[str, object]) -> None:
+        if not _HOST.isEnabledFor(_LEVELS[level]):
             return
         if self._chain is None:
             self._chain = _build()
         _HOST.addFilter(_GATE)  # idempotent: a host may have cleared the filters
-        fields["room"] = self._room
-        getattr(self._chain, logging.getLevelName(level).lower())(event, **fields)
+        told = _told(level, event, fields | {"room": self._room})
+        # Redacted before structlog sees it: a caller's key can never be one of its parameters.
+        getattr(self._chain, level)(told.pop("event"), **told)
 
     def __repr__(self) -> str:
         return f"Logger({self._room!r})"
@@ -201,7 +208,7 @@ def _build() -> Any:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
     return structlog.wrap_logger(
         _HOST,
-        processors=[_allow, stamp, _render],
+        processors=[stamp, _render],
         wrapper_class=structlog.BoundLogger,
         context_class=dict,
         cache_logger_on_first_use=True,

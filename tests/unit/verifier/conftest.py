@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -213,25 +213,19 @@ def erased(count: int, seq: int, content: dict[str, Any], **more: Any) -> Export
     return export
 
 
-@dataclass(frozen=True)
-class Kit:
-    """The generator, handed to tests as a fixture."""
-
-    make: Callable[..., Export] = staticmethod(make)
-    export: type[Export] = Export
-    signer: type[Signer] = Signer
-    record: Callable[..., bytes] = staticmethod(record)
-    write: Callable[..., Path] = staticmethod(write)
-    tiles: Callable[..., dict[str, bytes]] = staticmethod(tile_files)
-    leaf: Callable[[bytes], bytes] = staticmethod(leaf)
-    root: Callable[[list[bytes]], bytes] = staticmethod(root_of)
-    path: Callable[..., list[bytes]] = staticmethod(path_of)
-    subjects: Callable[..., Any] = staticmethod(subject_set)
-    certificate: Callable[..., bytes] = staticmethod(certificate)
-    erased: Callable[..., Export] = staticmethod(erased)
-    canonical: Callable[[object], bytes] = staticmethod(canonical)
-
-
 @pytest.fixture(scope="session")
-def kit() -> Kit:
-    return Kit()
+def kit() -> SimpleNamespace:
+    """The generator, for tests that live beside it."""
+    return SimpleNamespace(
+        make=make,
+        erased=erased,
+        certificate=certificate,
+        export=Export,
+        signer=Signer,
+        record=record,
+        subjects=subject_set,
+        write=write,
+        leaf=leaf,
+        root=root_of,
+        canonical=canonical,
+    )
