@@ -15,7 +15,7 @@ from privet.errors import IntegrityError, InvalidInput
 ED25519 = b"\x01"  # signature type of C2SP signed-note
 ID_BYTES = 4
 _NAME = re.compile(r"[!-*,-~]+\Z")  # printable ASCII without space and plus
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}\Z")
+_SIZE = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class _Export:
         raise IntegrityError(
             "the audit log went back behind an earlier export",
             why=f"that export holds {earlier.size} signed records which the log no longer has",
-            remedy="Keep that export: it is the proof. Restore the audit store, or find who cut it.",
+            remedy="Keep that export, it is the proof; restore the audit store or find who cut it.",
             reason="audit.rolled-back",
         )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from privet.audit.checkpoint import Checkpoint, Verifier
 from privet.audit.record import decode
 from privet.errors import InvalidInput, PrivetError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+    from types import TracebackType
+
+    from privet.audit.checkpoint import Checkpoint, Verifier
 
 MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint"
@@ -85,7 +87,7 @@ class Lines:
         self._draft = _draft(target)
         self.count = 0
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         self._file = self._draft.open("wb")
         return self
 
@@ -102,7 +104,7 @@ class Lines:
     ) -> None:
         self._file.close()
         if kind is None:
-            os.replace(self._draft, self._target)
+            self._draft.replace(self._target)
         else:
             self._draft.unlink()
 
@@ -114,4 +116,4 @@ def _draft(target: Path) -> Path:
 def _replace(target: Path, data: bytes) -> None:
     draft = _draft(target)
     draft.write_bytes(data)
-    os.replace(draft, target)
+    draft.replace(target)

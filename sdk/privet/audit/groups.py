@@ -8,23 +8,30 @@ after the commit that holds its own part.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from privet.errors import AuditUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_INTERRUPTED = AuditUnavailable(
+    "the audit record was not made durable", why="its writer was interrupted"
+)
+
+
 class _Ticket(Generic[Item, Result]):
-    __slots__ = ("done", "error", "item", "result")
+    """One caller's part: pending while ``outcome`` is empty."""
+
+    __slots__ = ("item", "outcome")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.done = False
-        self.error: AuditUnavailable | None = None
-        self.result: Result | None = None
+        self.outcome: tuple[Result] | AuditUnavailable | None = None
 
 
 class Groups(Generic[Item, Result]):
@@ -50,37 +57,33 @@ class Groups(Generic[Item, Result]):
         ticket: _Ticket[Item, Result] = _Ticket(item)
         with self._changed:
             self._queue.append(ticket)
-            while self._leading and not ticket.done:
+            while self._leading and ticket.outcome is None:
                 self._changed.wait()
-            if not ticket.done:
+            if ticket.outcome is None:
                 self._leading = True
                 batch, self._queue = self._queue, []
-        if not ticket.done:
-            self._lead(batch)
-        if ticket.error is not None:
+        outcome = ticket.outcome or self._lead(batch)[batch.index(ticket)]
+        if isinstance(outcome, AuditUnavailable):
             # An exception of its own for each: threads must not share one traceback.
-            raise _copy(ticket.error)
-        assert ticket.result is not None
-        return ticket.result
+            raise _copy(outcome)
+        return outcome[0]
 
-    def _lead(self, batch: list[_Ticket[Item, Result]]) -> None:
-        error: AuditUnavailable | None = AuditUnavailable(
-            "the audit record was not made durable", why="its writer was interrupted"
-        )
+    def _lead(
+        self, batch: list[_Ticket[Item, Result]]
+    ) -> Sequence[tuple[Result] | AuditUnavailable]:
+        outcomes: Sequence[tuple[Result] | AuditUnavailable] = [_INTERRUPTED] * len(batch)
         try:
             results = self._commit([ticket.item for ticket in batch])
-            for ticket, result in zip(batch, results, strict=True):
-                ticket.result = result
-            error = None
+            outcomes = [(result,) for result in results]
         except AuditUnavailable as refusal:
-            error = refusal
+            outcomes = [refusal] * len(batch)
         finally:
             with self._changed:
-                for ticket in batch:
-                    ticket.error = error
-                    ticket.done = True
                 self._leading = False
                 self._changed.notify_all()
+                for ticket, outcome in zip(batch, outcomes, strict=True):
+                    ticket.outcome = outcome
+        return outcomes
 
 
 def _copy(error: AuditUnavailable) -> AuditUnavailable:

@@ -7,7 +7,6 @@ but AuditUnavailable, and the next append reads the state of the log anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,8 @@ from privet.errors import AuditUnavailable, PrivetError
 from privet.types import Warrant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from privet.crypto import Signer
     from privet.db import Store, Tx
 

@@ -8,10 +8,12 @@ The stored bytes are hashed; nothing is ever encoded again to verify it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from privet.errors import IntegrityError, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_BYTES = 65_535  # an entry bundle counts a body's bytes in 16 bits
 MAX_INT = 2**53 - 1

@@ -6,9 +6,12 @@ locks that SQLite holds in this process.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privet.errors import AuditUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class StoreFile:
