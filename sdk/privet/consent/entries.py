@@ -40,20 +40,20 @@ def insert(tx: Tx, macs: Macs, changes: Sequence[tuple[int, Change]]) -> Entries
     Raises:
         IntegrityError: another entry stands at one of these positions.
     """
-    unique = dict(changes)
-    made = {seq: macs.entry(seq, change) for seq, change in unique.items()}
-    stored: dict[int, bytes] = {}
+    made: dict[int, bytes] = {}
+    for seq, change in changes:
+        mac = macs.entry(seq, change)
+        if made.setdefault(seq, mac) != mac:
+            raise _two_histories()
+    stored: set[int] = set()
     for part in batches(list(made)):
-        rows = tx.all(f"SELECT seq, mac FROM ledger WHERE seq IN ({marks(len(part))})", part)
-        stored.update((seq, bytes(mac)) for seq, mac in rows)
-    for seq, mac in stored.items():
-        if mac != made[seq]:
-            raise IntegrityError(
-                "the ledger holds another entry at a position of the log",
-                why="the data store and the audit log are not of one history",
-                reason="ground.history",
-            )
-    fresh = [(seq, change) for seq, change in unique.items() if seq not in stored]
+        for seq, mac in tx.all(
+            f"SELECT seq, mac FROM ledger WHERE seq IN ({marks(len(part))})", part
+        ):
+            if bytes(mac) != made[seq]:
+                raise _two_histories()
+            stored.add(seq)
+    fresh = [(seq, change) for seq, change in dict(changes).items() if seq not in stored]
     tx.many(
         f"INSERT INTO ledger ({_COLUMNS}) VALUES ({_MARKS})",
         [_row(seq, change, made[seq]) for seq, change in fresh],
@@ -119,3 +119,11 @@ def _change(macs: Macs, row: Sequence[Any]) -> Change:
     change = Change(*row[1:11])
     check(macs.entry(row[0], change), row[11], "an entry of the ledger")
     return change
+
+
+def _two_histories() -> IntegrityError:
+    return IntegrityError(
+        "two different entries claim one position of the log",
+        why="the data store and the audit log are not of one history",
+        reason="ground.history",
+    )

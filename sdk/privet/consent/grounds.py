@@ -64,17 +64,16 @@ class Grounds:
         sql = self._point.get(count)
         if sql is None:
             sql = self._point[count] = _POINT.format(entries.marks(count))
+        found = {row[0]: row[1:] for row in tx.all(sql, (sno, *purposes, sno))}
+        bases = found.pop("#bases", None)
+        if bases is not None:  # first: under other bases no MAC would hold
+            self._compare(bases[4])
+        fenced = found.pop("#fence", None) is not None
         rows: dict[str, Row] = {}
-        fenced = False
-        for purpose, status, seq, since, expires, mac in tx.all(sql, (sno, *purposes, sno)):
-            if purpose == "#fence":
-                fenced = True
-            elif purpose == "#bases":
-                self._compare(mac)
-            else:
-                row = (sno, purpose, status, seq, since, expires)
-                check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
-                rows[purpose] = Row(status, seq, since, expires)
+        for purpose, (status, seq, since, expires, mac) in found.items():
+            row = (sno, purpose, status, seq, since, expires)
+            check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
+            rows[purpose] = Row(status, seq, since, expires)
         return rows, fenced
 
     def project(self, tx: Tx, fresh: Entries) -> None:

@@ -12,7 +12,9 @@ Rules:
   (Art. 21(2)-(3)).
 - A permission never overtakes a refusal: a ``yes`` or ``begun`` given without having
   seen the person's last refusal has no effect, even when it is in the log.
-- A change that does not fit the basis has no effect. A repeated event has none.
+- A permission that does not fit the basis has no effect; a refusal always has one, so
+  that a policy which moves a purpose to another basis does not drown a withdrawal.
+- A repeated event has no effect.
 - Time is not in the fold. Expiry is compared when somebody asks.
 """
 
@@ -47,7 +49,9 @@ FITTING: Final = {
     OBLIGATION: _COURSE,
     SUBJECT: frozenset({"known", "restricted", "lifted"}),
 }
-"""Which kinds of change mean something under which basis."""
+"""Which kinds of change may be recorded under which basis."""
+
+_REFUSALS: Final = frozenset({"no", "withdrawn", "ended", "objected"})
 
 _NEVER: Final = -(2**63)
 
@@ -98,7 +102,9 @@ def fold(basis: str, entries: Iterable[tuple[int, Change]]) -> State:
 
 def step(basis: str, state: State, seq: int, change: Change) -> State:
     """The state after one more change; the same object where it has no effect."""
-    if change.kind not in FITTING[basis] or change.seen >= seq or stale(state, change):
+    fits = change.kind in FITTING[basis] or (change.kind in _REFUSALS and basis != SUBJECT)
+    # No leaf has seen its own position: such a claim is not believed.
+    if not fits or change.seen >= seq or stale(state, change):
         return state
     after = _STEPS[change.kind](basis, state, seq, change)
     if after is state:

@@ -1,0 +1,180 @@
+"""Eligibility of one is eligibility of all, at any clock, whatever happened in between."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from pyroaring import BitMap
+
+from privet.consent import Change, Ledger
+from privet.consent.chunk import decode
+from privet.consent.project import fold as project
+from privet.db import Home, Tx
+
+BASES = {
+    "agree": "consent",
+    "deal": "contract",
+    "care": "legitimate-interest",
+    "law": "legal-obligation",
+}
+SUBJECTS = (0, 7, 65_535, 65_536, 200_000)
+STRANGER = 8
+KINDS = {
+    "agree": ("yes", "yes", "no", "withdrawn", "objected", "upheld", "overruled"),
+    "deal": ("begun", "ended", "objected", "overruled"),
+    "care": ("objected", "upheld", "overruled", "begun", "ended", "withdrawn"),
+    "law": ("objected", "begun", "yes"),
+    "*": ("known", "known", "restricted", "lifted"),
+}
+TABLES = ("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "fence")
+SETS = [s for n in (1, 2, 4) for s in combinations(BASES, n)]
+
+subjects = st.sampled_from(SUBJECTS)
+purposes = st.sampled_from([*BASES, "*", "*"])
+
+
+class Grounds(RuleBasedStateMachine):
+    """Random lives of a few subjects; every step is followed by the whole comparison."""
+
+    home: Home
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger(self.home.data, b"k" * 32, BASES)
+        self.now = 1_000
+        self.seq = 0
+        self.late: list[tuple[int, Change]] = []
+        self.applied: list[tuple[int, Change]] = []
+        with self.home.data.write() as tx:
+            for table in TABLES:
+                tx.run(f"DELETE FROM {table}")
+            tx.run("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")
+
+    def made(self, data: st.DataObject, sno: int, purpose: str) -> tuple[int, Change]:
+        self.seq += 1
+        lasts = data.draw(st.none() | st.integers(0, 60))
+        change = Change(
+            sno,
+            purpose,
+            data.draw(st.sampled_from(KINDS[purpose])),
+            self.now - data.draw(st.integers(0, 40)),
+            event_id=data.draw(st.sampled_from(["", "", "e1", "e2"])),
+            seen=data.draw(st.just(-1) | st.integers(0, self.seq)),
+            expires=None if lasts is None or purpose == "*" else self.now + lasts,
+        )
+        return self.seq, change
+
+    @rule(data=st.data(), people=st.lists(subjects, min_size=1, max_size=4), purpose=purposes)
+    def changes(self, data: st.DataObject, people: list[int], purpose: str) -> None:
+        leaves = [self.made(data, sno, purpose) for sno in people]
+        held = data.draw(st.integers(0, len(leaves)))
+        self.late += leaves[:held]
+        self.apply(leaves[held:])
+
+    @precondition(lambda self: self.late)
+    @rule(data=st.data())
+    def a_leaf_arrives_late(self, data: st.DataObject) -> None:
+        self.apply([self.late.pop(data.draw(st.integers(0, len(self.late) - 1)))])
+
+    @precondition(lambda self: self.applied)
+    @rule(data=st.data())
+    def a_leaf_is_replayed(self, data: st.DataObject) -> None:
+        self.apply([data.draw(st.sampled_from(self.applied))])
+
+    @rule(by=st.integers(1, 50))
+    def time_passes(self, by: int) -> None:
+        self.now += by
+
+    @rule(sno=subjects, up=st.booleans())
+    def a_fence(self, sno: int, up: bool) -> None:
+        with self.home.data.write() as tx:
+            if up:
+                self.ledger.fence(tx, sno, "R1", self.seq)
+            else:
+                self.ledger.unfence(tx, sno)
+
+    @rule(sno=subjects)
+    def a_subject_is_forgotten(self, sno: int) -> None:
+        with self.home.data.write() as tx:
+            self.ledger.forget(tx, sno)
+        self.late = [leaf for leaf in self.late if leaf[1].sno != sno]
+        self.applied = [leaf for leaf in self.applied if leaf[1].sno != sno]
+
+    @rule()
+    def a_fold(self) -> None:
+        with self.home.data.write() as tx:
+            self.ledger.fold(tx)
+            assert self.ledger.fold(tx) == 0
+
+    def apply(self, leaves: list[tuple[int, Change]]) -> None:
+        with self.home.data.write() as tx:
+            self.ledger.apply(tx, leaves)
+        self.applied += leaves
+
+    @invariant()
+    def one_is_all(self) -> None:
+        with self.home.data.read() as tx:
+            for now in (self.now, self.now + 30, self.now - 30):
+                for asked in SETS:
+                    point = {
+                        s
+                        for s in (*SUBJECTS, STRANGER)
+                        if self.ledger.why_not(tx, asked, s, now) is None
+                    }
+                    assert set(self.ledger.eligible(tx, asked, now)) == point
+                    some = BitMap([7, 65_536])
+                    assert set(self.ledger.eligible(tx, asked, now, some)) == point & set(some)
+
+    @invariant()
+    def a_ground_is_the_fold_of_its_entries(self) -> None:
+        with self.home.data.read() as tx:
+            rows = {
+                (r[0], r[1]): r[2:] for r in tx.all("SELECT sno, purpose, status, seq FROM ground")
+            }
+        told: dict[tuple[int, str], list[tuple[int, Change]]] = {}
+        for seq, change in sorted(dict(self.applied).items()):
+            told.setdefault((change.sno, change.purpose), []).append((seq, change))
+        bases = {**BASES, "*": "subject"}
+        states = {key: project(bases[key[1]], past) for key, past in told.items()}
+        assert rows == {k: (s.status, s.seq) for k, s in states.items() if s.status != "none"}
+
+    def teardown(self) -> None:
+        with self.home.data.write() as tx:
+            self.ledger.fold(tx)
+            before = stored(tx)
+            self.ledger.rebuild(tx)
+            assert stored(tx) == before
+
+
+def stored(tx: Tx) -> tuple[object, ...]:
+    """The projection; not the newest position a bitmap knew, which forgetting cannot undo."""
+    grounds = sorted(tx.all("SELECT sno, purpose, status, seq, since, expires, mac FROM ground"))
+    assert tx.all("SELECT 1 FROM ground_delta") == []
+    sets = {}
+    for purpose, number, bits, due in tx.all("SELECT purpose, chunk, bits, due FROM ground_set"):
+        chunk = decode(number, bytes(bits))
+        if chunk.on or chunk.off:
+            sets[purpose, number] = (bytes(bits), due)
+    return [tuple(map(plain, row)) for row in grounds], sets
+
+
+def plain(value: object) -> object:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def test_eligibility_of_one_is_eligibility_of_all(home: Home) -> None:
+    small = home.data.dialect == "postgresql"
+    machine = type("Machine", (Grounds,), {"home": home})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(max_examples=6 if small else 40, stateful_step_count=12 if small else 25),
+    )
