@@ -69,15 +69,16 @@ class Tx:
         self._execute(sql, params)
         return int(self._cursor.rowcount)
 
-    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Execute a statement once per row."""
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Execute a statement once per row; the number of rows changed by all of them."""
         rows = list(rows)
         if not rows:
-            return
+            return 0
         try:
             self._cursor.executemany(_placeholders(sql) if self._pg else sql, rows)
         except Exception as error:  # re-raised, typed and without values
             raise _translated(error, self._store) from None
+        return int(self._cursor.rowcount)
 
     def _execute(self, sql: str, params: Sequence[Any]) -> None:
         try:

@@ -1,0 +1,119 @@
+"""Sealing: what a ciphertext is bound to, and the seven clear bytes before it.
+
+``ct = version 1 ‖ timeline 2 ‖ gen 2 ‖ codec 2 ‖ nonce 12 ‖ ciphertext ‖ tag 16``. The
+associated data name the one place a ciphertext may stand in; they are fixed-width, so
+that no two places share an encoding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from privet.crypto import Aead
+from privet.errors import IntegrityError
+from privet.vault.codec import CODEC
+
+VERSION: Final = 1
+HEADER: Final = Struct("<BHHH")
+# label, deployment, sno, dom, seq, grp, n, lapses, header
+_CELL: Final = Struct("<16s16sQHIHIi7s")
+# label, deployment, sno, dom, ver, header
+_HEAD: Final = Struct("<16s16sQHQ7s")
+# label, deployment, sno, dom, SHA-256 of the caller's label, header
+_SEALED: Final = Struct("<16s16sQH32s7s")
+_CELL_LABEL, _HEAD_LABEL, _SEALED_LABEL = b"privet-cell-v1", b"privet-head-v1", b"privet-value-v1"
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectKey:
+    """The key of one subject and domain, with its generation and its commitment."""
+
+    gen: int
+    commitment: bytes
+    aead: Aead
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Seals and opens under the associated data of one deployment and timeline.
+
+    A restore begins a new timeline, so that what was sealed after the backup was taken
+    cannot be mistaken for what is sealed after the restore.
+    """
+
+    deployment: bytes
+    timeline: int
+
+    def header(self, gen: int) -> bytes:
+        """The clear bytes of a new ciphertext."""
+        return HEADER.pack(VERSION, self.timeline, gen, CODEC)
+
+    def check(self, ct: bytes, key: SubjectKey) -> bytes:
+        """The clear bytes of a stored ciphertext.
+
+        Raises:
+            IntegrityError: of another format, timeline or key generation.
+        """
+        header = ct[: HEADER.size]
+        if len(header) == HEADER.size:
+            version, timeline, gen, codec = HEADER.unpack(header)
+            if version == VERSION and codec == CODEC and gen == key.gen and (
+                timeline <= self.timeline
+            ):
+                return header
+        raise IntegrityError(
+            "a ciphertext has a foreign header",
+            why="its format, timeline or key generation is not one this deployment writes",
+        )
+
+    def seal_cell(
+        self,
+        key: SubjectKey,
+        place: tuple[int, int, int, int, int, int],
+        plaintext: bytes,
+        nonce: bytes,
+    ) -> bytes:
+        """Seal a cell at ``place``: sno, dom, seq, grp, n, lapses."""
+        header = self.header(key.gen)
+        ad = _CELL.pack(_CELL_LABEL, self.deployment, *place, header)
+        return header + key.aead.seal(plaintext, ad, nonce)
+
+    def open_cell(
+        self, key: SubjectKey, place: tuple[int, int, int, int, int, int], ct: bytes
+    ) -> bytes:
+        """The plaintext of the cell stored at ``place``; IntegrityError if it is not its own."""
+        header = self.check(ct, key)
+        return key.aead.open(
+            ct[HEADER.size :], _CELL.pack(_CELL_LABEL, self.deployment, *place, header)
+        )
+
+    def seal_head(self, key: SubjectKey, sno: int, dom: int, ver: int, plaintext: bytes) -> bytes:
+        """Seal the manifest of one subject and domain."""
+        header = self.header(key.gen)
+        ad = _HEAD.pack(_HEAD_LABEL, self.deployment, sno, dom, ver, header)
+        return header + key.aead.seal(plaintext, ad)
+
+    def open_head(self, key: SubjectKey, sno: int, dom: int, ver: int, ct: bytes) -> bytes:
+        """The manifest stored under ``ver``."""
+        header = self.check(ct, key)
+        ad = _HEAD.pack(_HEAD_LABEL, self.deployment, sno, dom, ver, header)
+        return key.aead.open(ct[HEADER.size :], ad)
+
+    def seal_value(
+        self, key: SubjectKey, sno: int, dom: int, label: bytes, plaintext: bytes
+    ) -> bytes:
+        """Seal a value that other rooms keep, bound to a label of theirs."""
+        header = self.header(key.gen)
+        return header + key.aead.seal(plaintext, self._value_ad(sno, dom, label, header))
+
+    def open_value(self, key: SubjectKey, sno: int, dom: int, label: bytes, ct: bytes) -> bytes:
+        """Open what ``seal_value`` sealed under the same label."""
+        header = self.check(ct, key)
+        return key.aead.open(ct[HEADER.size :], self._value_ad(sno, dom, label, header))
+
+    def _value_ad(self, sno: int, dom: int, label: bytes, header: bytes) -> bytes:
+        digest = hashlib.sha256(label).digest()
+        return _SEALED.pack(_SEALED_LABEL, self.deployment, sno, dom, digest, header)

@@ -1,0 +1,257 @@
+"""Re-cutting: small cells into full ones, old layouts into current ones, lapsed rows out.
+
+All three are one operation: open everything of one event in one domain, choose rows, cut
+them anew under fresh numbers, and put the new cells in place of the old if nobody wrote
+in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from privet.clock import DAY_US
+from privet.db import Tx
+from privet.errors import StoreUnavailable
+from privet.vault.codec import Column, Decoded, Ints, Layout, encode, nulls_in
+from privet.vault.layout import KEY_SUFFIX
+from privet.vault.reading import PROFILE, Joined, Room, Row, decode_cells, join, latest
+from privet.vault.writing import (
+    CELL_ROWS,
+    LONG_HISTORY,
+    LONG_ROWS,
+    NEVER,
+    WEEK_US,
+    Cut,
+    Pen,
+    open_pen,
+    put,
+)
+
+CROWDED: Final = 16
+_ATTEMPTS: Final = 8
+Choose = Callable[[int, str, list[Row]], list[Row]]
+Keep = Callable[[int, str, Ints], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Subjects that maintenance should visit; nothing of law depends on it.
+
+    Attributes:
+        lapsed: a cell's first event has passed its retention.
+        crowded: many small cells have gathered.
+        outdated: cells of a layout that the policy no longer uses.
+    """
+
+    lapsed: tuple[int, ...]
+    crowded: tuple[int, ...]
+    outdated: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recut:
+    """How many cells went for good, and how many events were dropped."""
+
+    cells: int
+    events: int
+
+
+def overdue(room: Room, tx: Tx, now: int) -> Overdue:
+    """Who has lapsed, crowded or outdated cells at ``now`` (UTC µs)."""
+    lapsed = tx.all("SELECT DISTINCT sno FROM cell WHERE lapses <= ?", (now // WEEK_US,))
+    crowded = tx.all(
+        "SELECT DISTINCT sno FROM cell WHERE n < ? GROUP BY sno, dom, grp HAVING COUNT(*) >= ?",
+        (CELL_ROWS // 2, CROWDED),
+    )
+    old: list[Row] = []
+    grps = room.layouts.outdated()
+    if grps:
+        marks = ", ".join("?" * len(grps))
+        old = tx.all(f"SELECT DISTINCT sno FROM cell WHERE grp IN ({marks})", grps)
+    return Overdue(*(tuple(sorted(r[0] for r in rows)) for rows in (lapsed, crowded, old)))
+
+
+def compact(room: Room, sno: int) -> int:
+    """Merge a subject's small cells and re-seal outdated ones; how many cells fewer."""
+
+    def choose(_dom: int, event: str, cells: list[Row]) -> list[Row]:
+        return _worth_merging(room, event, cells)
+
+    def keep(_dom: int, _event: str, at: Ints) -> npt.NDArray[np.bool_]:
+        return np.ones(len(at), bool)
+
+    return _recut(room, sno, choose, keep, whole=True).cells
+
+
+def due(room: Room, now: int, doms: Sequence[int]) -> list[int]:
+    """Subjects with a cell in these domains whose first event has lapsed."""
+    marks = ", ".join("?" * len(doms))
+    with room.data.read() as tx:
+        rows = tx.all(
+            f"SELECT DISTINCT sno FROM cell WHERE lapses <= ? AND dom IN ({marks})",
+            (now // WEEK_US, *doms),
+        )
+    return sorted(row[0] for row in rows)
+
+
+def sweep(room: Room, sno: int, now: int, cutoffs: Mapping[int, int]) -> int:
+    """Drop a subject's events older than their domain's cutoff; how many went.
+
+    An event whose fields lie in two domains counts in each.
+    """
+    week = now // WEEK_US
+
+    def choose(dom: int, _event: str, cells: list[Row]) -> list[Row]:
+        lapsed = {c[2] for c in cells if c[5] <= week}
+        return [c for c in cells if c[2] in lapsed] if dom in cutoffs else []
+
+    def keep(dom: int, event: str, at: Ints) -> npt.NDArray[np.bool_]:
+        # A tag knows only its day; it must not go before its event does.
+        slack = DAY_US if event.endswith(KEY_SUFFIX) else 0
+        return np.asarray(at + slack >= cutoffs[dom])
+
+    return _recut(room, sno, choose, keep, whole=False).events
+
+
+def _recut(room: Room, sno: int, choose: Choose, keep: Keep, *, whole: bool) -> Recut:
+    """Open the chosen cells, keep some rows, put freshly cut cells in their place.
+
+    Args:
+        room: the open vault.
+        sno: whose cells.
+        choose: the cells to open, from those of one domain and event.
+        keep: which of their rows stay, by time.
+        whole: re-cut even where every row stays.
+    """
+    for _ in range(_ATTEMPTS):
+        pen = open_pen(room, [sno], (), list(room.layouts.purposes), list(room.layouts.by_grp))
+        next_seq = {pair: m.next_seq for pair, m in pen.manifests.items()}
+        dropped = 0
+        for dom, event, cells in _by_event(room, pen):
+            chosen = choose(dom, event, cells)
+            if chosen:
+                dropped += _again(pen, dom, event, chosen, keep, next_seq, whole=whole)
+        pairs = sorted(pen.gone)
+        if not pairs:
+            return Recut(0, 0)
+        changes = [pen.close(p, next_seq[p], pen.manifests[p].next_row) for p in pairs]
+        with room.data.write() as tx:
+            if put(room, tx, changes, {}):
+                return Recut(sum(len(c.gone) - len(c.cells) for c in changes), dropped)
+    raise StoreUnavailable(
+        "a subject's cells could not be re-cut",
+        why="others kept writing to them",
+        remedy="Run maintenance again.",
+        reason="store.busy",
+    )
+
+
+def _by_event(room: Room, pen: Pen) -> list[tuple[int, str, list[Row]]]:
+    """The cells by domain and event, where the policy still knows the event."""
+    grouped: dict[tuple[int, str], list[Row]] = {}
+    for cell in pen.found:
+        event = room.layouts.by_grp[cell[3]].event
+        if event in room.layouts.current:
+            grouped.setdefault((cell[1], event), []).append(cell)
+    return [(dom, event, cells) for (dom, event), cells in grouped.items()]
+
+
+def _rows_per_cell(rows: int) -> int:
+    return LONG_ROWS if rows > LONG_HISTORY else CELL_ROWS
+
+
+def _worth_merging(room: Room, event: str, cells: list[Row]) -> list[Row]:
+    """The small and the outdated cells of one event, if re-cutting makes them fewer."""
+    now = {layout.grp for layout in room.layouts.current[event]}
+    rows: dict[int, int] = {}
+    for cell in cells:
+        rows[cell[2]] = max(rows.get(cell[2], 0), cell[4])
+    outdated = {c[2] for c in cells if c[3] not in now and _replaced(room, c[3])}
+    size = _rows_per_cell(sum(rows.values()))
+    small = set() if event == PROFILE else {seq for seq, n in rows.items() if n < size // 2}
+    needed = -(-sum(rows[seq] for seq in small) // size)
+    chosen = outdated | (small if needed < len(small) else set())
+    return [cell for cell in cells if cell[2] in chosen]
+
+
+def _replaced(room: Room, grp: int) -> bool:
+    """Whether current layouts take over some field of this group."""
+    old = room.layouts.by_grp[grp]
+    return any(old.names & layout.names for layout in room.layouts.current[old.event])
+
+
+def _again(
+    pen: Pen,
+    dom: int,
+    event: str,
+    chosen: list[Row],
+    keep: Keep,
+    next_seq: dict[tuple[int, int], int],
+    *,
+    whole: bool,
+) -> int:
+    """Re-cut the chosen cells of one event; how many rows were dropped."""
+    room, sno = pen.room, chosen[0][0]
+    opened = decode_cells(room, chosen, pen.keys, None)
+    joined = join([part for part, _ in opened.values()], [owner for _, owner in opened.values()])
+    mask = keep(dom, event, joined.at)
+    dropped = int(np.count_nonzero(~mask))
+    if not dropped and not whole:
+        return 0
+    pen.gone.setdefault((sno, dom), []).extend((c[2], c[3]) for c in chosen)
+    at, row = joined.at[mask], joined.row[mask]
+    columns = {name: values[mask] for name, values in joined.columns.items()}
+    if event == PROFILE and len(at):
+        kept = Joined(joined.sno[mask], at, row, columns, joined.extra)
+        _, columns = latest(kept, kept.sno[:1], np.ones(len(at), bool))
+        at, row = at[-1:], row[-1:]
+    if len(at):
+        total = sum(c[4] for c in pen.found if c[1] == dom and c[3] == chosen[0][3])
+        cut = Cut.of(np.full(len(at), sno), _rows_per_cell(total))
+        weeks = _weeks_again(at, cut.starts, _retention(chosen, opened))
+        places = cut.places([next_seq[sno, dom]], weeks)
+        for layout in _targets(room, event, columns):
+            part = {n: v for n, v in columns.items() if n in layout.names}
+            pen.seal(layout, dom, encode(layout, cut.starts, at, row, part, joined.extra), places)
+        next_seq[sno, dom] += len(places)
+    return 0 if event.endswith(KEY_SUFFIX) else dropped
+
+
+def _targets(room: Room, event: str, columns: Mapping[str, Column]) -> list[Layout]:
+    """The layouts that the columns go to: current ones, and old ones for dropped fields."""
+    filled = {name for name, values in columns.items() if not nulls_in(values).all()}
+    current = list(room.layouts.current[event])
+    held = frozenset().union(*(layout.names for layout in current))
+    orphans = filled - held
+    found = [layout for layout in current if layout.names & filled]
+    for layout in room.layouts.of_event(event):
+        if layout.names & orphans and layout not in current:
+            found.append(layout)
+            orphans -= layout.names
+    return found or current[:1]
+
+
+def _retention(chosen: Sequence[Row], opened: Mapping[int, tuple[Decoded, Ints]]) -> int | None:
+    """The least time from event to lapse that the cells' own lapse weeks allow (µs)."""
+    least: int | None = None
+    for grp, (decoded, _) in opened.items():
+        cells = [c for c in chosen if c[3] == grp]
+        starts = np.cumsum([0, *(c[4] for c in cells)])
+        first = np.minimum.reduceat(decoded.at, starts[:-1]).tolist()
+        for cell, at in zip(cells, first, strict=True):
+            if cell[5] < NEVER:
+                span = cell[5] * WEEK_US - at
+                least = span if least is None else min(least, span)
+    return least
+
+
+def _weeks_again(at: Ints, starts: Ints, retention: int | None) -> Ints:
+    """Lapse weeks of the new cells: never later than the rows' own."""
+    if retention is None:
+        return np.full(len(starts) - 1, NEVER)
+    return (np.minimum.reduceat(at, starts[:-1]) + retention) // WEEK_US

@@ -1,0 +1,406 @@
+"""Reading: rows first, keys later, heads against cells, then all cells of a layout at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from privet.db import Store, Tx
+from privet.errors import AccessDenied, IntegrityError, StoreUnavailable
+from privet.types import Events, Warrant
+from privet.vault.cells import Sealer, SubjectKey
+from privet.vault.codec import NULL, Column, Decoded, Ints, decode, null_of, nulls_in
+from privet.vault.heads import Manifest, listed
+from privet.vault.keys import Keys, Pair
+from privet.vault.layout import Layouts
+from privet.vault.rows import by_subject
+
+if TYPE_CHECKING:
+    from pyroaring import BitMap
+
+Row = tuple[Any, ...]
+PROFILE = "profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What every part of the vault works with."""
+
+    data: Store
+    keys: Keys
+    layouts: Layouts
+    sealer: Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a read opens.
+
+    Attributes:
+        event: an event type, or ``profile``.
+        fields: bare field names, covered by whole atoms that the read was granted.
+        domains: names of the domains that the purpose may read.
+        not_before: UTC µs; older events are past retention and never returned.
+        last: keep only the last n events of each subject.
+    """
+
+    event: str
+    fields: tuple[str, ...]
+    domains: tuple[str, ...]
+    not_before: int | None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Fetched:
+    """Sealed rows as they stood in one snapshot of the data store."""
+
+    plan: Plan
+    snos: tuple[int, ...]
+    grps: tuple[int, ...]
+    doms: tuple[int, ...]
+    heads: list[Row]
+    cells: list[Row]
+
+    def __repr__(self) -> str:
+        return f"Fetched(subjects={len(self.snos)}, cells={len(self.cells)})"
+
+
+def require(warrant: Warrant, snos: Iterable[int]) -> None:
+    """Refuse unless the warrant names every one of these subjects.
+
+    Raises:
+        AccessDenied: reason ``warrant.missing``.
+    """
+    if not isinstance(warrant, Warrant) or not all(map(warrant.covers, snos)):
+        raise AccessDenied(
+            "cells stay sealed without a warrant",
+            why="no durable record of this process names every subject asked for",
+            remedy="Go through the gate: it records first and receives the warrant.",
+            reason="warrant.missing",
+        )
+
+
+def fetch(room: Room, tx: Tx, plan: Plan, snos: BitMap | Sequence[int]) -> Fetched:
+    """Read heads and cells in the caller's snapshot; nothing is opened."""
+    asked = tuple(sorted({int(s) for s in snos}))
+    grps = tuple(x.grp for x in room.layouts.readable(plan.event, plan.fields))
+    doms = tuple(room.layouts.dom(name) for name in plan.domains)
+    heads = select_heads(tx, asked, doms)
+    cells = select_cells(tx, asked, doms, grps)
+    room.layouts.check_granted(plan.event, {cell[3] for cell in cells}, plan.fields)
+    return Fetched(plan, asked, grps, doms, heads, cells)
+
+
+def select_heads(tx: Tx, snos: Sequence[int], doms: Sequence[int]) -> list[Row]:
+    """(sno, dom, ver, ct) of the heads, ascending."""
+    return by_subject(tx, "SELECT sno, dom, ver, ct FROM head", snos, dom=doms)
+
+
+def select_cells(
+    tx: Tx, snos: Sequence[int], doms: Sequence[int], grps: Sequence[int]
+) -> list[Row]:
+    """(sno, dom, seq, grp, n, lapses, ct) of the cells, ascending."""
+    return by_subject(
+        tx,
+        "SELECT sno, dom, seq, grp, n, lapses, ct FROM cell",
+        snos,
+        "sno, dom, seq, grp",
+        dom=doms,
+        grp=grps,
+    )
+
+
+def open_events(room: Room, fetched: Fetched) -> Events:
+    """Open fetched event cells into columns; the caller has checked the warrant."""
+    plan = fetched.plan
+    parts = list(open_layouts(room, fetched).values())
+    joined = join([part for part, _ in parts], [owner for _, owner in parts])
+    keep = np.ones(len(joined.at), bool)
+    if plan.not_before is not None:
+        keep &= joined.at >= plan.not_before
+    starts = _starts(joined.sno[keep], fetched.snos)
+    if plan.last is not None:
+        from_end = np.repeat(starts[1:], np.diff(starts)) - np.arange(int(starts[-1]))
+        keep[np.flatnonzero(keep)[from_end > plan.last]] = False
+        starts = _starts(joined.sno[keep], fetched.snos)
+    whole = bool(keep.all())
+    columns = {
+        name: values if whole else values[keep]
+        for name, values in _named(room, plan, joined.columns, len(keep))
+    }
+    return Events(
+        np.array(fetched.snos, np.int64),
+        starts,
+        joined.at if whole else joined.at[keep],
+        columns,
+        joined.extra,
+    )
+
+
+def open_profiles(room: Room, fetched: Fetched) -> Events:
+    """Open profile cells into one row per subject asked for; null where nothing is known."""
+    plan, snos = fetched.plan, np.array(fetched.snos, np.int64)
+    parts = list(open_layouts(room, fetched).values())
+    joined = join([part for part, _ in parts], [owner for _, owner in parts])
+    keep = np.ones(len(joined.at), bool)
+    if plan.not_before is not None:
+        keep = joined.at >= plan.not_before
+    at, found = latest(joined, snos, keep)
+    columns = dict(_named(room, plan, found, len(snos)))
+    return Events(snos, np.arange(len(snos) + 1), at, columns, joined.extra)
+
+
+def latest(
+    joined: Joined, snos: Ints, keep: npt.NDArray[np.bool_]
+) -> tuple[Ints, dict[str, Column]]:
+    """One row per subject: of each field the value said last; null where there is none."""
+    place = np.searchsorted(snos, joined.sno)
+    at = np.full(len(snos), NULL)
+    at[place[keep]] = joined.at[keep]
+    columns = {}
+    for name, values in joined.columns.items():
+        known = keep & ~nulls_in(values)
+        out = np.full(len(snos), _null_for(values.dtype), values.dtype)
+        out[place[known]] = values[known]  # rows ascend in time: the last one stays
+        columns[name] = out
+    return at, columns
+
+
+def open_layouts(room: Room, fetched: Fetched) -> dict[int, tuple[Decoded, Ints]]:
+    """Rows by cell group, each with the ordinals of their subjects.
+
+    Raises:
+        IntegrityError: a cell is missing, foreign, moved, replayed or changed.
+    """
+    pairs = {(h[0], h[1]) for h in fetched.heads}
+    if any((c[0], c[1]) not in pairs for c in fetched.cells):
+        raise _not_listed()
+    keys = room.keys.of_subjects(sorted({p[0] for p in pairs}), fetched.doms)
+    manifests = open_heads(room, fetched.heads, keys)
+    cells = [c for c in fetched.cells if (c[0], c[1]) in manifests]
+    check_listed(room.layouts, manifests, cells, fetched.grps)
+    wanted = frozenset(fetched.plan.fields)
+    return decode_cells(room, cells, keys, wanted)
+
+
+def open_heads(
+    room: Room, heads: Sequence[Row], keys: Mapping[Pair, SubjectKey]
+) -> dict[Pair, Manifest]:
+    """The manifests of all heads that still have a key.
+
+    A head without a key belongs to a subject erased since it was read. One that does not
+    open under her key is damage, unless the store meanwhile holds another head there:
+    then she was erased and came back in between.
+    """
+    manifests: dict[Pair, Manifest] = {}
+    for sno, dom, ver, ct in heads:
+        key = keys.get((sno, dom))
+        if key is None:
+            continue
+        try:
+            plain = room.sealer.open_head(key, sno, dom, ver, bytes(ct))
+        except IntegrityError:
+            if _still_there(room, sno, dom, ver, bytes(ct)):
+                raise
+            continue
+        manifests[sno, dom] = Manifest.parse(plain)
+    return manifests
+
+
+def _still_there(room: Room, sno: int, dom: int, ver: int, ct: bytes) -> bool:
+    with room.data.read() as tx:
+        row = tx.one("SELECT ver, ct FROM head WHERE sno = ? AND dom = ?", (sno, dom))
+    return row is not None and (row[0], bytes(row[1])) == (ver, ct)
+
+
+def check_listed(
+    layouts: Layouts,
+    manifests: Mapping[Pair, Manifest],
+    cells: Sequence[Row],
+    grps: Sequence[int],
+) -> None:
+    """Refuse unless the cells are exactly those that the manifests list for these groups."""
+    records, counts = listed(manifests.values())
+    known, asked = np.zeros(2**16, bool), np.zeros(2**16, bool)
+    known[list(layouts.by_grp)] = True
+    asked[list(grps)] = True
+    if not known[records["grp"]].all():
+        raise StoreUnavailable(
+            "a home has cells of a layout that this process does not know",
+            why="another process installed a newer policy",
+            remedy="Open the deployment again.",
+            reason="layout.unknown",
+        )
+    mine = asked[records["grp"]]
+    pairs = np.array(list(manifests), np.int64).reshape(-1, 2)
+    expected = np.column_stack(
+        [np.repeat(pairs, counts, axis=0)[mine]]
+        + [records[name][mine].astype(np.int64) for name in ("seq", "grp", "n")]
+    )
+    found = np.array([cell[:5] for cell in cells], np.int64).reshape(-1, 5)
+    if not np.array_equal(expected, found):
+        raise _not_listed()
+
+
+def decode_cells(
+    room: Room,
+    cells: Sequence[Row],
+    keys: Mapping[Pair, SubjectKey],
+    wanted: frozenset[str] | None,
+) -> dict[int, tuple[Decoded, Ints]]:
+    """Open and decode cells, by group; ``wanted`` None means every field."""
+    open_cell = room.sealer.open_cell
+    plains: dict[int, tuple[list[bytes], list[int], list[int]]] = {}
+    for sno, dom, seq, grp, n, lapses, ct in cells:
+        into = plains.setdefault(grp, ([], [], []))
+        into[0].append(open_cell(keys[sno, dom], (sno, dom, seq, grp, n, lapses), bytes(ct)))
+        into[1].append(n)
+        into[2].append(sno)
+    found = {}
+    for grp, (texts, counts, snos) in plains.items():
+        layout = room.layouts.by_grp[grp]
+        decoded = decode(layout, texts, counts, layout.names if wanted is None else wanted)
+        found[grp] = (decoded, np.repeat(np.array(snos, np.int64), counts))
+    return found
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Joined:
+    """Rows of several layouts, one per event, ordered by subject, time and identity."""
+
+    sno: Ints
+    at: Ints
+    row: Ints
+    columns: dict[str, Column]
+    extra: dict[str, tuple[str, ...]]
+
+
+def join(parts: Sequence[Decoded], owners: Sequence[Ints]) -> Joined:
+    """Bring the columns of one event together by subject and row identity."""
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return Joined(none, none, none, {}, {})
+    extra: dict[str, tuple[str, ...]] = {}
+    named = _aligned_extra(parts, extra)
+    sno, row, at, columns = owners[0], parts[0].row, parts[0].at, named[0]
+    simple = _unique_rows(sno, row) and len({n for p in named for n in p}) == sum(map(len, named))
+    if simple and all(
+        np.array_equal(o, sno) and np.array_equal(p.row, row)
+        for o, p in zip(owners[1:], parts[1:], strict=True)
+    ):
+        columns = {name: values for part in named for name, values in part.items()}
+    else:
+        sno, row, at, columns = _scattered(parts, owners, named)
+    if not _ascending(sno, at, row):
+        order = np.lexsort((row, at, sno))
+        sno, at, row = sno[order], at[order], row[order]
+        columns = {name: values[order] for name, values in columns.items()}
+    return Joined(sno, at, row, columns, extra)
+
+
+def _scattered(
+    parts: Sequence[Decoded], owners: Sequence[Ints], named: Sequence[Mapping[str, Column]]
+) -> tuple[Ints, Ints, Ints, dict[str, Column]]:
+    """One output row per (subject, row identity), each value put where it belongs."""
+    sno, row = np.concatenate(owners), np.concatenate([p.row for p in parts])
+    at = np.concatenate([p.at for p in parts])
+    order = np.lexsort((row, sno))
+    fresh = np.ones(len(order), bool)
+    fresh[1:] = (np.diff(sno[order]) != 0) | (np.diff(row[order]) != 0)
+    place = np.empty(len(order), np.int64)
+    place[order] = np.cumsum(fresh) - 1
+    lead = order[fresh]
+    columns: dict[str, Column] = {}
+    start = 0
+    for part in named:
+        length = len(next(iter(part.values()))) if part else 0
+        for name, values in part.items():
+            here = place[start : start + length]
+            known = ~nulls_in(values)
+            out = columns.get(name)
+            if out is None or out.dtype != values.dtype:
+                out, values = _common(out, values, len(lead))
+                columns[name] = out
+            out[here[known]] = values[known]
+        start += length
+    return sno[lead], row[lead], at[lead], columns
+
+
+def _common(out: Column | None, values: Column, length: int) -> tuple[Column, Column]:
+    """An output column that holds both what is there and ``values``."""
+    if out is None:
+        return np.full(length, _null_for(values.dtype), values.dtype), values
+    return _as_texts(out), _as_texts(values)
+
+
+def _as_texts(ids: Column) -> Column:
+    """Ids kept as numbers, written as the texts they are."""
+    if ids.dtype == object:
+        return ids
+    out = np.empty(len(ids), object)
+    out[:] = [None if v == NULL else str(v) for v in ids.tolist()]
+    return out
+
+
+def _aligned_extra(
+    parts: Sequence[Decoded], extra: dict[str, tuple[str, ...]]
+) -> list[dict[str, Column]]:
+    """Columns whose negative item codes all count into the one ``extra`` of their name."""
+    named = []
+    for part in parts:
+        columns = dict(part.columns)
+        for name, ids in part.extra.items():
+            before = extra.get(name, ())
+            if before:
+                values = columns[name].copy()
+                values[(values < 0) & (values != NULL)] -= len(before)
+                columns[name] = values
+            extra[name] = before + ids
+        named.append(columns)
+    return named
+
+
+def _named(
+    room: Room, plan: Plan, columns: Mapping[str, Column], length: int
+) -> Iterable[tuple[str, Column]]:
+    """Every asked column, whole nulls where no cell had it."""
+    for name in plan.fields:
+        values = columns.get(name)
+        if values is None:
+            null = null_of(room.layouts.kinds[f"{plan.event}.{name}"][0])
+            dtype = object if null is None else np.asarray(null).dtype
+            values = np.full(length, null, dtype)
+        yield name, values
+
+
+def _null_for(dtype: np.dtype[Any]) -> Any:
+    if dtype == object:
+        return None
+    return np.nan if dtype == np.float64 else NULL
+
+
+def _unique_rows(sno: Ints, row: Ints) -> bool:
+    """Whether no (subject, row) occurs twice, judged only where that is cheap to see."""
+    return bool(((np.diff(sno) > 0) | (np.diff(row) > 0)).all()) and bool((np.diff(sno) >= 0).all())
+
+
+def _ascending(sno: Ints, at: Ints, row: Ints) -> bool:
+    new = np.diff(sno) > 0
+    later = np.diff(at)
+    return bool((new | (later > 0) | ((later == 0) & (np.diff(row) > 0))).all())
+
+
+def _starts(sno: Ints, asked: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.append(np.searchsorted(sno, np.array(asked, np.int64)), len(sno)).astype(np.int64)
+
+
+def _not_listed() -> IntegrityError:
+    return IntegrityError(
+        "stored cells are not those that their head lists",
+        why="a cell is missing, foreign or replayed",
+    )

@@ -1,0 +1,254 @@
+"""The vault: the one door to sealed values, and it opens only for a warrant.
+
+- ``fetch`` reads sealed rows in the caller's snapshot and opens nothing.
+- ``open`` reads keys afterwards, in a later snapshot: whoever was erased in between has
+  ciphertext without a key, and nothing of hers comes out.
+- ``prepare`` seals outside of any transaction; ``commit`` puts it in if nobody else wrote.
+- Every encryption has a fresh number of its own; a head lists the cells that live.
+- No key of a subject outlives the call that asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from privet.clock import Clock
+from privet.db import Home, Tx
+from privet.errors import Erased, StoreUnavailable
+from privet.types import Events, Warrant
+from privet.vault import compaction, reading, shred, writing
+from privet.vault.cells import Sealer
+from privet.vault.compaction import Overdue
+from privet.vault.keys import Keys
+from privet.vault.layout import Atom, Kinds, install
+from privet.vault.reading import Fetched, Plan, Room
+from privet.vault.rows import by_subject
+from privet.vault.subjects import Subjects
+from privet.vault.writing import Committed, Prepared, Rows
+
+if TYPE_CHECKING:
+    from pyroaring import BitMap
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How much of one event type a domain holds of a subject: for plans, nothing is opened."""
+
+    domain: str
+    event: str
+    rows: int
+
+
+class Vault:
+    """The sealed store of one deployment.
+
+    Args:
+        home: the open stores.
+        keys: the deployment's keys, initialised.
+        subjects: ids to ordinals; kept here as the vault's own door to them.
+        clock: the deployment's clock.
+    """
+
+    def __init__(self, home: Home, keys: Keys, subjects: Subjects, clock: Clock) -> None:
+        self.subjects = subjects
+        self._home = home
+        self._keys = keys
+        self._clock = clock
+        self._installed: Room | None = None
+
+    def __repr__(self) -> str:
+        return "Vault(<sealed>)"
+
+    def install(
+        self,
+        policy_atoms: Sequence[Atom],
+        domains: Sequence[tuple[str, str, str]],
+        kinds: Kinds,
+    ) -> None:
+        """Take over the layout that a policy derives; gives numbers to what is new.
+
+        Args:
+            policy_atoms: (event, bare fields) of every atom, ``profile`` being an event.
+            domains: (name, purpose, hold) of every domain.
+            kinds: ``"purchase.value"`` to ``("decimal", 2)``, in document order.
+
+        Raises:
+            PolicyError: a field changed its type (reason ``layout.kind``).
+        """
+        layouts = install(self._home.data, self._keys.store, policy_atoms, domains, kinds)
+        sealer = Sealer(self._home.deployment, self._keys.timeline())
+        self._installed = Room(self._home.data, self._keys, layouts, sealer)
+
+    # --- reading -------------------------------------------------------------------------
+
+    def fetch(self, tx: Tx, plan: Plan, snos: BitMap | Sequence[int]) -> Fetched:
+        """Sealed rows of a plan in the caller's snapshot of the data store.
+
+        Raises:
+            StoreUnavailable: the plan needs a layout that is not installed, or cells await
+                re-sealing (reasons ``layout.unknown``, ``layout.outdated``).
+        """
+        return reading.fetch(self._room, tx, plan, snos)
+
+    def open(self, warrant: Warrant, fetched: Fetched) -> Events:
+        """Open fetched events.
+
+        Every subject asked for is in ``Events.subjects``, with or without rows. An ``id``
+        column is int64 where every id in it is a canonical decimal number, else text.
+
+        Raises:
+            AccessDenied: the warrant does not name every subject (``warrant.missing``).
+            IntegrityError: a cell, head or key is not what privet wrote.
+            KeyUnavailable: the keyring gives no key.
+        """
+        reading.require(warrant, fetched.snos)
+        return reading.open_events(self._room, fetched)
+
+    def profiles(self, warrant: Warrant, fetched: Fetched) -> Events:
+        """Open fetched profiles: one row per subject asked for, null where nothing is known.
+
+        Raises:
+            AccessDenied, IntegrityError, KeyUnavailable: as ``open``.
+        """
+        reading.require(warrant, fetched.snos)
+        return reading.open_profiles(self._room, fetched)
+
+    # --- writing -------------------------------------------------------------------------
+
+    def prepare(self, warrant: Warrant, rows: Rows) -> Prepared:
+        """Tell repeats, encode and seal, outside of any transaction.
+
+        Raises:
+            AccessDenied: the warrant does not name every subject (``warrant.missing``).
+            InvalidInput: a value that its field's kind cannot hold.
+        """
+        reading.require(warrant, set(rows.snos.tolist()))
+        return writing.prepare(self._room, rows)
+
+    def commit(self, tx: Tx, prepared: Prepared, allowed: BitMap) -> Committed | None:
+        """Write what was prepared, for those allowed; in the caller's transaction.
+
+        Returns:
+            None, and nothing was written, where somebody else wrote one of these heads in
+            between: prepare again.
+        """
+        return writing.commit(self._room, tx, prepared, allowed)
+
+    # --- values that other rooms keep ----------------------------------------------------
+
+    def seal_for(
+        self, warrant: Warrant, sno: int, dom_name: str, label: bytes, plaintext: bytes
+    ) -> bytes:
+        """Seal a value under a subject's domain key, so that it dies with it."""
+        return self.seal_many(warrant, dom_name, label, {sno: plaintext})[sno]
+
+    def seal_many(
+        self, warrant: Warrant, dom_name: str, label: bytes, values: Mapping[int, bytes]
+    ) -> dict[int, bytes]:
+        """Seal one value for each of many subjects; makes keys where there are none."""
+        reading.require(warrant, values)
+        dom, room = self._room.layouts.dom(dom_name), self._room
+        keys = self._keys.of_subjects(sorted(values), (dom,))
+        keys |= self._keys.make_for_subjects({(sno, dom) for sno in values} - keys.keys())
+        return {
+            sno: room.sealer.seal_value(keys[sno, dom], sno, dom, label, value)
+            for sno, value in values.items()
+        }
+
+    def open_for(
+        self, warrant: Warrant, sno: int, dom_name: str, label: bytes, sealed: bytes
+    ) -> bytes:
+        """Open what ``seal_for`` sealed for this subject, domain and label.
+
+        Raises:
+            Erased: the key is gone.
+            IntegrityError: the bytes are not what was sealed here.
+        """
+        found = self.open_many(warrant, dom_name, label, {sno: sealed})
+        if sno not in found:
+            raise Erased("a sealed value has no key any more")
+        return found[sno]
+
+    def open_many(
+        self, warrant: Warrant, dom_name: str, label: bytes, sealed: Mapping[int, bytes]
+    ) -> dict[int, bytes]:
+        """Open one value of each of many subjects; those without a key are left out."""
+        reading.require(warrant, sealed)
+        dom, room = self._room.layouts.dom(dom_name), self._room
+        keys = self._keys.of_subjects(sorted(sealed), (dom,))
+        return {
+            sno: room.sealer.open_value(keys[sno, dom], sno, dom, label, ct)
+            for sno, ct in sealed.items()
+            if (sno, dom) in keys
+        }
+
+    # --- ends ----------------------------------------------------------------------------
+
+    def shred(self, sno: int, domains: Sequence[str] | None = None) -> list[int]:
+        """Destroy a subject's keys in these domains (None: all) and delete what they sealed.
+
+        Returns:
+            Numbers of the domains whose key was destroyed. (GDPR Art. 17.)
+        """
+        return shred.shred(self._room, sno, domains)
+
+    def compact(self, warrant: Warrant, sno: int) -> int:
+        """Merge small cells and re-seal outdated layouts; how many cells fewer there are."""
+        reading.require(warrant, (sno,))
+        return compaction.compact(self._room, sno)
+
+    def sweep(self, warrant: Warrant, now: int, cutoffs: Mapping[str, int]) -> int:
+        """Drop events older than their domain's cutoff, of the warrant's subjects.
+
+        Args:
+            warrant: names the subjects, as ``overdue`` listed them.
+            now: UTC µs.
+            cutoffs: by domain name, UTC µs; domains left out are not swept.
+
+        Returns:
+            Events dropped; one with fields in two domains counts in each.
+        """
+        room = self._room
+        by_dom = {room.layouts.dom(name): us for name, us in cutoffs.items()}
+        if not by_dom:
+            return 0
+        lapsed = [s for s in compaction.due(room, now, sorted(by_dom)) if s in warrant.subjects]
+        reading.require(warrant, lapsed)
+        return sum(compaction.sweep(room, sno, now, by_dom) for sno in lapsed)
+
+    def overdue(self, now: int) -> Overdue:
+        """Subjects whose cells maintenance should visit at ``now`` (UTC µs)."""
+        with self._home.data.read() as tx:
+            return compaction.overdue(self._room, tx, now)
+
+    # --- what there is, unopened ---------------------------------------------------------
+
+    def domains_of(self, tx: Tx, sno: int) -> list[str]:
+        """Names of the domains that hold something of a subject."""
+        names = {dom: name for name, dom in self._room.layouts.domains.items()}
+        rows = by_subject(tx, "SELECT sno, dom FROM head", [sno])
+        return [names[dom] for _, dom in rows]
+
+    def holdings(self, tx: Tx, sno: int) -> list[Holding]:
+        """How many rows of which event each domain holds of a subject."""
+        layouts = self._room.layouts
+        names = {dom: name for name, dom in layouts.domains.items()}
+        sums = tx.all("SELECT dom, grp, SUM(n) FROM cell WHERE sno = ? GROUP BY dom, grp", (sno,))
+        most: dict[tuple[str, str], int] = {}
+        for dom, grp, rows in sums:
+            place = (names[dom], layouts.by_grp[grp].event)
+            if "#" not in place[1]:
+                most[place] = max(most.get(place, 0), int(rows))
+        return [Holding(domain, event, rows) for (domain, event), rows in sorted(most.items())]
+
+    @property
+    def _room(self) -> Room:
+        if self._installed is None:
+            raise StoreUnavailable(
+                "the vault has no layout yet",
+                why="no policy's atoms were installed in this process",
+                reason="layout.unknown",
+            )
+        return self._installed
