@@ -1,0 +1,106 @@
+"""The packs: complete, tested from within, and what the demo and the quickstart need."""
+
+from __future__ import annotations
+
+import pytest
+
+from privet.policy import Ask, Policy, load, packs, run_tests
+
+
+@pytest.fixture(scope="module", params=packs())
+def pack(request: pytest.FixtureRequest) -> Policy:
+    return load(f"pack:{request.param}")
+
+
+def test_every_test_of_a_pack_passes(pack: Policy) -> None:
+    results = run_tests(pack)
+    assert len(results) >= 8
+    assert [r for r in results if not r.passed] == []
+
+
+def test_a_pack_tests_every_outcome(pack: Policy) -> None:
+    assert {r.expected for r in run_tests(pack)} == {
+        "allow",
+        "AccessDenied",
+        "ConsentMissing",
+        "Objected",
+    }
+
+
+def test_a_pack_lets_people_use_their_rights(pack: Policy) -> None:
+    every = frozenset(pack.fields)
+    for action in ("read", "correct", "restrict", "export", "erase"):
+        for role in ("self", "privacy-desk"):
+            assert pack.decide(Ask(frozenset({role}), "privet:rights", action, every)).allowed
+    for action in ("answer", "withdraw", "object"):
+        for role in ("self", "privacy-desk"):
+            assert pack.decide(Ask(frozenset({role}), "privet:consent", action)).allowed
+
+
+def test_a_pack_serves_its_desks(pack: Policy) -> None:
+    for role, purpose, action in (
+        ("privacy-desk", "privet:consent", "restrict"),
+        ("storefront", "privet:consent", "answer"),
+        ("auditor", "privet:accountability", "prove"),
+        ("auditor", "privet:accountability", "export"),
+        ("operator", "privet:administration", "administer"),
+    ):
+        assert pack.decide(Ask(frozenset({role}), purpose, action)).allowed
+
+
+def test_a_pack_lets_models_be_trained_evaluated_and_served(pack: Policy) -> None:
+    fields = frozenset({"purchase.item", "purchase.quantity", "view.item"})
+    for action in ("train", "evaluate", "serve"):
+        assert pack.decide(Ask(frozenset({"trainer"}), "recommendations", action, fields)).allowed
+        assert pack.decide(Ask(frozenset({"trainer"}), "recommendations", action)).allowed
+
+
+def test_suggestions_read_the_whole_permitted_history_by_day(pack: Policy) -> None:
+    fields = frozenset({"purchase.item", "view.item"})
+    decision = pack.decide(Ask(frozenset({"storefront"}), "recommendations", "recommend", fields))
+    assert decision.allowed
+    assert decision.minimize.last is None
+    assert decision.minimize.time == "day"
+
+
+def test_the_grocery_pack_keeps_health_and_religion_out() -> None:
+    items = load("pack:grocery").items
+    assert items.never == ("health", "religion")
+    assert items.hidden({"category": "COLD AND FLU", "type": "COUGH SYRUP"})
+    assert items.hidden({"category": "FROZEN", "type": "KOSHER FOODS"})
+    assert not items.hidden({"category": "BEERS/ALES", "type": "BEERALEMALT LIQUORS"})
+    assert items.min_age({"category": "BEERS/ALES"}) == 21
+
+
+def test_the_grocery_pack_has_features_for_segmentation() -> None:
+    policy = load("pack:grocery")
+    fields = frozenset(
+        {
+            "purchase.item",
+            "purchase.basket",
+            "purchase.value",
+            "purchase.discount",
+            "purchase.coupon",
+            "profile.age",
+        }
+    )
+    for action in ("derive", "train"):
+        assert policy.decide(Ask(frozenset({"trainer"}), "segmentation", action, fields)).allowed
+
+
+def test_the_grocery_pack_loads_in_bulk() -> None:
+    policy = load("pack:grocery")
+    for purpose, events in (
+        ("orders", ("purchase", "profile")),
+        ("recommendations", ("view", "shown", "click")),
+    ):
+        for event in events:
+            fields = frozenset(n for n, f in policy.fields.items() if f.event == event)
+            assert policy.decide(Ask(frozenset({"operator"}), purpose, "collect", fields)).allowed
+
+
+def test_the_shop_starts_with_five_people() -> None:
+    policy = load("pack:shop")
+    assert policy.purposes["recommendations"].models.least == 5
+    assert policy.fields["view.dwell"].optional
+    assert policy.fields["view.dwell"].from_device

@@ -1,0 +1,427 @@
+"""Each fault of a document is found, at its line, with a remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+POLICY_FAULTS = [
+    (
+        "unknown key at the top",
+        ("never: [health]", "never: [health]\nimports: [x]"),
+        "unknown key `imports`",
+    ),
+    (
+        "unknown key in a permit",
+        ("may: [collect], fields: [view.*]", "may: [collect], when: {}, fields: [view.*]"),
+        "unknown key `when`",
+    ),
+    ("wrong version", ("policy/1", "policy/2"), "`privet` is none"),
+    (
+        "reading across purposes",
+        (
+            "    reuses: {orders: {assessment: CA-1}}\n    retention: 13mo\n    renew",
+            "    retention: 13mo\n    renew",
+        ),
+        "collected neither for this purpose",
+    ),
+    (
+        "unknown role",
+        ("id: take, role: clerk", "id: take, role: clark"),
+        "the role `clark` is not declared",
+    ),
+    (
+        "unknown purpose",
+        ("role: clerk, for: counts", "role: clerk, for: accounts"),
+        "the purpose `accounts` is not declared",
+    ),
+    (
+        "unknown built-in purpose",
+        ('"privet:accountability"', '"privet:everything"'),
+        "not the name of a purpose",
+    ),
+    (
+        "unknown field",
+        ("may: [collect], fields: [view.*]", "may: [collect], fields: [view.itm, view.*]"),
+        "`view.itm` is no field",
+    ),
+    (
+        "unknown event wildcard",
+        ("may: [collect], fields: [view.*]", "may: [collect], fields: [views.*, view.*]"),
+        "`views.*` is no field",
+    ),
+    ("unknown action", ("may: [recommend]", "may: [recomend]"), "none of the accepted words"),
+    ("unknown recipient", ("to: [mailer]", "to: [printer]"), "`printer` is not declared"),
+    (
+        "recipient outside the purpose",
+        ("    recipients: [mailer]\n", ""),
+        "`mailer` is not declared",
+    ),
+    (
+        "recipient that may not receive",
+        ("receives: [profile.email]", "receives: [profile.age]"),
+        "not among what a recipient receives",
+    ),
+    (
+        "export to nobody",
+        ("fields: [profile.email], to: [mailer]", "fields: [profile.email]"),
+        "names its recipients",
+    ),
+    (
+        "recipient of a read",
+        ("fields: [purchase.*, profile.*]}", "fields: [purchase.*, profile.*], to: [mailer]}"),
+        "names its recipients",
+    ),
+    (
+        "export among other actions",
+        ("may: [export], fields: [profile.email]", "may: [export, read], fields: [profile.email]"),
+        "permit of its own",
+    ),
+    ("processor without contract", ("contract: DPA-1, ", ""), "a processor without a contract"),
+    (
+        "interest without assessment",
+        ("  LIA-1: {is: legitimate-interest, text: Counts of many.}\n", ""),
+        "kind `legitimate-interest`",
+    ),
+    (
+        "interest resting on another kind",
+        ("legitimate-interest: LIA-1", "legitimate-interest: CA-1"),
+        "kind `legitimate-interest`",
+    ),
+    (
+        "reuse without assessment",
+        ("reuses: {orders: {assessment: CA-1}}", "reuses: {orders: {}}"),
+        "`assessment` is missing",
+    ),
+    (
+        "assessment nobody needs",
+        ("  CA-2: {", "  CA-9: {is: compatibility, text: Idle.}\n  CA-2: {"),
+        "nothing refers to this",
+    ),
+    (
+        "device data without consent",
+        (
+            "may: [collect, read], fields: [purchase.*, profile.*]",
+            "may: [collect, read], fields: [purchase.*, profile.*, view.*]",
+        ),
+        "comes from the device",
+    ),
+    (
+        "no retention",
+        ("    recipients: [mailer]\n    retention: 13mo\n", "    recipients: [mailer]\n"),
+        "`retention` is missing",
+    ),
+    ("no text", ("    text: Send news.\n", ""), "`text` is missing"),
+    ("blank text", ("text: Send news.", "text: '  '"), "visible characters"),
+    ("hold without law", (", law: Tax records", ""), "`law` is missing"),
+    (
+        "hold of what is not collected",
+        ("fields: [purchase.order, purchase.value]", "fields: [view.item]"),
+        "held field is not collected",
+    ),
+    ("duplicate permit", ("id: follow,", "id: take,"), "the permit `take` is named twice"),
+    (
+        "duplicate test",
+        (
+            "tests:\n",
+            "tests:\n  - {name: suggestions need consent, as: clerk, for: orders, may: read, then: AccessDenied}\n",
+        ),
+        "the test",
+    ),
+    (
+        "duplicate field",
+        ("fields: [purchase.item, view.item]", "fields: [purchase.item, purchase.item, view.item]"),
+        "is named twice",
+    ),
+    ("role cycle", ("clerk: {}", "clerk: {inherits: [chief]}"), "inherit from each other"),
+    ("role inheriting itself", ("desk: {}", "desk: {inherits: [desk]}"), "inherit from each other"),
+    ("unknown parent", ("inherits: [clerk]", "inherits: [clark]"), "`clark` is not declared"),
+    ("declared self", ("clerk: {}", "clerk: {}\n  self: {}"), "the subject herself"),
+    ("wildcard role", ("clerk: {}", "clerk: {}\n  '*': {}"), "not a name"),
+    ("unicode role", ("clerk: {}", "clerk: {}\n  сlerk: {}"), "not a name"),
+    ("role with a line end", ("clerk: {}", 'clerk: {}\n  "boss\\n": {}'), "not a name"),
+    (
+        "self for an own purpose",
+        ("id: take, role: clerk", "id: take, role: self"),
+        "acts for rights and consent alone",
+    ),
+    (
+        "a role apart from itself",
+        ("separate: [[desk, auditor]]", "separate: [[clerk, chief]]"),
+        "alone holds two roles",
+    ),
+    (
+        "unknown separated role",
+        ("separate: [[desk, auditor]]", "separate: [[desk, auditr]]"),
+        "`auditr` is not declared",
+    ),
+    (
+        "purposes in a circle",
+        (
+            "    basis: consent\n    reuses: {orders: {assessment: CA-1}}",
+            "    basis: consent\n    builds_on: [letters]\n    reuses: {orders: {assessment: CA-1}}",
+        ),
+        "build on each other",
+    ),
+    (
+        "renewed contract",
+        ("    retention: 2y\n", "    retention: 2y\n    renew: 1y\n"),
+        "only a consent is renewed",
+    ),
+    (
+        "models nobody trains",
+        ("    retention: 2y\n", "    retention: 2y\n    models: {}\n"),
+        "no permit trains",
+    ),
+    (
+        "purpose without permit",
+        (
+            "  - {id: count, role: clerk, for: counts, may: [derive], fields: [purchase.value, profile.age], minimize: {time: hour, profile.age: band(20), least: 20 people}}\n",
+            "",
+        ),
+        "no permit serves",
+    ),
+    (
+        "special reveal not under never",
+        ("never: [health]", "never: []"),
+        "reveals a special category",
+    ),
+    ("unknown never", ("never: [health]", "never: [health, faith]"), "`faith` is not declared"),
+    (
+        "unknown ground",
+        ("    basis: {contract: account}", "    basis: habit"),
+        "none of the accepted grounds",
+    ),
+    (
+        "two grounds at once",
+        ("{contract: account}", "{contract: account, legal-obligation: Law}"),
+        "none of the accepted grounds",
+    ),
+    ("bad period", ("retention: 2y", "retention: 2 years"), "not a period"),
+    ("zero period", ("retention: 2y", "retention: 0d"), "not a period"),
+    (
+        "permit without fields",
+        ("may: [collect], fields: [view.*]", "may: [collect]"),
+        "names no fields",
+    ),
+    (
+        "fields where there are none",
+        ("may: [prove, export]", "may: [prove, export], fields: ['*']"),
+        "touch no fields",
+    ),
+    (
+        "action of another purpose",
+        ("may: [prove, export]", "may: [prove, read]"),
+        "no action of this purpose",
+    ),
+    (
+        "erasing for an own purpose",
+        ("may: [collect, read]", "may: [collect, read, erase]"),
+        "no action of this purpose",
+    ),
+    (
+        "minimizing what is collected",
+        (
+            "may: [collect], fields: [view.*]",
+            "may: [collect], fields: [view.*], minimize: {time: day}",
+        ),
+        "nothing to minimize",
+    ),
+    (
+        "last of a profile",
+        ("minimize: {least: 50 people}", "minimize: {least: 50 people, last: 3 events}"),
+        "a profile has no `last`",
+    ),
+    (
+        "least of one person",
+        ("minimize: {last: 20 events, time: day}", "minimize: {least: 20 people}"),
+        "about one person",
+    ),
+    ("bad last", ("last: 20 events", "last: 20"), "wrong type"),
+    ("bad least", ("least: 50 people", "least: fifty people"), "not a number of people"),
+    ("bad rule", ("round(5)", "round(0)"), "neither `band(n)`"),
+    (
+        "rule that does not fit",
+        ("purchase.value: round(5)", "purchase.value: band(5)"),
+        "does not fit the type `decimal`",
+    ),
+    (
+        "rule on another's field",
+        ("purchase.value: round(5)", "purchase.quantity: round(5)"),
+        "neither a key here nor a field",
+    ),
+    (
+        "drop of another's field",
+        ("drop: [view.event_id]", "drop: [profile.email]"),
+        "drop some of this permit",
+    ),
+    (
+        "drop of everything",
+        ("minimize: {last: 20 events, time: day}", "minimize: {drop: [purchase.item, view.item]}"),
+        "drop some of this permit",
+    ),
+    (
+        "deny of everything",
+        ("roles: [chief], for: [orders], may_not: [read], fields: [purchase.value]", ""),
+        "denies everything",
+    ),
+    (
+        "deny of a right",
+        ("for: [orders], may_not", "for: ['privet:rights'], may_not"),
+        "not a name",
+    ),
+    (
+        "unknown purpose in a test",
+        ("given: {contract: [orders]}", "given: {contract: [order]}"),
+        "`order` is not declared",
+    ),
+    ("path as data document", ("data: data.yaml", "data: ../data.yaml"), "not the name of a file"),
+    (
+        "reuse of itself",
+        (
+            "reuses: {orders: {assessment: CA-1}}",
+            "reuses: {orders: {assessment: CA-1}, suggestions: {assessment: CA-1}}",
+        ),
+        "no other purpose",
+    ),
+    (
+        "reuse without effect",
+        (
+            "    reuses: {orders: {assessment: CA-2}}\n",
+            "    reuses: {orders: {assessment: CA-2}, counts: {assessment: CA-2}}\n",
+        ),
+        "no permit reads what that purpose collects",
+    ),
+]
+
+DATA_FAULTS = [
+    ("unknown key", ("timezone:", "zone: x\ntimezone:"), "unknown key `zone`"),
+    ("wrong version", ("data/1", "data/9"), "`privet` is none"),
+    ("unknown zone", ("Europe/Berlin", "Europe/Atlantis"), "time zone is unknown"),
+    ("zone that is a path", ("Europe/Berlin", "../../etc/passwd"), "time zone is unknown"),
+    (
+        "unknown category",
+        ("type: int, category: transaction", "type: int, category: trade"),
+        "`trade` is not declared",
+    ),
+    ("idle category", ("{contact: {}", "{contact: {}, idle: {}"), "no field belongs"),
+    ("unknown type", ("type: int", "type: float"), "not one of text"),
+    ("band without values", (", values: [0-17, 18-39, 40+]", ""), "`values` belongs"),
+    (
+        "values without band",
+        ("type: int, category: transaction", "type: int, category: transaction, values: [1-2]"),
+        "`values` belongs",
+    ),
+    ("overlapping bands", ("[0-17, 18-39, 40+]", "[0-17, 17-39, 40+]"), "overlap or do not ascend"),
+    (
+        "open band in the middle",
+        ("[0-17, 18-39, 40+]", "[0-17, 18+, 40-50]"),
+        "overlap or do not ascend",
+    ),
+    ("unknown key field", ("unique: [event_id]", "unique: [id]"), "`id` is no field of this event"),
+    (
+        "optional key field",
+        (
+            "event_id: {type: id, category: behaviour}",
+            "event_id: {type: id, category: behaviour, optional: true}",
+        ),
+        "cannot tell events apart",
+    ),
+    ("event called profile", ("  view:\n", "  profile:\n"), "may not be called `profile`"),
+    (
+        "unused field",
+        (
+            "      item: {type: item, category: behaviour}\n",
+            "      item: {type: item, category: behaviour}\n  ghost:\n    unique: [a]\n    fields: {a: {type: id, category: contact}}\n",
+        ),
+        "no purpose uses `ghost.a`",
+    ),
+    (
+        "unknown catalogue field",
+        ("category: [PILLS]", "kind: [PILLS]"),
+        "`kind` is no catalogue field",
+    ),
+    (
+        "reveal of nothing",
+        ("{min_age: 18, category: [WINE]}", "{min_age: 18}"),
+        "names no catalogue field",
+    ),
+    (
+        "reserved catalogue field",
+        ("{title: text, category: text}", "{title: text, category: text, special: text}"),
+        "a word of `reveals`",
+    ),
+    (
+        "special data on a contract",
+        ("contact: {}", "contact: {special: true}"),
+        "of a special category",
+    ),
+    ("number as a text", ("id: account}", "id: 7}"), "wrong type"),
+    ("nothing where a mapping belongs", ("contact: {}", "contact: "), "wrong type"),
+    (
+        "key twice",
+        ("timezone: Europe/Berlin", "timezone: Europe/Berlin\ntimezone: UTC"),
+        "stands twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"), [f[1:] for f in POLICY_FAULTS], ids=[f[0] for f in POLICY_FAULTS]
+)
+def test_a_fault_of_the_policy_is_named(faults, edit, what) -> None:
+    found = faults(policy=(edit,))
+    assert any(what in str(f["what"]) for f in found), found
+    assert all(f["fix"] and int(f["line"]) >= 1 and f["file"] for f in found)
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"), [f[1:] for f in DATA_FAULTS], ids=[f[0] for f in DATA_FAULTS]
+)
+def test_a_fault_of_the_data_document_is_named(faults, edit, what) -> None:
+    found = faults(data=(edit,))
+    assert any(what in str(f["what"]) for f in found), found
+    assert all(f["fix"] and int(f["line"]) >= 1 and f["file"] for f in found)
+
+
+def test_faults_of_both_documents_come_together(faults) -> None:
+    found = faults(
+        policy=(("retention: 2y", "retention: long"),), data=(("type: int", "type: float"),)
+    )
+    assert {f["file"] for f in found} == {"policy.yaml", "data.yaml"}
+
+
+def test_a_fault_carries_its_own_line(faults, texts) -> None:
+    (found,) = faults(policy=(("retention: 2y", "retention: long"),))
+    line = texts["policy"].splitlines().index("    retention: 2y") + 1
+    assert (found["file"], found["line"]) == ("policy.yaml", line)
+
+
+def test_a_near_miss_is_suggested(faults) -> None:
+    found = faults(policy=(("    renew: 12mo", "    renews: 12mo"),))
+    assert any("Did you mean `renew`?" in str(f["fix"]) for f in found)
+
+
+def test_no_fault_repeats_a_value(faults) -> None:
+    secret = "Ada Lovelace +49 170 1234567"
+    for edit in (
+        ("retention: 2y", f"retention: '{secret}'"),
+        ("basis: consent", f"basis: '{secret}'"),
+        ("role: clerk", f"role: '{secret}'"),
+        ("never: [health]", f"never: [health]\n'{secret}': 1"),
+        ("fields: [view.*]", f"fields: ['{secret}']"),
+        ("may: [recommend]", f"may: ['{secret}']"),
+    ):
+        assert secret not in str(faults(policy=(edit,)))
+
+
+def test_the_error_chain_holds_no_value(edited) -> None:
+    import traceback
+
+    from privet.errors import PolicyError
+
+    canary = "-".join(["canary", "value"])  # in no source line that a traceback shows
+    edit = ("retention: 2y", f"retention: {canary}")
+    with pytest.raises(PolicyError) as caught:
+        edited(policy=(edit,))
+    assert canary not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None
