@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from privet.crypto import Aead
 from privet.errors import IntegrityError
 from privet.vault.codec import CODEC
+
+if TYPE_CHECKING:
+    from privet.crypto import Aead
 
 VERSION: Final = 1
 HEADER: Final = Struct("<BHHH")
@@ -60,8 +62,11 @@ class Sealer:
         header = ct[: HEADER.size]
         if len(header) == HEADER.size:
             version, timeline, gen, codec = HEADER.unpack(header)
-            if version == VERSION and codec == CODEC and gen == key.gen and (
-                timeline <= self.timeline
+            if (
+                version == VERSION
+                and codec == CODEC
+                and gen == key.gen
+                and (timeline <= self.timeline)
             ):
                 return header
         raise IntegrityError(

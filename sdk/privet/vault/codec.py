@@ -13,16 +13,18 @@ array, arithmetic and bounds checks are vectors, and Python touches a cell only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from privet.errors import IntegrityError, InvalidInput
 from privet.vault import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint64]

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from privet.clock import DAY_US
-from privet.db import Tx
 from privet.errors import StoreUnavailable
 from privet.vault.codec import Column, Decoded, Ints, Layout, encode, nulls_in
 from privet.vault.layout import KEY_SUFFIX
@@ -31,6 +30,9 @@ from privet.vault.writing import (
     open_pen,
     put,
 )
+
+if TYPE_CHECKING:
+    from privet.db import Tx
 
 CROWDED: Final = 16
 _ATTEMPTS: Final = 8

@@ -9,15 +9,17 @@ rows that a held domain still keeps.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct, error
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from privet.errors import IntegrityError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
 
 MAX_SEQ: Final = 2**30
 _FIXED: Final = Struct("<Iq")

@@ -13,17 +13,20 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterable, Sequence
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from privet.clock import Clock, micros
 from privet.crypto import KEY_BYTES, Aead, commitment, random_key, same
-from privet.db import Store, Tx
 from privet.errors import IntegrityError, KeyUnavailable, StoreUnavailable
 from privet.vault.cells import SubjectKey
-from privet.vault.keyring import Destruction, Keyring
 from privet.vault.rows import by_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from privet.db import Store, Tx
+    from privet.vault.keyring import Destruction, Keyring
 
 CACHE_S: Final = 900.0
 MAX_WRAPS: Final = 2**31
@@ -385,7 +388,7 @@ class Keys:
     def _put_secret(self, tx: Tx, name: str, ver: int, key: bytes, epoch: _Epoch) -> None:
         place = (epoch.kek_id, SECRETS.index(name), ver, 0)
         wrapped, kc = self._wrap(_SECRET, place, key, epoch.aead)
-        tx.run(_INSERT_SECRET, (name, ver, epoch.kek_id, wrapped, kc))
+        tx.run(_PUT_SECRET, (name, ver, epoch.kek_id, wrapped, kc))
 
 
 class _Epoch:
@@ -393,9 +396,7 @@ class _Epoch:
 
     __slots__ = ("aead", "committed", "kek_id", "ref", "wrapped")
 
-    def __init__(
-        self, kek_id: int, ref: str, wrapped: bytes, committed: bytes, aead: Aead
-    ) -> None:
+    def __init__(self, kek_id: int, ref: str, wrapped: bytes, committed: bytes, aead: Aead) -> None:
         self.kek_id, self.ref, self.wrapped = kek_id, ref, wrapped
         self.committed, self.aead = committed, aead
 
@@ -406,7 +407,7 @@ class _Epoch:
             "created, destroy_after) VALUES (?, ?, ?, ?, 'active', 0, ?, NULL)",
             (self.kek_id, self.committed, provider, self.ref, now),
         )
-        tx.run(_INSERT_SECRET, ("kek", self.kek_id, self.kek_id, self.wrapped, self.committed))
+        tx.run(_PUT_SECRET, ("kek", self.kek_id, self.kek_id, self.wrapped, self.committed))
 
 
 _MODEL_KEY: Final = "SELECT kek_id, wrapped, kc FROM model_key WHERE model = ? AND version = ?"
@@ -414,9 +415,7 @@ _KEK_ROW: Final = (
     "SELECT e.provider_ref, s.wrapped, e.commitment FROM epoch e "
     "JOIN secret s ON s.name = 'kek' AND s.ver = e.kek_id WHERE e.kek_id = ?"
 )
-_INSERT_SECRET: Final = (
-    "INSERT INTO secret (name, ver, kek_id, wrapped, kc) VALUES (?, ?, ?, ?, ?)"
-)
+_PUT_SECRET: Final = "INSERT INTO secret (name, ver, kek_id, wrapped, kc) VALUES (?, ?, ?, ?, ?)"
 
 
 def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:

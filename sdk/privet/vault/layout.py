@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from privet.db import Store
 from privet.errors import PolicyError, StoreUnavailable
 from privet.vault.codec import KINDS, Field, Layout
+
+if TYPE_CHECKING:
+    from privet.db import Store
 
 KEY_SUFFIX: Final = "#key"
 TAG: Final = "#tag"
@@ -138,9 +140,7 @@ def _wanted(atoms: Sequence[Atom], kinds: Kinds) -> list[tuple[str, tuple[Field,
     return wanted
 
 
-def _install_layouts(
-    data: Store, wanted: Sequence[tuple[str, tuple[Field, ...]]]
-) -> list[Layout]:
+def _install_layouts(data: Store, wanted: Sequence[tuple[str, tuple[Field, ...]]]) -> list[Layout]:
     with data.read() as tx:
         layouts = [_parse(*row) for row in tx.all("SELECT grp, event, fields FROM layout")]
     known = {(x.event, x.fields) for x in layouts}

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, StoreUnavailable
 from privet.types import Events, Warrant
-from privet.vault.cells import Sealer, SubjectKey
 from privet.vault.codec import NULL, Column, Decoded, Ints, decode, null_of, nulls_in
 from privet.vault.heads import Manifest, listed
-from privet.vault.keys import Keys, Pair
-from privet.vault.layout import Layouts
 from privet.vault.rows import by_subject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from pyroaring import BitMap
+
+    from privet.db import Store, Tx
+    from privet.vault.cells import Sealer, SubjectKey
+    from privet.vault.keys import Keys, Pair
+    from privet.vault.layout import Layouts
 
 Row = tuple[Any, ...]
 PROFILE = "profile"
@@ -324,9 +326,11 @@ def _scattered(
             known = ~nulls_in(values)
             out = columns.get(name)
             if out is None or out.dtype != values.dtype:
-                out, values = _common(out, values, len(lead))
+                out, usable = _common(out, values, len(lead))
                 columns[name] = out
-            out[here[known]] = values[known]
+            else:
+                usable = values
+            out[here[known]] = usable[known]
         start += length
     return sno[lead], row[lead], at[lead], columns
 
@@ -379,7 +383,7 @@ def _named(
 
 
 def _null_for(dtype: np.dtype[Any]) -> Any:
-    if dtype == object:
+    if dtype.kind == "O":
         return None
     return np.nan if dtype == np.float64 else NULL
 

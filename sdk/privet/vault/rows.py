@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from privet.db import Tx
-from privet.db.store import Row
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from privet.db import Tx
+    from privet.db.store import Row
 
 _LIST = 512
 # A range reads the rows between as well: worth it where at least every fourth is asked for.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from privet.vault.reading import Room
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_TABLES = ("cell", "head", "contribution")
+    from privet.vault.reading import Room
+
+_TABLES = ("cell", "head")
 
 
 def shred(room: Room, sno: int, domains: Sequence[str] | None = None) -> list[int]:
@@ -25,7 +28,5 @@ def shred(room: Room, sno: int, domains: Sequence[str] | None = None) -> list[in
             if doms is None:
                 tx.run(f"DELETE FROM {table} WHERE sno = ?", (sno,))
             else:
-                tx.many(
-                    f"DELETE FROM {table} WHERE sno = ? AND dom = ?", [(sno, d) for d in doms]
-                )
+                tx.many(f"DELETE FROM {table} WHERE sno = ? AND dom = ?", [(sno, d) for d in doms])
     return gone

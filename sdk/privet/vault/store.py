@@ -10,26 +10,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from privet.clock import Clock
-from privet.db import Home, Tx
 from privet.errors import Erased, StoreUnavailable
-from privet.types import Events, Warrant
 from privet.vault import compaction, reading, shred, writing
 from privet.vault.cells import Sealer
-from privet.vault.compaction import Overdue
-from privet.vault.keys import Keys
 from privet.vault.layout import Atom, Kinds, install
 from privet.vault.reading import Fetched, Plan, Room
 from privet.vault.rows import by_subject
-from privet.vault.subjects import Subjects
-from privet.vault.writing import Committed, Prepared, Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pyroaring import BitMap
+
+    from privet.clock import Clock
+    from privet.db import Home, Tx
+    from privet.types import Events, Warrant
+    from privet.vault.compaction import Overdue
+    from privet.vault.keys import Keys
+    from privet.vault.subjects import Subjects
+    from privet.vault.writing import Committed, Prepared, Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,20 @@ texts that merely look alike. Several ids (a cookie, a login) may lead to one su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from privet.clock import Clock, SystemClock, micros
 from privet.crypto import mac
-from privet.db import Store, Tx
 from privet.errors import Erased, InvalidInput
 from privet.types import check_text
-from privet.vault.keys import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from privet.db import Store, Tx
+    from privet.vault.keys import Keys
 
 _REF_LABEL, _SUPPRESS_LABEL = b"privet-ref-v1", b"privet-suppress-v1"
 _CHUNK: Final = 500
@@ -99,8 +102,7 @@ class Subjects:
         key = self._keys.secret("suppress")
         with self._store.write() as tx:
             tags = [
-                bytes(row[0])
-                for row in tx.all("SELECT tag FROM subject_ref WHERE sno = ?", (sno,))
+                bytes(row[0]) for row in tx.all("SELECT tag FROM subject_ref WHERE sno = ?", (sno,))
             ]
             tx.many(
                 "INSERT INTO suppressed (tag, until, request) VALUES (?, ?, ?) ON CONFLICT (tag) "
@@ -142,9 +144,7 @@ class Subjects:
         until = _lookup(tx, "until", "suppressed", blinds)
         return {tag for tag, b in zip(tags, blinds, strict=True) if until.get(b, now) > now}
 
-    def _add(
-        self, tx: Tx, tags: Sequence[bytes]
-    ) -> tuple[list[int], dict[bytes, int], set[bytes]]:
+    def _add(self, tx: Tx, tags: Sequence[bytes]) -> tuple[list[int], dict[bytes, int], set[bytes]]:
         """Give ordinals to unknown tags under the counter's lock."""
         row = tx.one(f"SELECT value FROM meta WHERE key = 'next_sno'{tx.for_update}")
         first = int(bytes(row[0])) if row else 1

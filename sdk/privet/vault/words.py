@@ -6,14 +6,17 @@ under which code, then is integer arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from privet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -74,9 +77,7 @@ def cut(kind: str, values: Column, starts: Ints, extra: Sequence[str]) -> Cut:
         strange = (codes < 0) & (codes != NULL)
         if not strange.any():
             return Cut(codes, none, none, *_no_words(cells))
-        return _dictionary(
-            codes, strange, -codes - 1, list(extra), starts, none, sign=-1
-        )
+        return _dictionary(codes, strange, -codes - 1, list(extra), starts, none, sign=-1)
     if kind == "id" and values.dtype.kind in "iu":
         codes = _whole(values)
         if ((codes < 0) & (codes != NULL)).any():
@@ -114,7 +115,7 @@ def _dictionary(
     codes[worded] = local if sign > 0 else -local - 1
     which, bounds = (used % many).tolist(), first.tolist()
     tails, long, sizes = [], [], []
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in itertools.pairwise(bounds):
         tail, is_long, size = _tail([texts[k] for k in which[a:b]])
         tails.append(tail)
         long.append(is_long)

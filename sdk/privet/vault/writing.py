@@ -6,7 +6,6 @@ it, else somebody else wrote in between and the work is prepared again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -15,12 +14,9 @@ import numpy.typing as npt
 
 from privet.clock import DAY_US
 from privet.crypto import nonces, short_tag
-from privet.db import Tx
 from privet.errors import InvalidInput
-from privet.vault.cells import SubjectKey
 from privet.vault.codec import Column, Ints, Layout, encode
 from privet.vault.heads import Manifest, Record
-from privet.vault.keys import Pair
 from privet.vault.layout import TAG
 from privet.vault.reading import (
     PROFILE,
@@ -36,7 +32,13 @@ from privet.vault.reading import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pyroaring import BitMap
+
+    from privet.db import Tx
+    from privet.vault.cells import SubjectKey
+    from privet.vault.keys import Pair
 
 WEEK_US: Final = 7 * DAY_US
 NEVER: Final = 2**31 - 1
@@ -167,8 +169,9 @@ def open_pen(
 ) -> Pen:
     """Read heads and the cells of some groups in one snapshot, then the keys.
 
-    Keys are made, in the domains ``doms``, where neither key nor head exists. A head without a key belongs to a
-    subject whose erasure is under way: she gets no manifest, and nothing is written.
+    Keys are made, in the domains ``doms``, where neither key nor head exists. A head
+    without a key belongs to a subject whose erasure is under way: she gets no manifest,
+    and nothing is written.
     """
     with room.data.read() as tx:
         heads = select_heads(tx, snos, read)
@@ -365,9 +368,7 @@ class Cut:
         return list(zip(*(c.tolist() for c in columns), strict=True))
 
 
-def _lapses(
-    room: Room, rows: Rows, dom: int, kept: npt.NDArray[np.intp]
-) -> Ints | None:
+def _lapses(room: Room, rows: Rows, dom: int, kept: npt.NDArray[np.intp]) -> Ints | None:
     for name, lapses in rows.lapses.items():
         if room.layouts.dom(name) == dom:
             return lapses[kept]
@@ -378,7 +379,8 @@ def _weeks(lapses: Ints | None, starts: Ints) -> Ints:
     """The week in which the first event of each cell passes its retention."""
     if lapses is None:
         return np.full(len(starts) - 1, NEVER)
-    return np.clip(np.minimum.reduceat(lapses, starts[:-1]) // WEEK_US, -NEVER, NEVER)
+    weeks: Ints = np.minimum.reduceat(lapses, starts[:-1]) // WEEK_US
+    return np.clip(weeks, -NEVER, NEVER)
 
 
 def _tags(pen: Pen, rows: Rows) -> npt.NDArray[np.uint64] | None:
@@ -395,9 +397,7 @@ def _tags(pen: Pen, rows: Rows) -> npt.NDArray[np.uint64] | None:
     return np.frombuffer(b"".join(made), np.uint64)
 
 
-def _mark_repeated(
-    pen: Pen, snos: Ints, tags: npt.NDArray[np.uint64], outcome: Outcome
-) -> None:
+def _mark_repeated(pen: Pen, snos: Ints, tags: npt.NDArray[np.uint64], outcome: Outcome) -> None:
     """Mark rows whose tag is sealed already, or stands earlier in the batch."""
     old_snos, old_tags = np.zeros(0, np.int64), np.zeros(0, np.uint64)
     for decoded, owners in decode_cells(pen.room, pen.found, pen.keys, None).values():
@@ -405,9 +405,7 @@ def _mark_repeated(
     every_sno, every_tag = np.concatenate([old_snos, snos]), np.concatenate([old_tags, tags])
     order = np.lexsort((every_tag, every_sno))
     again = np.zeros(len(order), bool)
-    again[1:] = (np.diff(every_sno[order]) == 0) & (
-        every_tag[order][1:] == every_tag[order][:-1]
-    )
+    again[1:] = (np.diff(every_sno[order]) == 0) & (every_tag[order][1:] == every_tag[order][:-1])
     repeated = order[again] - len(old_snos)
     repeated = repeated[repeated >= 0]
     outcome[repeated[outcome[repeated] == SEALED]] = REPEATED
@@ -445,9 +443,7 @@ def _profiles(
             pen.seal(layout, dom, encode(layout, starts, at, row, columns, extra), places)
         for sno in subjects:
             manifest = pen.manifests[sno, dom]
-            changes.append(
-                pen.close((sno, dom), manifest.next_seq + 1, manifest.next_row + 1)
-            )
+            changes.append(pen.close((sno, dom), manifest.next_seq + 1, manifest.next_row + 1))
     return changes
 
 
@@ -457,9 +453,7 @@ def _before(
     """What the touched atoms hold now, one row per subject; their cells are marked gone."""
     names = frozenset().union(*(x.names for x in touched))
     layouts, kept = pen.room.layouts.by_grp, frozenset(snos.tolist())
-    mine = [
-        c for c in pen.found if c[1] == dom and c[0] in kept and layouts[c[3]].names <= names
-    ]
+    mine = [c for c in pen.found if c[1] == dom and c[0] in kept and layouts[c[3]].names <= names]
     for cell in mine:
         pen.gone.setdefault((cell[0], dom), []).append((cell[2], cell[3]))
     parts = list(decode_cells(pen.room, mine, pen.keys, None).values())

@@ -7,13 +7,15 @@ import binascii
 import os
 import secrets
 import stat
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from privet.clock import Clock, SystemClock, micros
 from privet.crypto import KEY_BYTES, Aead, random_key
 from privet.errors import IntegrityError, KeyUnavailable
 from privet.vault.keyring import Destruction
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MAGIC: Final = b"privet-epoch-v1 "
 _LENGTH: Final = len(_MAGIC) + 44 + 1
