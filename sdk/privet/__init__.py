@@ -1,0 +1,141 @@
+"""privet: privacy-first personalization, where every read passes one gate.
+
+    import privet
+
+    shop = privet.open("var/shop", policy="pack:shop")
+    web = shop.principal("web", roles=["storefront"]).purpose("recommendations")
+    web.recommend("ada", k=5)
+
+Names load on first use, so that importing privet costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from privet.errors import (
+    AccessDenied,
+    AuditUnavailable,
+    ConsentMissing,
+    Erased,
+    HandleInvalid,
+    IntegrityError,
+    InvalidInput,
+    KeyUnavailable,
+    MissingExtra,
+    ModelUnavailable,
+    Objected,
+    PolicyError,
+    PrivetError,
+    StaleAnswer,
+    StoreUnavailable,
+    UnknownSubject,
+)
+
+if TYPE_CHECKING:
+    from privet.clock import Clock
+    from privet.deployment import Deployment
+    from privet.deployment import open_deployment as open
+    from privet.gate.artifact import Version
+    from privet.gate.forget import Erasure, PlanLine
+    from privet.ingest import LoadReport, Receipt
+    from privet.maintenance import Maintenance
+    from privet.principals import (
+        Access,
+        AdminDesk,
+        AuditDesk,
+        ConsentDesk,
+        Models,
+        OwnConsent,
+        OwnRights,
+        Principal,
+        RightsDesk,
+        Subject,
+    )
+    from privet.recommend.serving import Pick, Picks
+    from privet.recommend.training import Evaluation
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "open": ("privet.deployment", "open_deployment"),
+    "Deployment": ("privet.deployment", "Deployment"),
+    "Clock": ("privet.clock", "Clock"),
+    "Version": ("privet.gate.artifact", "Version"),
+    "Erasure": ("privet.gate.forget", "Erasure"),
+    "PlanLine": ("privet.gate.forget", "PlanLine"),
+    "LoadReport": ("privet.ingest", "LoadReport"),
+    "Receipt": ("privet.ingest", "Receipt"),
+    "Maintenance": ("privet.maintenance", "Maintenance"),
+    "Pick": ("privet.recommend.serving", "Pick"),
+    "Picks": ("privet.recommend.serving", "Picks"),
+    "Evaluation": ("privet.recommend.training", "Evaluation"),
+    **{
+        name: ("privet.principals", name)
+        for name in (
+            "Access",
+            "AdminDesk",
+            "AuditDesk",
+            "ConsentDesk",
+            "Models",
+            "OwnConsent",
+            "OwnRights",
+            "Principal",
+            "RightsDesk",
+            "Subject",
+        )
+    },
+}
+
+__all__ = [
+    "Access",
+    "AccessDenied",
+    "AdminDesk",
+    "AuditDesk",
+    "AuditUnavailable",
+    "Clock",
+    "ConsentDesk",
+    "ConsentMissing",
+    "Deployment",
+    "Erased",
+    "Erasure",
+    "Evaluation",
+    "HandleInvalid",
+    "IntegrityError",
+    "InvalidInput",
+    "KeyUnavailable",
+    "LoadReport",
+    "Maintenance",
+    "MissingExtra",
+    "ModelUnavailable",
+    "Models",
+    "Objected",
+    "OwnConsent",
+    "OwnRights",
+    "Pick",
+    "Picks",
+    "PlanLine",
+    "PolicyError",
+    "Principal",
+    "PrivetError",
+    "Receipt",
+    "RightsDesk",
+    "StaleAnswer",
+    "StoreUnavailable",
+    "Subject",
+    "UnknownSubject",
+    "Version",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'privet' has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -76,9 +76,7 @@ class PrivetError(Exception):
         }
 
 
-def _rebuild(
-    kind: type[PrivetError], what: str, why: str, remedy: str, reason: str
-) -> PrivetError:
+def _rebuild(kind: type[PrivetError], what: str, why: str, remedy: str, reason: str) -> PrivetError:
     return kind(what, why=why, remedy=remedy, reason=reason)
 
 

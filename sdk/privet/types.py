@@ -67,9 +67,7 @@ def check_text(value: str, what: str, limit: int = MAX_ID_BYTES) -> str:
         raise InvalidInput(f"{what} is not text", remedy=accepted, reason="id.type")
     # Length first: a text of a megabyte is not worth normalizing.
     if not value or len(value) > limit or len(value.encode("utf-8", "surrogatepass")) > limit:
-        raise InvalidInput(
-            f"{what} is empty or too long", remedy=accepted, reason="id.length"
-        )
+        raise InvalidInput(f"{what} is empty or too long", remedy=accepted, reason="id.length")
     if not value.isascii() and unicodedata.normalize("NFC", value) != value:
         raise InvalidInput(f"{what} is not in NFC form", remedy=accepted, reason="id.form")
     if not value.isprintable() and any(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from privet.audit import head as heads
-from privet.audit import merkle, sets
+from privet.audit import merkle, proof, sets
 from privet.audit.checkpoint import Verifier, check_origin
 from privet.audit.groups import Groups
 from privet.audit.head import LOG, Head
@@ -191,6 +191,16 @@ class Log:
             )
         named += [(seq, body) for seq, body, mark in marked if bytes(mark)[0] & bit]
         return [_about(int(seq), bytes(body or b"")) for seq, body in sorted(named)]
+
+    def prove(self, seq: int) -> dict[str, Any]:
+        """The inclusion proof of one record under the newest checkpoint, as JSON data.
+
+        Raises:
+            InvalidInput: the log has no record of this index.
+        """
+        with self._store.read() as tx:
+            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            return proof.inclusion(tx, head, seq)
 
     def size(self) -> int:
         """Number of records."""

@@ -181,17 +181,6 @@ class Head(DataTable, table=True):
     ct: bytes = _blob()
 
 
-class Batch(DataTable, table=True):
-    """A bulk load's source position, committed with its cells: loaded once."""
-
-    __tablename__ = "batch"
-    source: str = _text(key=True)
-    position: int = _int(key=True)
-    rows: int = _int()
-    sealed: int = _int()
-    seq: int = _int()
-
-
 class LedgerEntry(DataTable, table=True):
     """Projection of the log's ledger leaves; ``seq`` is the leaf's index."""
 

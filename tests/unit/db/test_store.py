@@ -15,17 +15,17 @@ from privet.errors import HandleInvalid, PrivetError, StoreUnavailable
 
 def test_a_write_is_read_back(home: Home) -> None:
     with home.data.write() as tx:
-        tx.run("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", ("till", 1, 5, 5, 9))
+        tx.run("INSERT INTO fence VALUES (?, ?, ?)", (1, "till", 5))
     with home.data.read() as tx:
-        assert tx.one("SELECT rows FROM batch WHERE source = ?", ("till",)) == (5,)
+        assert tx.one("SELECT seq FROM fence WHERE request = ?", ("till",)) == (5,)
 
 
 def test_a_failed_block_leaves_nothing(home: Home) -> None:
     with pytest.raises(ZeroDivisionError), home.data.write() as tx:
-        tx.run("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", ("till", 1, 5, 5, 9))
+        tx.run("INSERT INTO fence VALUES (?, ?, ?)", (1, "till", 5))
         raise ZeroDivisionError
     with home.data.read() as tx:
-        assert tx.all("SELECT * FROM batch") == []
+        assert tx.all("SELECT * FROM fence") == []
 
 
 def test_the_log_refuses_updates_and_deletes(home: Home) -> None:
@@ -39,8 +39,8 @@ def test_the_log_refuses_updates_and_deletes(home: Home) -> None:
 def test_driver_errors_carry_no_values(home: Home) -> None:
     secret = "canary-77f1"
     with pytest.raises(PrivetError) as caught, home.data.write() as tx:
-        tx.run("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", (secret, secret, 1, 1, 1))
-        tx.run("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", (secret, secret, 1, 1, 1))
+        tx.run("INSERT INTO fence VALUES (?, ?, ?)", (1, secret, 1))
+        tx.run("INSERT INTO fence VALUES (?, ?, ?)", (1, secret, 1))
     assert secret not in f"{caught.value!s}{caught.value!r}{caught.value.args}"
     assert caught.value.__cause__ is None
 

@@ -1,0 +1,225 @@
+"""Opening a deployment: settings and wiring, the one place that chooses concrete parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from privet.audit import Log
+from privet.clock import Clock, SystemClock
+from privet.consent import Ledger
+from privet.crypto import Signer
+from privet.db import Home, create_stores, locate, open_stores
+from privet.db.home import exists
+from privet.errors import AccessDenied, StoreUnavailable
+from privet.gate import activation, grounds
+from privet.gate.catalogue import Items, items
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import entry, flush_counts
+from privet.maintenance import Maintenance
+from privet.policy import Policy, load
+from privet.principals import Id, Principal, Subject
+from privet.recommend.training import unlearn
+from privet.types import ADMINISTRATION
+from privet.vault import Keys, Subjects, Vault, open_keyring
+
+HOME = "PRIVET_HOME"
+KEYRING = "PRIVET_KEYRING"
+_OPENER = Caller("privet", frozenset({"privet"}))
+
+
+class Deployment:
+    """One tenant's open stores, behind the gate. Safe to use from several threads.
+
+    Made by ``privet.open``; not to be carried across ``fork()``.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._closed = False
+
+    def principal(self, name: str, *, roles: Iterable[str]) -> Principal:
+        """Someone who acts, vouched for by the host.
+
+        Args:
+            name: the host's own id of her; the log keeps a keyed pseudonym only.
+            roles: roles of the policy.
+
+        Raises:
+            AccessDenied: a role is unknown, reserved, or kept apart from another.
+        """
+        return Principal(self._parts, name, roles)
+
+    def subject(self, subject: Id, *, proof: str) -> Subject:
+        """The person herself, whom the host has identified.
+
+        Args:
+            subject: the app's own id of her.
+            proof: how the host knows, such as a session's mark; kept nowhere.
+        """
+        return Subject(self._parts, subject, proof)
+
+    @property
+    def maintenance(self) -> Maintenance:
+        """Housekeeping: retention, compaction, unfinished erasures."""
+        return Maintenance(self._parts)
+
+    @property
+    def catalogue(self) -> Items:
+        """The items; not personal."""
+        return items(self._parts)
+
+    @property
+    def policy(self) -> Policy:
+        """The active policy, compiled."""
+        return self._parts.policy
+
+    @property
+    def home(self) -> str:
+        """Where it lives: the directory, or ``"postgresql"`` (a URL holds a password)."""
+        location = self._parts.home.location
+        return str(location.directory) if location.directory else "postgresql"
+
+    def close(self) -> None:
+        """Record what was only counted, and close the stores."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._parts.home.audit.check_handle()
+            flush_counts(self._parts)
+        finally:
+            self._parts.cache.clear()
+            self._parts.home.close()
+
+    def __enter__(self) -> Deployment:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Deployment({self.home!r}, policy={self._parts.policy.name!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a deployment cannot be pickled; open it in each process")
+
+
+def open_deployment(
+    home: str | os.PathLike[str] | None = None,
+    *,
+    policy: str | Path | None = None,
+    keyring: str | None = None,
+    clock: Clock | None = None,
+    sync: Literal["FULL", "OFF"] = "FULL",
+) -> Deployment:
+    """Open a deployment; a home that does not exist is created with ``policy``.
+
+    Args:
+        home: a directory, or a ``postgresql://`` URL; PRIVET_HOME when left out.
+        policy: ``"pack:<name>"``, a policy document or its directory. Needed to create;
+            later it must be the active one, or be left out.
+        keyring: ``"file:<directory>"``; PRIVET_KEYRING, or ``keyring`` in the home's
+            directory when left out.
+        clock: where time comes from; the system's when left out.
+        sync: ``"OFF"`` gives up durability for speed: for tests alone.
+
+    Raises:
+        StoreUnavailable: a store is missing, mixed, busy, outdated or unreachable.
+        PolicyError: the documents cannot be accepted.
+        AccessDenied: another policy is active here.
+        KeyUnavailable: the keyring cannot give the keys.
+        IntegrityError: the stores contradict each other.
+    """
+    place = home if home is not None else os.environ.get(HOME)
+    if place is None:
+        raise StoreUnavailable(
+            "no home was given",
+            remedy=f"Pass a directory or a postgresql:// URL, or set {HOME}.",
+            reason="home.missing",
+        )
+    location = locate(place)
+    time = clock or SystemClock()
+    asked = load(policy) if policy is not None else None
+    fresh = not exists(location)
+    if fresh and asked is None:
+        raise StoreUnavailable(
+            "there is no deployment at this home",
+            remedy="Create one: `privet init --policy pack:shop`, or pass policy=.",
+            reason="store.missing",
+        )
+    stores = create_stores(location, sync) if fresh else open_stores(location, sync)
+    try:
+        return Deployment(_wire(stores, asked, keyring, time))
+    except BaseException:
+        stores.close()
+        raise
+
+
+def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock) -> Parts:
+    spec = keyring or os.environ.get(KEYRING)
+    keys = Keys(stores.keys, open_keyring(spec, stores.location), stores.deployment, clock)
+    keys.initialise()
+    subjects = Subjects(stores.keys, keys)
+    vault = Vault(stores, keys, subjects, clock)
+    signer = Signer(keys.secret("signing"))
+    log = Log(stores.audit, signer, f"privet.dev/{stores.deployment.hex()}", clock)
+    created = _first_policy(stores, vault, asked)
+    policy = activation.active(stores)
+    if asked is not None:
+        activation.check_same(asked, policy)
+    bases = {name: spec.basis for name, spec in policy.purposes.items()}
+    parts = Parts(
+        home=stores,
+        policy=policy,
+        clock=clock,
+        keys=keys,
+        subjects=subjects,
+        vault=vault,
+        log=log,
+        ledger=Ledger(stores.data, keys.secret("mac"), bases),
+        signer=signer,
+        unlearn=unlearn,
+    )
+    if created:
+        log.append(
+            [
+                entry(
+                    parts,
+                    _OPENER,
+                    "admin",
+                    purpose=ADMINISTRATION,
+                    action="administer",
+                    subject="policy",
+                    hash=policy.hash,
+                )
+            ]
+        )
+    activation.install_layout(vault, policy)
+    _catch_up(parts)
+    return parts
+
+
+def _first_policy(stores: Home, vault: Vault, asked: Policy | None) -> bool:
+    with stores.data.read() as tx:
+        found = tx.one("SELECT 1 FROM meta WHERE key = 'policy'")
+    if found is not None or asked is None:
+        return False
+    activation.install(stores, vault, asked, first=True)
+    return True
+
+
+def _catch_up(parts: Parts) -> None:
+    """Apply what the log knows and the ledger does not, before any door opens."""
+    with parts.home.data.read() as tx:
+        position = parts.ledger.position(tx)
+    if position >= parts.log.size():
+        raise AccessDenied(
+            "the audit log is behind the data store",
+            why="the log was rolled back, or belongs to an older copy",
+            remedy="Restore all three stores from one backup.",
+            reason="log.behind",
+        )
+    grounds.catch_up(parts)

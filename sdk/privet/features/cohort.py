@@ -1,0 +1,81 @@
+"""Features behind the gate: one subject or everybody eligible, by the same definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privet.errors import UnknownSubject
+from privet.features.catalogue import Catalogue
+from privet.features.compute import compute, needs
+from privet.gate import catalogue
+from privet.gate.parts import Caller, Parts
+from privet.gate.read import read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def features(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    names: Sequence[str],
+    subjects: Sequence[str | int] | None = None,
+) -> pd.DataFrame:
+    """Feature columns, one row per subject with a ground.
+
+    Args:
+        parts: the open deployment.
+        caller: who asks.
+        purpose: why.
+        names: names of features; the fields that they need are what is opened.
+        subjects: external ids, which become the index; None for everybody eligible,
+            under ordinals from 0 that mean nothing outside of this frame.
+
+    Raises:
+        AccessDenied: no permit to derive from these fields.
+        ConsentMissing: a single subject without a ground.
+        UnknownSubject: an id that nobody is known under.
+        InvalidInput: an unknown feature.
+    """
+    import pandas as pd
+
+    wanted = needs(names)
+    found = None if subjects is None else _ordinals(parts, subjects)
+    reading = read(parts, caller, purpose, "derive", wanted, found)
+    items = catalogue.items(parts)
+    shown = Catalogue(items.ids, items.attributes, items.hidden)
+    pieces: list[dict[str, np.ndarray]] = []
+    snos: list[np.ndarray] = []
+    for chunk in reading.chunks():
+        events = dict(chunk.events)
+        profiles = events.pop("profile", None)
+        first = next(iter(chunk.events.values()))
+        snos.append(first.subjects)
+        pieces.append(
+            compute(names, events, profiles, shown, parts.now, parts.zone, scales=parts.scales)
+        )
+    order = np.concatenate([np.zeros(0, np.int64), *snos])
+    columns = {n: np.concatenate([p[n] for p in pieces]) for n in (pieces[0] if pieces else ())}
+    return pd.DataFrame(columns, index=_index(order, found, subjects))
+
+
+def _ordinals(parts: Parts, subjects: Sequence[str | int]) -> list[int]:
+    found = [s for s in parts.subjects.find(subjects) if s is not None]
+    if len(found) != len(subjects):
+        raise UnknownSubject("nobody is known under one of these ids")
+    return found
+
+
+def _index(
+    order: np.ndarray, found: Sequence[int] | None, subjects: Sequence[str | int] | None
+) -> pd.Index:
+    import pandas as pd
+
+    if found is None or subjects is None:
+        return pd.RangeIndex(len(order), name="ordinal")
+    names = {sno: subject for sno, subject in zip(found, subjects, strict=True)}
+    return pd.Index([names[int(s)] for s in order], name="subject", dtype=object)

@@ -1,0 +1,565 @@
+"""Models are personal data: sealed, bound to their purpose, and able to forget.
+
+A training begins a *lineage*; every version of it is a sum of the contributions kept
+for that lineage. A removal subtracts the kept contributions and makes a new version
+under a new key; the old version's key is destroyed. Publishing follows one rule:
+bytes first, then one short transaction that compares the epochs of the grounds with
+those that were narrowed by, and begins again where a ground ended meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap
+
+from privet.crypto import Aead
+from privet.db import Tx
+from privet.errors import IntegrityError, ModelUnavailable
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import entry
+from privet.policy import Decision
+from privet.types import FORGETTING, Warrant
+
+PAGE = 1 << 20
+LEASE_US = 6 * 3600 * 1_000_000
+_AD = struct.Struct(">12s16sQQII")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a model, without its bytes.
+
+    Attributes:
+        model: number of (purpose, name).
+        version: this version's number; never used again.
+        lineage: the training that it comes from.
+        spec: kind and parameters, as data.
+        digest: SHA-256 of the state, kind and parameters: equal for equal sums.
+        slice: digest of the part of the policy that bears on the purpose.
+        state: ``"trained"``, ``"evaluated"`` or ``"live"``.
+        subjects: how many people it is a sum of.
+    """
+
+    model: int
+    version: int
+    lineage: int
+    name: str
+    purpose: str
+    spec: Mapping[str, Any]
+    digest: bytes
+    slice: str
+    state: str
+    subjects: int
+    created: int
+    deadline: int | None
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Which version serves, and its epoch."""
+
+    version: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A model before and after people were taken out of it."""
+
+    purpose: str
+    name: str
+    before: str
+    after: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A registered run that may publish one model version."""
+
+    model: int
+    lineage: int
+    name: str
+    purpose: str
+    spec: Mapping[str, Any]
+    subjects: BitMap = field(default_factory=BitMap)
+
+    @property
+    def run(self) -> str:
+        """Key of the run in the store."""
+        return f"{self.model}.{self.lineage}"
+
+    @property
+    def label(self) -> bytes:
+        """What its contributions are bound to besides their subject."""
+        return contribution_label(self.model, self.lineage)
+
+
+def contribution_label(model: int, lineage: int) -> bytes:
+    """Associated data of a kept contribution."""
+    return struct.pack(">12sQQ", b"contribution", model, lineage)
+
+
+def begin(parts: Parts, purpose: str, name: str, spec: Mapping[str, Any]) -> Training:
+    """Register a run before its first chunk."""
+    with parts.home.data.write() as tx:
+        parts.check_policy(tx)
+        row = tx.one("SELECT model FROM model_live WHERE purpose = ? AND name = ?", (purpose, name))
+        model = int(row[0]) if row else _next(tx)
+        if row is None:
+            tx.run(
+                "INSERT INTO model_live (purpose, name, model, version, epoch, served) "
+                "VALUES (?, ?, ?, 0, 0, 0)",
+                (purpose, name, model),
+            )
+        training = Training(model, _next(tx), name, purpose, dict(spec))
+        tx.run(
+            "INSERT INTO run (id, purpose, position, policy, lease) VALUES (?, ?, ?, ?, ?)",
+            (
+                training.run,
+                purpose,
+                parts.ledger.position(tx),
+                parts.policy.hash,
+                parts.now + LEASE_US,
+            ),
+        )
+    return training
+
+
+def keep(
+    parts: Parts,
+    training: Training,
+    warrant: Warrant,
+    decision: Decision,
+    contributions: Mapping[int, bytes],
+) -> BitMap:
+    """Seal what each subject adds and store it; those whose ground ended since are left out.
+
+    Returns:
+        The subjects whose contributions were kept: only these may be added to the state.
+    """
+    sealed = parts.vault.seal_many(warrant, training.purpose, training.label, contributions)
+    with parts.home.data.write() as tx:
+        parts.check_policy(tx)
+        for purpose in decision.grounds:
+            parts.ledger.epoch(tx, purpose, lock=True)
+        still = parts.ledger.eligible(tx, decision.grounds, parts.now, BitMap(sealed))
+        tx.many(
+            "INSERT INTO contribution (sno, model, lineage, ct) VALUES (?, ?, ?, ?)",
+            [(sno, training.model, training.lineage, sealed[sno]) for sno in still],
+        )
+    training.subjects.update(still)
+    return still
+
+
+def publish(
+    parts: Parts, caller: Caller, training: Training, decision: Decision, state: bytes
+) -> Version:
+    """Make the trained version known, without those whose ground ended while it was trained."""
+    subjects = training.subjects
+    while True:
+        with parts.home.data.read() as tx:
+            epochs = _epochs(tx, parts, decision)
+            still = parts.ledger.eligible(tx, decision.grounds, parts.now, subjects)
+        gone = subjects - still
+        if gone:
+            kept = _kept(parts, caller, training.model, training.lineage, gone)
+            state = parts.unlearn(training.spec, state, list(kept.values()))
+            subjects = still
+        fresh = _seal(parts, training.model, training.spec, state)
+        version = Version(
+            model=training.model,
+            version=fresh.version,
+            lineage=training.lineage,
+            name=training.name,
+            purpose=training.purpose,
+            spec=training.spec,
+            digest=fresh.digest,
+            slice=parts.policy.slice_hash(training.purpose),
+            state="trained",
+            subjects=len(subjects),
+            created=parts.now,
+            deadline=None,
+            report={},
+        )
+        with parts.home.data.write() as tx:
+            parts.check_policy(tx)
+            if _epochs(tx, parts, decision, lock=True) == epochs:
+                if tx.run("DELETE FROM run WHERE id = ?", (training.run,)) != 1:
+                    raise ModelUnavailable(
+                        "this training run was given up",
+                        why="its lease passed, or maintenance ended it",
+                        remedy="Train again.",
+                        reason="model.run-ended",
+                    )
+                _drop_contributions(tx, training.model, training.lineage, gone)
+                _insert(tx, version, fresh.pages)
+                break
+        parts.keys.destroy_model_key(training.model, fresh.version)
+    parts.log.append([_model_entry(parts, caller, "train", version, contributors=version.subjects)])
+    return version
+
+
+def evaluated(parts: Parts, caller: Caller, version: Version, report: Mapping[str, Any]) -> None:
+    """Keep the report of an evaluation with the version that it is of."""
+    with parts.home.data.write() as tx:
+        tx.run(
+            "UPDATE model SET report = ?, state = CASE state WHEN 'trained' THEN 'evaluated' "
+            "ELSE state END WHERE model = ? AND version = ?",
+            (json.dumps(report, sort_keys=True), version.model, version.version),
+        )
+    parts.log.append([_model_entry(parts, caller, "evaluate", version)])
+
+
+def serve(parts: Parts, caller: Caller, version: Version) -> None:
+    """Put a version live for every worker at its next read; older ones are purged.
+
+    Raises:
+        ModelUnavailable: the version is gone (superseded, or changed by a removal).
+    """
+    parts.log.append([_model_entry(parts, caller, "serve", version)])
+    with parts.home.data.write() as tx:
+        parts.check_policy(tx)
+        rows = tx.all(
+            "SELECT version, lineage FROM model WHERE model = ?" + tx.for_update, (version.model,)
+        )
+        current = [int(v) for v, lineage in rows if int(lineage) == version.lineage]
+        if not current:
+            raise ModelUnavailable("this model version is gone", reason="model.superseded")
+        old = [int(v) for v, _ in rows if int(v) != current[0]]
+        tx.run(
+            "UPDATE model_live SET version = ?, epoch = epoch + 1, served = ? "
+            "WHERE purpose = ? AND name = ?",
+            (current[0], parts.now, version.purpose, version.name),
+        )
+        tx.run(
+            "UPDATE model SET state = 'live' WHERE model = ? AND version = ?",
+            (version.model, current[0]),
+        )
+        for number in old:
+            _delete(tx, version.model, number)
+        tx.run(
+            "DELETE FROM contribution WHERE model = ? AND lineage < ?",
+            (version.model, version.lineage),
+        )
+    for number in old:
+        parts.keys.destroy_model_key(version.model, number)
+
+
+def versions(parts: Parts, purpose: str, name: str | None = None) -> list[Version]:
+    """All versions of a purpose's models, oldest first."""
+    with parts.home.data.read() as tx:
+        rows = tx.all(_COLUMNS + " WHERE purpose = ? ORDER BY version", (purpose,))
+    found = [_version(row) for row in rows]
+    return [v for v in found if name is None or v.name == name]
+
+
+def live(tx: Tx, purpose: str, name: str | None) -> tuple[str, Live] | None:
+    """The named model's serving version, or of the purpose's last served one."""
+    sql = "SELECT name, version, epoch FROM model_live WHERE purpose = ? AND version > 0"
+    if name is not None:
+        row = tx.one(sql + " AND name = ?", (purpose, name))
+    else:
+        row = tx.one(sql + " ORDER BY served DESC, name LIMIT 1", (purpose,))
+    return (str(row[0]), Live(int(row[1]), int(row[2]))) if row else None
+
+
+def load(parts: Parts, version: int) -> tuple[Version, bytes]:
+    """The state of one version, opened and compared with its digest.
+
+    Raises:
+        ModelUnavailable: it is gone, or the policy's slice has changed since.
+        IntegrityError: its pages are not those that were sealed.
+    """
+    with parts.home.data.read() as tx:
+        row = tx.one(_COLUMNS + " WHERE version = ?", (version,))
+        pages = tx.all(
+            "SELECT part, ct FROM model_page WHERE version = ? ORDER BY part", (version,)
+        )
+    if row is None:
+        raise ModelUnavailable("this model version is gone", reason="model.superseded")
+    found = _version(row)
+    if found.slice != parts.policy.slice_hash(found.purpose):
+        raise ModelUnavailable(
+            "this model was trained under another policy",
+            why="what the policy says about its purpose has changed",
+            remedy="Train and serve it again.",
+            reason="model.policy-changed",
+        )
+    return found, _open(parts, found, pages)
+
+
+def remove(
+    parts: Parts, caller: Caller, cause: str, snos: Iterable[int], purpose: str | None = None
+) -> list[Removed]:
+    """Subtract what these subjects added, from every model (of one purpose) that holds it.
+
+    Replaying it subtracts nothing twice: the contributions go in the transaction that
+    publishes the new version.
+
+    Args:
+        parts: the open deployment.
+        caller: on whose behalf.
+        cause: an erasure's receipt or a withdrawal's mark.
+        snos: ordinals.
+        purpose: only models of this purpose.
+    """
+    people = BitMap(snos)
+    done: list[Removed] = []
+    for model, lineage in _lineages_of(parts, people, purpose):
+        removed = _remove_from(parts, caller, cause, people, model, lineage)
+        if removed is not None:
+            done.append(removed)
+    return done
+
+
+def _remove_from(
+    parts: Parts, caller: Caller, cause: str, people: BitMap, model: int, lineage: int
+) -> Removed | None:
+    while True:
+        with parts.home.data.read() as tx:
+            row = tx.one(_COLUMNS + " WHERE model = ? AND lineage = ?", (model, lineage))
+            pages = (
+                tx.all(
+                    "SELECT part, ct FROM model_page WHERE model = ? AND version = ? ORDER BY part",
+                    (model, row[1]),
+                )
+                if row
+                else []
+            )
+        if row is None:  # not published yet, or purged: what is kept of it just goes
+            with parts.home.data.write() as tx:
+                if tx.one("SELECT 1 FROM model WHERE model = ? AND lineage = ?", (model, lineage)):
+                    continue
+                _drop_contributions(tx, model, lineage, people)
+            return None
+        old = _version(row)
+        kept = _kept(parts, caller, model, lineage, people)
+        if not kept:
+            return None
+        state = parts.unlearn(old.spec, _open(parts, old, pages), list(kept.values()))
+        fresh = _seal(parts, model, old.spec, state)
+        new = Version(
+            **{
+                **{n: getattr(old, n) for n in Version.__dataclass_fields__},
+                "version": fresh.version,
+                "digest": fresh.digest,
+                "subjects": old.subjects - len(kept),
+            }
+        )
+        with parts.home.data.write() as tx:
+            if _delete(tx, model, old.version):
+                _drop_contributions(tx, model, lineage, BitMap(kept))
+                _insert(tx, new, fresh.pages)
+                tx.run(
+                    "INSERT INTO removal (cause, model, lineage, version) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (cause, model, lineage) DO UPDATE SET version = excluded.version",
+                    (cause, model, lineage, new.version),
+                )
+                tx.run(
+                    "UPDATE model_live SET version = ?, epoch = epoch + 1 "
+                    "WHERE model = ? AND version = ?",
+                    (new.version, model, old.version),
+                )
+                break
+        parts.keys.destroy_model_key(model, fresh.version)  # another removal came first
+    parts.keys.destroy_model_key(model, old.version)
+    parts.log.append([_model_entry(parts, caller, "forget", new, removed=len(kept))])
+    return Removed(old.purpose, old.name, old.digest.hex(), new.digest.hex(), parts.now)
+
+
+def abandon(parts: Parts) -> int:
+    """Give up runs whose lease has passed, with what they had kept; the number given up."""
+    with parts.home.data.write() as tx:
+        late = [str(r[0]) for r in tx.all("SELECT id FROM run WHERE lease < ?", (parts.now,))]
+        for run in late:
+            model, lineage = run.split(".")
+            tx.run("DELETE FROM run WHERE id = ?", (run,))
+            tx.run(
+                "DELETE FROM contribution WHERE model = ? AND lineage = ?",
+                (int(model), int(lineage)),
+            )
+    return len(late)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    version: int
+    digest: bytes
+    pages: list[tuple[int, bytes]]
+
+
+def _seal(parts: Parts, model: int, spec: Mapping[str, Any], state: bytes) -> _Sealed:
+    with parts.home.data.write() as tx:
+        version = _next(tx)
+    aead = Aead(parts.keys.model_key(model, version, create=True))
+    count = max(1, -(-len(state) // PAGE))
+    pages = [
+        (
+            part,
+            aead.seal(
+                state[part * PAGE : (part + 1) * PAGE], _ad(parts, model, version, part, count)
+            ),
+        )
+        for part in range(count)
+    ]
+    return _Sealed(version, digest(spec, state), pages)
+
+
+def _open(parts: Parts, version: Version, pages: Sequence[tuple[Any, ...]]) -> bytes:
+    aead = Aead(parts.keys.model_key(version.model, version.version))
+    state = b"".join(
+        aead.open(bytes(ct), _ad(parts, version.model, version.version, int(part), len(pages)))
+        for part, ct in pages
+    )
+    if digest(version.spec, state) != version.digest:
+        raise IntegrityError("a model's state is not what was published", reason="model.digest")
+    return state
+
+
+def digest(spec: Mapping[str, Any], state: bytes) -> bytes:
+    """SHA-256 over kind, parameters and state."""
+    head = json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(struct.pack(">I", len(head)) + head + state).digest()
+
+
+def _ad(parts: Parts, model: int, version: int, part: int, count: int) -> bytes:
+    return _AD.pack(b"privet-model", parts.home.deployment, model, version, part, count)
+
+
+def _kept(
+    parts: Parts, caller: Caller, model: int, lineage: int, people: BitMap
+) -> dict[int, bytes]:
+    """The stored contributions of these people, opened under ``privet:forgetting``."""
+    with parts.home.data.read() as tx:
+        rows = _contributions(tx, model, lineage, people)
+        name = tx.one("SELECT purpose FROM model_live WHERE model = ?", (model,))
+    if not rows or name is None:
+        return {}
+    warrant = parts.log.authorise(
+        entry(
+            parts, caller, "access", purpose=FORGETTING, action="erase", subjects=rows, model=model
+        )
+    )
+    return parts.vault.open_many(warrant, str(name[0]), contribution_label(model, lineage), rows)
+
+
+def _contributions(tx: Tx, model: int, lineage: int, people: BitMap) -> dict[int, bytes]:
+    sql = "SELECT sno, ct FROM contribution WHERE model = ? AND lineage = ? AND sno BETWEEN ? AND ?"
+    if len(people) == 0:
+        return {}
+    rows = tx.all(sql, (model, lineage, people.min(), people.max()))
+    return {int(s): bytes(ct) for s, ct in rows if int(s) in people}
+
+
+def _drop_contributions(tx: Tx, model: int, lineage: int, people: BitMap) -> None:
+    tx.many(
+        "DELETE FROM contribution WHERE sno = ? AND model = ? AND lineage = ?",
+        [(sno, model, lineage) for sno in people],
+    )
+
+
+def _lineages_of(parts: Parts, people: BitMap, purpose: str | None) -> list[tuple[int, int]]:
+    found: set[tuple[int, int]] = set()
+    with parts.home.data.read() as tx:
+        of_purpose = {
+            int(r[0])
+            for r in tx.all("SELECT model, purpose FROM model_live")
+            if purpose in (None, str(r[1]))
+        }
+        for sno in people:
+            rows = tx.all("SELECT model, lineage FROM contribution WHERE sno = ?", (sno,))
+            found.update((int(m), int(g)) for m, g in rows if int(m) in of_purpose)
+    return sorted(found)
+
+
+def _epochs(tx: Tx, parts: Parts, decision: Decision, *, lock: bool = False) -> list[int]:
+    return [parts.ledger.epoch(tx, p, lock=lock) for p in (*decision.grounds, "*")]
+
+
+def _next(tx: Tx) -> int:
+    """The next number for a model, a lineage or a version: one counter, never reused."""
+    tx.run(
+        "INSERT INTO meta (key, value) VALUES ('next_artifact', ?) ON CONFLICT (key) DO NOTHING",
+        (b"1",),
+    )
+    row = tx.one("SELECT value FROM meta WHERE key = 'next_artifact'" + tx.for_update)
+    number = int(bytes(row[0])) if row else 1
+    tx.run("UPDATE meta SET value = ? WHERE key = 'next_artifact'", (b"%d" % (number + 1),))
+    return number
+
+
+_COLUMNS = (
+    "SELECT model, version, lineage, name, purpose, spec, digest, slice, state, subjects, "
+    "created, deadline, report FROM model"
+)
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    return Version(
+        model=int(row[0]),
+        version=int(row[1]),
+        lineage=int(row[2]),
+        name=str(row[3]),
+        purpose=str(row[4]),
+        spec=json.loads(row[5]),
+        digest=bytes(row[6]),
+        slice=str(row[7]),
+        state=str(row[8]),
+        subjects=int(row[9]),
+        created=int(row[10]),
+        deadline=None if row[11] is None else int(row[11]),
+        report=json.loads(row[12]),
+    )
+
+
+def _insert(tx: Tx, v: Version, pages: Sequence[tuple[int, bytes]]) -> None:
+    tx.run(
+        "INSERT INTO model (model, version, lineage, name, purpose, spec, digest, slice, state, "
+        "subjects, created, deadline, report) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            v.model,
+            v.version,
+            v.lineage,
+            v.name,
+            v.purpose,
+            json.dumps(dict(v.spec), sort_keys=True),
+            v.digest,
+            v.slice,
+            v.state,
+            v.subjects,
+            v.created,
+            v.deadline,
+            json.dumps(dict(v.report), sort_keys=True),
+        ),
+    )
+    tx.many(
+        "INSERT INTO model_page (model, version, part, ct) VALUES (?, ?, ?, ?)",
+        [(v.model, v.version, part, ct) for part, ct in pages],
+    )
+
+
+def _delete(tx: Tx, model: int, version: int) -> bool:
+    tx.run("DELETE FROM model_page WHERE model = ? AND version = ?", (model, version))
+    return tx.run("DELETE FROM model WHERE model = ? AND version = ?", (model, version)) == 1
+
+
+def _model_entry(parts: Parts, caller: Caller, action: str, v: Version, **more: Any) -> Any:
+    return entry(
+        parts,
+        caller,
+        "model",
+        purpose=v.purpose,
+        action=action,
+        model=v.model,
+        version=v.version,
+        digest=v.digest.hex(),
+        **more,
+    )

@@ -1,0 +1,128 @@
+"""The catalogue of items: not personal, plain, versioned; its change is administration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from privet.errors import InvalidInput
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide, entry
+from privet.types import ADMINISTRATION, check_text
+
+
+@dataclass(frozen=True)
+class Items:
+    """All items, by code.
+
+    Attributes:
+        version: changes with every load.
+        ids: item id of each code.
+        attributes: catalogue field to values by code; ``""`` where unknown.
+        hidden: which items the policy never uses: they reveal what must not be inferred,
+            shape (number of items,), bool.
+    """
+
+    version: int
+    ids: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    hidden: np.ndarray
+
+    @cached_property
+    def codes(self) -> Mapping[str, int]:
+        """Item id to code."""
+        return {item: code for code, item in enumerate(self.ids)}
+
+
+def items(parts: Parts) -> Items:
+    """The current catalogue; read again when another process loaded a newer one."""
+    with parts.home.data.read() as tx:
+        row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'")
+        version = int(bytes(row[0])) if row else 0
+        held: Items | None = parts.cache.get("items")
+        if held is not None and held.version == version:
+            return held
+        rows = tx.all("SELECT id, fields FROM item ORDER BY code")
+    fields = [json.loads(text) for _, text in rows]
+    names = tuple(parts.policy.items.fields)
+    loaded = Items(
+        version,
+        tuple(str(item) for item, _ in rows),
+        {n: tuple(str(f.get(n, "")) for f in fields) for n in names},
+        np.array([parts.policy.items.hidden(f) for f in fields], dtype=bool),
+    )
+    parts.cache["items"] = loaded
+    return loaded
+
+
+def load_items(
+    parts: Parts, caller: Caller, ids: Sequence[str], attributes: Mapping[str, Sequence[str]]
+) -> int:
+    """Add items, or replace the attributes of known ones; their codes never change.
+
+    Returns:
+        The number of items that the catalogue did not know.
+
+    Raises:
+        InvalidInput: an id is not an exact identifier or comes twice, a field is unknown.
+    """
+    decide(parts, caller, ADMINISTRATION, "administer", ())
+    unknown = sorted(set(attributes) - set(parts.policy.items.fields))
+    if unknown:
+        raise InvalidInput(
+            "the catalogue has a field that the data document does not name",
+            remedy=f"Name one of: {', '.join(parts.policy.items.fields)}.",
+            reason="items.field",
+        )
+    for item in ids:
+        check_text(item, "an item id")
+    if len(set(ids)) != len(ids):
+        raise InvalidInput("an item id comes twice in one load", reason="items.repeated")
+    names = list(attributes)
+    texts = (
+        [
+            json.dumps(dict(zip(names, values, strict=True)), sort_keys=True, ensure_ascii=False)
+            for values in zip(*(attributes[n] for n in names), strict=True)
+        ]
+        if names
+        else ["{}"] * len(ids)
+    )
+    parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "admin",
+                purpose=ADMINISTRATION,
+                action="administer",
+                subject="catalogue",
+                rows=len(ids),
+            )
+        ]
+    )
+    with parts.home.data.write() as tx:
+        known = {str(i): int(c) for i, c in tx.all("SELECT id, code FROM item")}
+        fresh = 0
+        rows = []
+        for item, text in zip(ids, texts, strict=True):
+            if item not in known:
+                known[item] = len(known)
+                fresh += 1
+            rows.append((item, known[item], text))
+        tx.many(
+            "INSERT INTO item (id, code, fields) VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET fields = excluded.fields",
+            rows,
+        )
+        row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'")
+        version = int(bytes(row[0])) + 1 if row else 1
+        tx.run(
+            "INSERT INTO meta (key, value) VALUES ('catalogue', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (b"%d" % version,),
+        )
+    return fresh

@@ -1,0 +1,92 @@
+"""The certificate of an erasure: signed, and tied to the log by an inclusion proof.
+
+Whoever holds it can verify it with `privet rights verify` or the stand-alone verifier,
+offline, and needs neither this deployment nor its good will. It names a random
+receipt, never a person.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from privet import crypto
+from privet.clock import iso
+from privet.gate.artifact import Removed
+from privet.gate.parts import Parts
+
+if TYPE_CHECKING:
+    from privet.gate.forget import Held
+
+FORM = "privet:erasure-certificate/1"
+
+
+def body(
+    parts: Parts,
+    request: Mapping[str, Any],
+    removed: Sequence[Removed],
+    held: Sequence[Held],
+    release_within_us: int,
+) -> dict[str, Any]:
+    """What the certificate says, as plain data."""
+    purposes = parts.policy.purposes.values()
+    gone = sorted({n for p in purposes for n in (p.name,)} | {"identity", "evidence", "ledger"})
+    detail = request["detail"]
+    return {
+        "form": FORM,
+        "receipt": request["receipt"],
+        "received": iso(request["received"]),
+        "fenced": iso(detail["fenced"]),
+        "concluded": iso(parts.now),
+        "gone": [g for g in gone if not (held and g == "identity")],
+        "held": [{"fields": list(h.fields), "law": h.law, "until": h.until} for h in held],
+        "models": [
+            {
+                "purpose": m.purpose,
+                "name": m.name,
+                "before": m.before,
+                "after": m.after,
+                # Lists of the older version are dropped by every process after this instant.
+                "served_until": iso(m.at + release_within_us),
+            }
+            for m in removed
+        ],
+        "recipients": sorted({r for p in purposes for r in p.recipients}),
+        "backups": {
+            "until": "",
+            "why": "copies of the keys store made before the erasure open until their key "
+            "epoch is destroyed: rotate the epoch to set that date",
+        },
+        "policy": parts.policy.hash,
+    }
+
+
+def fingerprint(value: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON, hex: what the log's record commits to."""
+    return crypto.sha256(canonical(value)).hex()
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """JSON with sorted keys and no spaces, UTF-8 (the subset of RFC 8785 used here)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sign(parts: Parts, value: Mapping[str, Any], seq: int) -> bytes:
+    """The certificate file: body, signature, and the proof that its record is in the log."""
+    signed = parts.signer.sign(canonical(value))
+    document = {
+        "certificate": dict(value),
+        "signature": base64.b64encode(signed).decode(),
+        "vkey": parts.log.vkey,
+        "inclusion": parts.log.prove(seq),
+    }
+    return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
+
+
+def hashed(parts: Parts, text: str) -> str:
+    """A keyed hash of a host's own text, so that the store does not keep it."""
+    if not text:
+        return ""
+    return crypto.mac(parts.keys.secret("details"), b"reference" + text.encode()).hex()

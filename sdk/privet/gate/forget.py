@@ -1,0 +1,442 @@
+"""Forgetting: withdrawal and erasure, resumable at every step. GDPR Art. 7(3), 17.
+
+An erasure goes: registered → intent in the log, which fences (nothing of hers is
+released from there on) → subtracted from every model → keys destroyed, rows deleted,
+references dropped → write-ahead logs emptied → looked through once more → done in the
+log → certificate. Each step finds its own work in the stores, so that beginning again
+after a crash does what is left and nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from privet.clock import iso
+from privet.db import Store
+from privet.errors import AccessDenied, IntegrityError, InvalidInput
+from privet.gate import certificate
+from privet.gate.artifact import Removed, remove
+from privet.gate.grounds import catch_up
+from privet.gate.parts import IDENTITY, Caller, Parts
+from privet.gate.record import decide, entry
+from privet.policy import Hold
+from privet.types import FORGETTING, RIGHTS
+from privet.vault import Plan
+
+# A process that read a model's epoch must release its list within this time, or drop it.
+RELEASE_WITHIN_US = 1_000_000
+ANSWER_WITHIN_DAYS = 30  # Art. 12(3): one month
+DAY_US = 86_400_000_000
+SUPPRESS_FOR_US = 10 * 365 * DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a law keeps after an erasure."""
+
+    fields: tuple[str, ...]
+    law: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One line of an erasure's dry run.
+
+    Attributes:
+        what: ``"data"``, ``"model"`` or ``"grounds"``.
+        name: domain, or purpose and model.
+        rows: sealed events or cells of hers in it.
+        fate: ``"destroyed"``, ``"subtracted"`` or ``"held"``.
+        law: which law holds it.
+        until: until when it is held, RFC 3339.
+    """
+
+    what: str
+    name: str
+    rows: int
+    fate: str
+    law: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Where an erasure stands.
+
+    Attributes:
+        receipt: its random number: what the certificate names.
+        state: ``"fenced"``, ``"pending"``, ``"done"`` or ``"held"``.
+        held: what is held, by whose law, until when.
+        certificate: the signed certificate, empty until done or held.
+    """
+
+    receipt: str
+    state: str
+    held: tuple[Held, ...] = ()
+    certificate: bytes = field(default=b"", repr=False)
+
+
+def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
+    """What an erasure would destroy, subtract and hold; nothing is changed."""
+    decide(parts, caller, RIGHTS, "erase", ())
+    _own(caller, sno)
+    holds = _holds(parts, caller, sno)
+    with parts.home.data.read() as tx:
+        holdings = parts.vault.holdings(tx, sno)
+        grounds = len(parts.ledger.entries(tx, sno))
+    lines = [_line(f"{h.domain}/{h.event}", h.rows, holds.get(h.domain)) for h in holdings]
+    lines += models_of(parts, sno)
+    lines.append(PlanLine("grounds", "ledger", grounds, "destroyed"))
+    return lines
+
+
+def models_of(parts: Parts, sno: int) -> list[PlanLine]:
+    """The models that she is part of."""
+    with parts.home.data.read() as tx:
+        rows = tx.all(
+            "SELECT DISTINCT l.purpose, l.name FROM contribution c "
+            "JOIN model_live l ON l.model = c.model WHERE c.sno = ?",
+            (sno,),
+        )
+    return [PlanLine("model", f"{p}/{n}", 1, "subtracted") for p, n in sorted(rows)]
+
+
+def _line(name: str, rows: int, held: Held | None) -> PlanLine:
+    if held is None:
+        return PlanLine("data", name, rows, "destroyed")
+    return PlanLine("data", name, rows, "held", held.law, held.until)
+
+
+def erase(parts: Parts, caller: Caller, sno: int, reference: str = "") -> Erasure:
+    """Erase one subject; returns when it is done, held, or pending on a busy store.
+
+    Args:
+        parts: the open deployment.
+        caller: the desk, or the subject herself.
+        sno: her ordinal.
+        reference: the host's own number of the request; kept as a keyed hash only.
+
+    Raises:
+        AccessDenied: the policy does not let this caller erase.
+        AuditUnavailable: the intent could not be recorded; nothing has changed.
+    """
+    decide(parts, caller, RIGHTS, "erase", ())
+    _own(caller, sno)
+    receipt = _open_request(parts, sno)
+    if receipt is None:
+        receipt = os.urandom(16).hex()
+        with parts.home.data.write() as tx:
+            tx.run(
+                "INSERT INTO request (id, kind, sno, received, due, state, held_until, detail, "
+                "certificate) VALUES (?, 'erasure', ?, ?, ?, 'received', NULL, ?, NULL)",
+                (
+                    receipt,
+                    sno,
+                    parts.now,
+                    parts.now + ANSWER_WITHIN_DAYS * DAY_US,
+                    json.dumps({"reference": certificate.hashed(parts, reference)}),
+                ),
+            )
+    return resume(parts, caller, receipt)
+
+
+def resume(parts: Parts, caller: Caller, receipt: str) -> Erasure:
+    """Go on with an erasure from wherever it stands."""
+    request = _request(parts, receipt)
+    if request["state"] in {"done", "held"}:
+        return _outcome(request)
+    sno = request["sno"]
+    if request["state"] == "received":
+        _fence(parts, caller, sno, receipt)
+    removed = _subtract(parts, caller, sno, receipt)
+    holds = _destroy(parts, caller, sno, receipt, request)
+    # Every log is tried, also where one is busy.
+    if not all([store.truncate_log() for store in _stores(parts)]):  # noqa: C419
+        return Erasure(receipt, "pending", tuple(holds.values()))
+    parts.home.keys.vacuum()
+    parts.home.keys.truncate_log()
+    _look_through(parts, sno, set(holds))
+    return _conclude(parts, caller, sno, receipt, removed, holds)
+
+
+def pending(parts: Parts) -> list[str]:
+    """Receipts of erasures that are not yet concluded, oldest first."""
+    with parts.home.data.read() as tx:
+        rows = tx.all(
+            "SELECT id FROM request WHERE kind = 'erasure' AND state NOT IN ('done', 'held') "
+            "ORDER BY received"
+        )
+    return [str(r[0]) for r in rows]
+
+
+def release_holds(parts: Parts, caller: Caller) -> int:
+    """Destroy what was held where its hold has lapsed; final certificates replace the first."""
+    with parts.home.data.read() as tx:
+        rows = tx.all(
+            "SELECT id, sno FROM request WHERE state = 'held' AND held_until <= ?", (parts.now,)
+        )
+    for receipt, sno in rows:
+        parts.vault.shred(int(sno))
+        parts.subjects.drop_refs(int(sno), held=False)
+        for store in _stores(parts):
+            store.truncate_log()
+        parts.home.keys.vacuum()
+        _look_through(parts, int(sno), set())
+        _conclude(parts, caller, int(sno), str(receipt), [], {})
+    return len(rows)
+
+
+def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed]:
+    """After a withdrawal: subtract her from the purpose's models, shred what only it covered.
+
+    What was collected for another purpose, or is held by a law, stays.
+    """
+    spec = parts.policy.purposes[purpose]
+    removed: list[Removed] = []
+    for affected in _resting_on(parts, purpose):
+        removed += remove(parts, caller, f"withdrawal-{purpose}-{sno}", [sno], affected)
+    if spec.basis == "consent":
+        with parts.home.data.read() as tx:
+            still = parts.ledger.why_not(tx, (purpose,), sno, parts.now) is None
+        if not still:
+            parts.vault.shred(sno, [purpose])
+            for store in _stores(parts):
+                store.truncate_log()
+    return removed
+
+
+def unsettled(parts: Parts) -> list[tuple[int, str]]:
+    """Subjects who still stand in a model of a purpose whose ground has ended or lapsed."""
+    found: list[tuple[int, str]] = []
+    with parts.home.data.read() as tx:
+        for purpose in parts.policy.purposes:
+            rows = tx.all(
+                "SELECT DISTINCT c.sno FROM contribution c JOIN model_live l "
+                "ON l.model = c.model WHERE l.purpose = ?",
+                (purpose,),
+            )
+            grounds = (purpose, *parts.policy.purposes[purpose].builds_on)
+            found += [
+                (int(r[0]), purpose)
+                for r in rows
+                if parts.ledger.why_not(tx, grounds, int(r[0]), parts.now) is not None
+            ]
+    return found
+
+
+def _resting_on(parts: Parts, purpose: str) -> list[str]:
+    builders = [n for n, p in parts.policy.purposes.items() if purpose in p.builds_on]
+    return [purpose, *builders]
+
+
+def _own(caller: Caller, sno: int) -> None:
+    if not caller.may_touch(sno):
+        raise AccessDenied("only your own data can be named here", reason="self.only")
+
+
+def _open_request(parts: Parts, sno: int) -> str | None:
+    with parts.home.data.read() as tx:
+        row = tx.one(
+            "SELECT id FROM request WHERE sno = ? AND kind = 'erasure' AND state <> 'done' "
+            "ORDER BY received",
+            (sno,),
+        )
+    return str(row[0]) if row else None
+
+
+def _request(parts: Parts, receipt: str) -> dict[str, Any]:
+    with parts.home.data.read() as tx:
+        row = tx.one(
+            "SELECT sno, state, received, held_until, detail, certificate FROM request WHERE id = ?",
+            (receipt,),
+        )
+    if row is None:
+        raise InvalidInput("no request has this receipt", reason="request.unknown")
+    return {
+        "receipt": receipt,
+        "sno": int(row[0]),
+        "state": str(row[1]),
+        "received": int(row[2]),
+        "held_until": row[3],
+        "detail": json.loads(row[4]),
+        "certificate": bytes(row[5] or b""),
+    }
+
+
+def _outcome(request: Mapping[str, Any]) -> Erasure:
+    held = [
+        Held(tuple(h["fields"]), h["law"], h["until"]) for h in request["detail"].get("held", [])
+    ]
+    return Erasure(request["receipt"], request["state"], tuple(held), request["certificate"])
+
+
+def _fence(parts: Parts, caller: Caller, sno: int, receipt: str) -> None:
+    seq = parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "erase.intent",
+                purpose=FORGETTING,
+                action="erase",
+                subjects=(sno,),
+                redo=True,
+                sno=sno,
+                request=receipt,
+            )
+        ]
+    )[0]
+    catch_up(parts, seq)
+    _mark(parts, receipt, "fenced", {"fenced": parts.now})
+
+
+def _subtract(parts: Parts, caller: Caller, sno: int, receipt: str) -> list[Removed]:
+    removed = remove(parts, caller, receipt, [sno])
+    earlier = _request(parts, receipt)["detail"].get("models", [])
+    together = [Removed(**m) for m in earlier] + removed
+    _mark(parts, receipt, "subtracted", {"models": [asdict(m) for m in together]})
+    return together
+
+
+def _destroy(
+    parts: Parts, caller: Caller, sno: int, receipt: str, request: Mapping[str, Any]
+) -> dict[str, Held]:
+    known = request["detail"].get("holds")
+    if known is None:
+        holds = _holds(parts, caller, sno)
+        until = _held_until(parts, caller, sno) if holds else None
+        _mark(
+            parts,
+            receipt,
+            "destroying",
+            {"holds": {d: asdict(h) for d, h in holds.items()}, "held_until": until},
+        )
+    else:  # decided before a crash: the data that decided it may be gone
+        holds = {d: Held(tuple(h["fields"]), h["law"], h["until"]) for d, h in known.items()}
+    with parts.home.data.read() as tx:
+        domains = [d for d in parts.vault.domains_of(tx, sno) if d not in holds]
+    parts.subjects.suppress(sno, parts.now + SUPPRESS_FOR_US, receipt)
+    # The identity of a held invoice stays with it: a tax record names its customer.
+    parts.vault.shred(sno, [d for d in domains if not (holds and d == IDENTITY)] if holds else None)
+    parts.subjects.drop_refs(sno, held=bool(holds))
+    with parts.home.data.write() as tx:
+        tx.run("DELETE FROM contribution WHERE sno = ?", (sno,))
+    return holds
+
+
+def _holds(parts: Parts, caller: Caller, sno: int) -> dict[str, Held]:
+    """Domains of hers that a law keeps now, with its name and the last date."""
+    found: dict[str, Held] = {}
+    for domain, hold, latest in _held_events(parts, caller, sno):
+        until = hold.period.after(latest)
+        if until > parts.now:
+            found[domain] = Held(tuple(sorted(hold.fields)), hold.law, iso(until))
+    return found
+
+
+def _held_until(parts: Parts, caller: Caller, sno: int) -> int:
+    return max(hold.period.after(at) for _, hold, at in _held_events(parts, caller, sno))
+
+
+def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold, int]]:
+    found: list[tuple[str, Hold, int]] = []
+    for name, spec in parts.policy.purposes.items():
+        if spec.hold is None:
+            continue
+        domain = f"{name}/hold"
+        fields = sorted(spec.hold.fields)
+        event = fields[0].partition(".")[0]
+        bare = tuple(f.partition(".")[2] for f in fields if f.startswith(f"{event}."))
+        warrant = parts.log.authorise(
+            entry(
+                parts,
+                caller,
+                "access",
+                purpose=FORGETTING,
+                action="erase",
+                subjects=(sno,),
+                fields=fields,
+            )
+        )
+        with parts.home.data.read() as tx:
+            cells = parts.vault.fetch(tx, Plan(event, bare, (domain,), None), [sno])
+        opened = parts.vault.open(warrant, cells)
+        if len(opened):
+            found.append((domain, spec.hold, int(opened.at.max())))
+    return found
+
+
+def _look_through(parts: Parts, sno: int, held: set[str]) -> None:
+    """No key, cell or contribution of hers is left but what is held."""
+    allowed = held | ({IDENTITY} if held else set())
+    with parts.home.data.read() as tx:
+        left = set(parts.vault.domains_of(tx, sno)) - allowed
+        kept = tx.one("SELECT 1 FROM contribution WHERE sno = ?", (sno,))
+    if left or kept is not None:
+        raise IntegrityError(
+            "an erasure left something behind",
+            why="rows or keys were found after their destruction",
+            remedy="Run `privet maintain`, which takes it up again.",
+            reason="erasure.incomplete",
+        )
+
+
+def _conclude(
+    parts: Parts,
+    caller: Caller,
+    sno: int,
+    receipt: str,
+    removed: list[Removed],
+    holds: Mapping[str, Held],
+) -> Erasure:
+    request = _request(parts, receipt)
+    body = certificate.body(parts, request, removed, list(holds.values()), RELEASE_WITHIN_US)
+    seq = parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "erase.held" if holds else "erase.done",
+                purpose=FORGETTING,
+                action="erase",
+                subjects=(sno,),
+                redo=not holds,
+                sno=sno,
+                receipt=receipt,
+                certificate=certificate.fingerprint(body),
+            )
+        ]
+    )[0]
+    if not holds:
+        catch_up(parts, seq)
+    signed = certificate.sign(parts, body, seq)
+    state = "held" if holds else "done"
+    with parts.home.data.write() as tx:
+        tx.run(
+            # Done: the request no longer says who it was about.
+            "UPDATE request SET state = ?, certificate = ?, sno = ?, held_until = ? WHERE id = ?",
+            (state, signed, sno if holds else -1, request["detail"].get("held_until"), receipt),
+        )
+    _mark(parts, receipt, state, {"held": [asdict(h) for h in holds.values()]})
+    for store in _stores(parts):
+        store.truncate_log()
+    return Erasure(receipt, state, tuple(holds.values()), signed)
+
+
+def _mark(parts: Parts, receipt: str, state: str, detail: Mapping[str, Any]) -> None:
+    with parts.home.data.write() as tx:
+        row = tx.one("SELECT detail FROM request WHERE id = ?" + tx.for_update, (receipt,))
+        merged = {**json.loads(row[0] if row else "{}"), **detail}
+        tx.run(
+            "UPDATE request SET state = ?, detail = ? WHERE id = ?",
+            (state, json.dumps(merged, sort_keys=True), receipt),
+        )
+
+
+def _stores(parts: Parts) -> tuple[Store, Store, Store]:
+    return parts.home.data, parts.home.keys, parts.home.audit

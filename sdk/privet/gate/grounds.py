@@ -1,0 +1,274 @@
+"""Grounds begin and end here: a leaf in the log first, then its projection.
+
+The log is the redo log: the audit commit is what makes a change true, and the ledger
+in the data store is caught up from it, here and whenever a deployment is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from pyroaring import BitMap
+
+from privet import crypto
+from privet.consent import Change
+from privet.db import Tx
+from privet.errors import Erased, InvalidInput
+from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.record import decide, entry
+from privet.gate.write import FOREVER
+from privet.types import CONSENT, Action
+from privet.vault import Rows
+
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One change of one ground, as asked for.
+
+    Attributes:
+        purpose: a purpose of the policy, or ``"*"`` for a restriction of everything.
+        kind: see ``privet.consent.Change``.
+        at: when it was said, UTC microseconds; None for now.
+        event_id: the client's own id of the event: a repeat changes nothing.
+        seen: position of the ledger that the person saw; -1 where unknown.
+    """
+
+    purpose: str
+    kind: str
+    at: int | None = None
+    event_id: str = ""
+    seen: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is kept of how a change came about: sealed, with a commitment in the log."""
+
+    notice: str = ""
+    jurisdiction: str = ""
+    details: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+def enrol(
+    parts: Parts, caller: Caller, ids: Sequence[str | int], *, back: bool = False
+) -> list[int]:
+    """Ordinals of these ids; a person not known yet gets one, with a leaf of her own.
+
+    Args:
+        parts: the open deployment.
+        caller: who acts.
+        ids: external ids.
+        back: the person herself came back: an erasure's suppression is lifted.
+
+    Raises:
+        Erased: an id is suppressed, and the person did not come back by herself.
+    """
+    if back:
+        for external in ids:
+            parts.subjects.lift(external)
+    snos, new = parts.subjects.enrol(ids)
+    if any(s is None for s in snos):
+        raise Erased(
+            "an erased person is not taken in again",
+            why="her id is suppressed since her erasure",
+            reason="subject.suppressed",
+        )
+    if new:
+        fresh = set(new)
+        first = {int(s): i for i, s in zip(ids, snos, strict=True) if s in fresh}
+        _introduce(parts, caller, first)
+    return [int(s) for s in snos if s is not None]
+
+
+def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> None:
+    now = parts.now
+    changes = [
+        (sno, Change(sno=sno, purpose=EVERYTHING, kind="known", at=now, event_id=f"known-{sno}"))
+        for sno in people
+    ]
+    _commit(parts, caller, "enrol", changes)
+    seal_private(
+        parts,
+        caller,
+        IDENTITY_EVENT,
+        IDENTITY,
+        "id",
+        [(sno, json.dumps(external, ensure_ascii=False)) for sno, external in people.items()],
+    )
+
+
+def change(
+    parts: Parts,
+    caller: Caller,
+    action: Action,
+    wishes: Sequence[tuple[int, Wish]],
+    proof: Proof,
+) -> list[int]:
+    """Record changes of grounds, each a leaf of the log.
+
+    Args:
+        parts: the open deployment.
+        caller: who acts: the subject herself, or a desk on her behalf.
+        action: the permit that this needs (``"answer"``, ``"withdraw"``, …).
+        wishes: subject and change, in the order in which they happened.
+        proof: notice and evidence.
+
+    Returns:
+        The log index of each change; the earlier one's for a repeat.
+
+    Raises:
+        StaleAnswer: an old 'yes' arrived after the last 'no'.
+        InvalidInput: an unknown purpose, or an answer from the future.
+    """
+    decide(parts, caller, CONSENT, action, ())
+    salt = os.urandom(16).hex()
+    details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
+    commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
+    notice = crypto.sha256(proof.notice.encode()).hex()[:32] if proof.notice else ""
+    asked = [(sno, _change(parts, sno, w, proof, notice, commitment)) for sno, w in wishes]
+    fresh: list[tuple[int, Change]] = []
+    with parts.home.data.read() as tx:
+        for sno, wanted in asked:
+            checked = parts.ledger.check(tx, wanted)
+            if checked is not None:
+                fresh.append((sno, checked))
+    if not fresh:
+        return []
+    seqs = _commit(parts, caller, action, fresh)
+    if proof.details:
+        people = sorted({sno for sno, _ in fresh})
+        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", [(s, details) for s in people])
+    return seqs
+
+
+def _change(
+    parts: Parts, sno: int, wish: Wish, proof: Proof, notice: str, commitment: str
+) -> Change:
+    now = parts.now
+    at = now if wish.at is None else wish.at
+    if at > now:
+        raise InvalidInput(
+            "an answer from the future was refused",
+            remedy="Send the instant at which it was given; check the clocks.",
+            reason="time.future",
+        )
+    expires = None
+    if wish.purpose != EVERYTHING:
+        parts.policy.check_purpose(wish.purpose)
+        renew = parts.policy.purposes[wish.purpose].renew
+        expires = renew.after(at) if renew is not None and wish.kind == "yes" else None
+    return Change(
+        sno=sno,
+        purpose=wish.purpose,
+        kind=wish.kind,
+        at=at,
+        notice=notice,
+        jurisdiction=proof.jurisdiction,
+        event_id=wish.event_id,
+        seen=wish.seen,
+        expires=expires,
+        commitment=commitment,
+    )
+
+
+def _commit(
+    parts: Parts, caller: Caller, action: str, changes: Sequence[tuple[int, Change]]
+) -> list[int]:
+    seqs = parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "ground",
+                purpose=CONSENT,
+                action=action,
+                subjects=(sno,),
+                redo=True,
+                ground=wanted.to_leaf(),
+            )
+            for sno, wanted in changes
+        ]
+    )
+    catch_up(parts, seqs[-1])
+    return seqs
+
+
+def catch_up(parts: Parts, upto: int | None = None) -> int:
+    """Apply the log's ledger leaves that the data store has not seen; the number applied.
+
+    Leaves of other processes come first where they are older: the projection never
+    has a gap, whoever crashed between the two commits.
+    """
+    applied = 0
+    with parts.home.data.write() as tx:
+        position = parts.ledger.position(tx)
+        pending: list[tuple[int, Change]] = []
+        for seq, body in parts.log.redo(position, upto):
+            if body["kind"] == "ground":
+                pending.append((seq, Change.from_leaf(body["ground"])))
+                continue
+            parts.ledger.apply(tx, pending)
+            applied += len(pending) + 1
+            pending = []
+            _replay_erasure(tx, parts, seq, body)
+            parts.ledger.advance(tx, seq)
+        parts.ledger.apply(tx, pending)
+        applied += len(pending)
+    return applied
+
+
+def _replay_erasure(tx: Tx, parts: Parts, seq: int, body: dict[str, object]) -> None:
+    sno = int(str(body["sno"]))
+    if body["kind"] == "erase.intent":
+        parts.ledger.fence(tx, sno, str(body["request"]), seq)
+    elif body["kind"] == "erase.done":
+        parts.ledger.forget(tx, sno)
+
+
+def seal_private(
+    parts: Parts,
+    caller: Caller,
+    event: str,
+    domain: str,
+    name: str,
+    values: Sequence[tuple[int, str]],
+) -> None:
+    """Seal texts about how privet knows a subject (her id, her evidence), one per subject."""
+    snos = np.array([sno for sno, _ in values], np.int64)
+    order = np.argsort(snos, kind="stable")
+    texts = np.array([text for _, text in values], dtype=object)[order]
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "write",
+            purpose=CONSENT,
+            action="collect",
+            subjects=[int(s) for s in snos],
+            fields=[f"{event}.{name}"],
+        )
+    )
+    rows = Rows(
+        event=event,
+        dom_of={name: domain},
+        snos=snos[order],
+        at=np.full(len(snos), parts.now, np.int64),
+        columns={name: texts},
+        extra={},
+        keys=None,
+        lapses={domain: np.full(len(snos), FOREVER, np.int64)},
+    )
+    while True:
+        prepared = parts.vault.prepare(warrant, rows)
+        with parts.home.data.write() as tx:
+            fenced = {int(r[0]) for r in tx.all("SELECT sno FROM fence")}
+            allowed = BitMap(warrant.subjects - fenced)
+            if parts.vault.commit(tx, prepared, allowed) is not None:
+                return

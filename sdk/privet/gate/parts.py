@@ -1,0 +1,108 @@
+"""What the gate is composed of: the trust parts of one open deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from privet import crypto
+from privet.audit import Log
+from privet.clock import Clock, micros
+from privet.consent import Ledger
+from privet.db import Home
+from privet.crypto import Signer
+from privet.errors import AccessDenied
+from privet.policy import Policy
+from privet.types import SELF_ROLE
+from privet.vault import Keys, Subjects, Vault
+
+IDENTITY = "identity"
+"""The domain of the app's own ids: collected with any ground, gone with the last of them."""
+
+IDENTITY_EVENT = "subject"
+EVIDENCE = "evidence"
+"""The domain, and event, of how a change of a ground can be shown (Art. 7(1))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, vouched for by the host application.
+
+    Attributes:
+        pseudonym: what the log calls her; the name itself never enters it.
+        roles: her roles with all that they inherit.
+        own: the ordinal that the reserved role ``self`` is bound to; she sees only herself.
+    """
+
+    pseudonym: str
+    roles: frozenset[str]
+    own: int | None = None
+
+    def may_touch(self, sno: int) -> bool:
+        """Whether the caller may name this subject at all."""
+        return SELF_ROLE not in self.roles or sno == self.own
+
+
+class Unlearn(Protocol):
+    """Subtracts kept contributions from a model's state; learning itself lives above the gate."""
+
+    def __call__(
+        self, spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes], /
+    ) -> bytes:
+        """The state without these contributions, exact to the byte."""
+        ...
+
+
+@dataclass
+class Parts:
+    """The open trust parts. Built by the deployment; everything above sees only the gate."""
+
+    home: Home
+    policy: Policy
+    clock: Clock
+    keys: Keys
+    subjects: Subjects
+    vault: Vault
+    log: Log
+    ledger: Ledger
+    signer: Signer
+    unlearn: Unlearn
+    cache: dict[str, Any] = field(default_factory=dict, repr=False)
+    counts: dict[tuple[Caller, str, str], int] = field(default_factory=dict, repr=False)
+    counted: int = 0
+    counting: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def now(self) -> int:
+        """The present instant in UTC microseconds."""
+        return micros(self.clock.now())
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The deployment's zone, for days and hours; instants are kept in UTC."""
+        return ZoneInfo(self.policy.timezone)
+
+    @cached_property
+    def scales(self) -> dict[str, int]:
+        """Decimal places of each decimal field."""
+        return {n: f.scale for n, f in self.policy.fields.items() if f.kind == "decimal"}
+
+    def pseudonym(self, principal: str) -> str:
+        """A principal's name as a keyed pseudonym: stable here, meaningless elsewhere."""
+        tag = crypto.mac(self.keys.secret("details"), b"principal" + principal.encode(), 8)
+        return f"p-{tag.hex()}"
+
+    def check_policy(self, tx: Any) -> None:
+        """Refuse when another policy was activated since this handle was opened."""
+        row = tx.one("SELECT value FROM meta WHERE key = ?", ("policy",))
+        if row is None or bytes(row[0]).decode() != self.policy.hash:
+            raise AccessDenied(
+                "this handle holds a policy that is no longer active",
+                why="another version was activated in this deployment",
+                remedy="Open the deployment again; the new version then applies.",
+                reason="policy.replaced",
+            )

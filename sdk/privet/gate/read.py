@@ -1,0 +1,214 @@
+"""The read, in five steps.
+
+R1 decide (pure). R2 narrow the subjects by their grounds, in a short snapshot.
+R3 append the record, durable: it returns the warrant. R4 in a new short snapshot,
+narrow again and fetch rows. R5 take the keys in their own later snapshot, open,
+drop what is past retention, minimize, release.
+
+No transaction is open during R3, none outlives a chunk, and none is open while
+anything is decrypted or yielded. A read takes effect at R4: what was acknowledged
+before it, holds. One subject and a million pass through the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap
+
+from privet.db import Tx
+from privet.errors import AccessDenied
+from privet.gate.minimize import minimize, scaled, window
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide, entry, explained, ground_error, refuse
+from privet.policy import Decision, Minimize
+from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
+from privet.vault import Plan
+
+Snapshot = Tx
+"""What ``Reading.open`` lets its caller inspect beside the cells."""
+
+CHUNK = 512  # subjects opened at once: bounds memory, and how long a withdrawal can be overtaken
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What one chunk let out.
+
+    Attributes:
+        events: event type (or ``"profile"``) to its minimized rows.
+        inspected: what the caller's ``inspect`` read in the same snapshot as the cells.
+    """
+
+    events: Mapping[str, Events]
+    inspected: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An authorised read whose record is durable; nothing has been opened yet."""
+
+    parts: Parts
+    decision: Decision
+    warrant: Warrant
+    plans: tuple[Plan, ...]
+    minimizing: Minimize
+    since: int | None
+    until: int | None
+
+    @property
+    def record(self) -> int:
+        """Index of the audit record."""
+        return self.warrant.seq
+
+    def chunks(self) -> Iterator[Released]:
+        """R4 and R5, some hundred subjects at a time, in ascending order of ordinals."""
+        return (self.open(snos) for snos in self.slices())
+
+    def slices(self) -> Iterator[BitMap]:
+        """The authorised subjects, some hundred at a time."""
+        snos = sorted(self.warrant.subjects)
+        return (BitMap(snos[i : i + CHUNK]) for i in range(0, len(snos), CHUNK))
+
+    def open(self, snos: BitMap, inspect: Callable[[Tx], Any] | None = None) -> Released:
+        """R4 and R5 for some of the authorised subjects.
+
+        Args:
+            snos: which of them.
+            inspect: reads what must be of the same snapshot as the cells.
+
+        Raises:
+            ConsentMissing, Objected, Erased: the ground of the only one ended after R2.
+        """
+        parts = self.parts
+        with parts.home.data.read() as tx:
+            parts.check_policy(tx)
+            still = narrow(tx, parts, self.decision, snos)
+            inspected = inspect(tx) if inspect else None
+            fetched = [parts.vault.fetch(tx, plan, still) for plan in self.plans]
+        released: dict[str, Events] = {}
+        for plan, cells in zip(self.plans, fetched, strict=True):
+            if plan.event == "profile":
+                opened = parts.vault.profiles(self.warrant, cells)
+            else:
+                opened = window(parts.vault.open(self.warrant, cells), self.since, self.until)
+            released[plan.event] = minimize(opened, plan.event, self.minimizing, parts.zone)
+        return Released(released, inspected)
+
+
+def read(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    action: Action,
+    fields: Iterable[str],
+    subjects: Iterable[int] | None = None,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    to: str | None = None,
+    counted: bool = False,
+) -> Reading:
+    """R1 to R3: decide, narrow, record.
+
+    Args:
+        parts: the open deployment.
+        caller: who asks.
+        purpose: why.
+        action: what she does with it.
+        fields: full names (``"purchase.item"``), no more than the work needs.
+        subjects: ordinals, or None for all who are eligible.
+        since: release only rows after this instant (UTC microseconds).
+        until: release only rows up to this instant.
+        to: recipient, for an export.
+        counted: a missing ground is counted instead of recorded: there is a fallback.
+
+    Raises:
+        AccessDenied: the policy does not permit it (recorded).
+        ConsentMissing: a single subject without a ground (recorded without her).
+        Erased: a single subject whose erasure has begun.
+        AuditUnavailable: the record did not become durable; nothing was opened.
+    """
+    wanted = frozenset(fields)
+    about = tuple(subjects) if subjects is not None else ()
+    decision = decide(parts, caller, purpose, action, wanted, to, about=about)
+    asked = None if subjects is None else BitMap(about)
+    if asked is not None and not all(caller.may_touch(s) for s in asked):
+        raise AccessDenied("only your own data can be named here", reason="self.only")
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        position = parts.ledger.position(tx)
+        eligible, reason = _eligible(tx, parts, decision, asked)
+    if reason is not None:
+        raise refuse(parts, caller, purpose, action, reason, counted=counted)
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=purpose,
+            action=action,
+            subjects=eligible,
+            fields=sorted(wanted),
+            position=position,
+            **explained(decision),
+        )
+    )
+    return Reading(
+        parts,
+        decision,
+        warrant,
+        tuple(plans(parts, purpose, wanted)),
+        scaled(decision.minimize, parts.scales),
+        since,
+        until,
+    )
+
+
+def narrow(tx: Tx, parts: Parts, decision: Decision, snos: BitMap) -> BitMap:
+    """Those of ``snos`` whose grounds hold in this snapshot.
+
+    Raises:
+        ConsentMissing, Objected, Erased: the only one asked for has no ground any more.
+    """
+    eligible, reason = _eligible(tx, parts, decision, snos)
+    if reason is not None:
+        raise ground_error(",".join(decision.grounds), reason)
+    return eligible
+
+
+def _eligible(
+    tx: Tx, parts: Parts, decision: Decision, asked: BitMap | None
+) -> tuple[BitMap, str | None]:
+    if not decision.grounds:  # a built-in purpose: the law is the ground
+        return (BitMap() if asked is None else asked), None
+    if asked is not None and not asked:
+        return asked, "ground.missing"
+    if asked is not None and len(asked) == 1:
+        reason = parts.ledger.why_not(tx, decision.grounds, asked[0], parts.now)
+        return (asked, None) if reason is None else (BitMap(), reason)
+    return parts.ledger.eligible(tx, decision.grounds, parts.now, asked), None
+
+
+def plans(parts: Parts, purpose: str, fields: frozenset[str]) -> Iterator[Plan]:
+    """Which cells hold these fields for this purpose, and how far back it may look."""
+    policy = parts.policy
+    built_in = purpose in BUILT_IN_PURPOSES
+    sources = tuple(policy.purposes) if built_in else policy.sources(purpose)
+    for event in sorted({f.partition(".")[0] for f in fields}):
+        bare = tuple(sorted(f.partition(".")[2] for f in fields if f.startswith(f"{event}.")))
+        domains = sorted({policy.domain_of(s, event, b) for s in sources for b in bare})
+        yield Plan(
+            event=event,
+            fields=bare,
+            domains=tuple(domains),
+            not_before=None if built_in else not_before(parts, purpose, sources),
+        )
+
+
+def not_before(parts: Parts, purpose: str, sources: tuple[str, ...]) -> int:
+    """The strictest retention of the purpose and of those it reads from. GDPR Art. 5(1)(e)."""
+    periods = [parts.policy.purposes[name].retention for name in {purpose, *sources}]
+    return max(period.before(parts.now) for period in periods)

@@ -1,0 +1,137 @@
+"""Audit records of the gate, and the denials that leave one too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from privet.audit import Entry
+from privet.errors import AccessDenied, ConsentMissing, Erased, Objected
+from privet.gate.parts import Caller, Parts
+from privet.policy import Ask, Decision
+from privet.types import Action
+
+MINUTE_US = 60_000_000
+WHY = {
+    "ground.missing": "no ground of this subject covers the purpose",
+    "ground.lapsed": "the ground has lapsed and was not renewed",
+    "ground.withdrawn": "the ground was withdrawn or refused",
+    "ground.objected": "the subject objected",
+    "ground.restricted": "the subject's data is restricted",
+    "subject.fenced": "the subject's erasure has begun",
+}
+
+
+def entry(
+    parts: Parts,
+    caller: Caller,
+    kind: str,
+    *,
+    purpose: str,
+    action: str,
+    subjects: Iterable[int] = (),
+    redo: bool = False,
+    **more: Any,
+) -> Entry:
+    """An audit entry with what every record of the gate says. Codes and counts only."""
+    body: dict[str, Any] = {
+        "kind": kind,
+        "who": caller.pseudonym,
+        "roles": sorted(caller.roles),
+        "purpose": purpose,
+        "action": action,
+        "policy": parts.policy.hash[:16],
+        **more,
+    }
+    return Entry(body, frozenset(subjects), purpose, redo)
+
+
+def decide(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    action: Action,
+    fields: Iterable[str],
+    to: str | None = None,
+    about: Iterable[int] = (),
+) -> Decision:
+    """R1: ask the policy; a denial is recorded, with the subjects it was about, and raised.
+
+    Raises:
+        AccessDenied: default deny, a deny rule, or something unknown.
+        AuditUnavailable: not even the denial could be recorded.
+    """
+    ask = Ask(caller.roles, purpose, action, frozenset(fields), to)
+    decision = parts.policy.decide(ask)
+    if not decision.allowed:
+        parts.log.append(
+            [
+                entry(
+                    parts,
+                    caller,
+                    "denial",
+                    purpose=purpose if purpose in parts.policy.purposes else "unknown",
+                    action=action,
+                    reason=decision.reason,
+                    subjects=about,
+                    refused=sorted(f for f in decision.refused if f in parts.policy.fields),
+                )
+            ]
+        )
+        decision.raise_if_denied()
+    return decision
+
+
+def refuse(
+    parts: Parts, caller: Caller, purpose: str, action: str, reason: str, *, counted: bool = False
+) -> AccessDenied | Erased:
+    """Record a refusal for a missing ground, without the subject, and return its error.
+
+    The log must not track those who said no: only that it happened stays, and where a
+    fallback answers, only how often it did in a minute.
+    """
+    if counted:
+        count(parts, caller, purpose, action)
+    else:
+        parts.log.append(
+            [entry(parts, caller, "denial", purpose=purpose, action=action, reason=reason)]
+        )
+    return ground_error(purpose, reason)
+
+
+def count(parts: Parts, caller: Caller, purpose: str, action: str) -> None:
+    """Count an answer that opened nothing; a minute's count becomes one record."""
+    with parts.counting:
+        key = (caller, purpose, action)
+        parts.counts[key] = parts.counts.get(key, 0) + 1
+        due = parts.now - parts.counted >= MINUTE_US
+    if due:
+        flush_counts(parts)
+
+
+def flush_counts(parts: Parts) -> None:
+    """Record what was counted so far."""
+    with parts.counting:
+        counts, parts.counts, parts.counted = parts.counts, {}, parts.now
+    parts.log.append(
+        [
+            entry(parts, caller, "counted", purpose=purpose, action=action, n=n)
+            for (caller, purpose, action), n in counts.items()
+        ]
+    )
+
+
+def ground_error(purpose: str, reason: str) -> AccessDenied | Erased:
+    """The typed error of a reason why a subject is not eligible."""
+    what = f"nothing was released for {purpose!r}"
+    why = WHY.get(reason, "the ground does not hold")
+    if reason == "subject.fenced":
+        return Erased(what, why=why, reason=reason)
+    if reason in {"ground.objected", "ground.restricted"}:
+        return Objected(what, why=why, reason=reason)
+    return ConsentMissing(what, why=why, reason=reason)
+
+
+def explained(decision: Decision) -> Mapping[str, Any]:
+    """What a permit was given for, for the record."""
+    return {"decision": "permit", "permits": list(decision.permits)}

@@ -1,0 +1,78 @@
+"""What is known about how a person stands here: her ids, her grounds, who read her data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from privet.clock import iso
+from privet.consent import Change
+from privet.gate.parts import IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.record import entry
+from privet.types import RIGHTS
+from privet.vault import Plan
+
+
+def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
+    """The app's own ids of one person, opened from where they are sealed."""
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=RIGHTS,
+            action="read",
+            subjects=(sno,),
+            fields=["subject.id"],
+        )
+    )
+    with parts.home.data.read() as tx:
+        cells = parts.vault.fetch(tx, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), [sno])
+    opened = parts.vault.open(warrant, cells)
+    return [json.loads(text) for text in opened.columns.get("id", ())]
+
+
+def standing_of(parts: Parts, sno: int) -> dict[str, str]:
+    """Where each purpose of the policy stands for one person now."""
+    with parts.home.data.read() as tx:
+        return {
+            purpose: parts.ledger.standing(tx, sno, purpose, parts.now).status
+            for purpose in parts.policy.purposes
+        }
+
+
+def grounds_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
+    """The history of her grounds, oldest first."""
+    with parts.home.data.read() as tx:
+        return [_plain(seq, change) for seq, change in parts.ledger.entries(tx, sno)]
+
+
+def _plain(seq: int, change: Change) -> dict[str, Any]:
+    return {
+        "position": seq,
+        "purpose": change.purpose,
+        "kind": change.kind,
+        "at": iso(change.at),
+        "expires": None if change.expires is None else iso(change.expires),
+    }
+
+
+def reads_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
+    """When her data was read, in which role and why; not by whom."""
+    return [
+        {
+            "at": iso(int(record["ts"])),
+            "kind": record.get("kind", ""),
+            "purpose": record.get("purpose", ""),
+            "action": record.get("action", ""),
+            "roles": record.get("roles", []),
+            "fields": record.get("fields", []),
+        }
+        for record in parts.log.history(sno)
+    ]
+
+
+def position(parts: Parts) -> int:
+    """The ledger position that a person sees now: what she sends back as ``seen``."""
+    with parts.home.data.read() as tx:
+        return parts.ledger.position(tx)

@@ -1,0 +1,76 @@
+"""Housekeeping of the stores, as the gate lets maintenance do it."""
+
+from __future__ import annotations
+
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import entry
+from privet.types import ADMINISTRATION
+
+MANY = 1000
+
+
+def fold(parts: Parts) -> int:
+    """Fold changes of grounds into the bitmaps."""
+    with parts.home.data.write() as tx:
+        return parts.ledger.fold(tx)
+
+
+def cutoffs(parts: Parts) -> dict[str, int]:
+    """Domain to the instant before which its events are past retention."""
+    found: dict[str, int] = {}
+    for name, spec in parts.policy.purposes.items():
+        found[name] = spec.retention.before(parts.now)
+        if spec.hold is not None:
+            found[f"{name}/hold"] = spec.hold.period.before(parts.now)
+    return found
+
+
+def sweep(parts: Parts, caller: Caller) -> int:
+    """Delete events past the retention of their domain; only those cells are opened."""
+    due = parts.vault.overdue(parts.now).lapsed
+    if not due:
+        return 0
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=ADMINISTRATION,
+            action="administer",
+            subjects=due,
+            task="retention",
+        )
+    )
+    return parts.vault.sweep(warrant, parts.now, cutoffs(parts))
+
+
+def compact(parts: Parts, caller: Caller) -> int:
+    """Pack small cells of those who have many; also re-seals an outdated layout."""
+    found = parts.vault.overdue(parts.now)
+    due = sorted({*found.crowded, *found.outdated})[:MANY]
+    if not due:
+        return 0
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=ADMINISTRATION,
+            action="administer",
+            subjects=due,
+            task="compaction",
+        )
+    )
+    return sum(parts.vault.compact(warrant, sno) for sno in due)
+
+
+def overdue(parts: Parts) -> int:
+    """How many subjects have cells past retention or scattered."""
+    found = parts.vault.overdue(parts.now)
+    return len({*found.lapsed, *found.crowded, *found.outdated})
+
+
+def truncate(parts: Parts) -> int:
+    """Empty the write-ahead logs; the number of stores where it could be done."""
+    stores = (parts.home.data, parts.home.keys, parts.home.audit)
+    return sum(store.truncate_log() for store in stores)

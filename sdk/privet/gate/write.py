@@ -1,0 +1,190 @@
+"""The write: collection needs a permit and a ground too, and happens once.
+
+Decide, find the subjects, narrow, record, then seal outside of any transaction and
+commit in a short one that narrows again: what was withdrawn meanwhile is not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from pyroaring import BitMap
+
+from privet.clock import DAY_US
+from privet.db import Tx
+from privet.errors import StoreUnavailable
+from privet.gate.parts import Caller, Parts
+from privet.gate.read import narrow
+from privet.gate.record import decide, entry, explained, refuse
+from privet.policy import Decision
+from privet.vault import Rows
+
+ATTEMPTS = 20
+FOREVER = 2**62
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Incoming:
+    """Validated rows of one event type, as columns.
+
+    Attributes:
+        event: event type, or ``"profile"``.
+        ids: distinct external ids, in order of first appearance.
+        who: index into ``ids`` of each row, shape (R,), int64.
+        at: instants, UTC microseconds, shape (R,).
+        columns: bare field name to values, each shape (R,).
+        extra: item ids that the catalogue does not know, by field.
+        keys: the app's own key of each row, or None where the event has none.
+    """
+
+    event: str
+    ids: Sequence[str | int]
+    who: np.ndarray
+    at: np.ndarray
+    columns: Mapping[str, np.ndarray]
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Sequence[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __repr__(self) -> str:
+        return f"Incoming({self.event!r}, rows={len(self)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch.
+
+    Attributes:
+        record: index of the audit record; -1 where nothing had a ground.
+        sealed: rows newly sealed.
+        repeated: rows that were there already.
+        refused: row numbers that were refused, shape (F,), int64.
+        reasons: why, one code for each of them.
+    """
+
+    record: int
+    sealed: int
+    repeated: int
+    refused: np.ndarray
+    reasons: list[str]
+
+
+def write(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    rows: Incoming,
+) -> Written:
+    """Seal rows collected for one purpose.
+
+    Args:
+        parts: the open deployment.
+        caller: who collects.
+        purpose: what for; it needs a ground of each subject.
+        rows: what is to be sealed.
+
+    Raises:
+        AccessDenied: the policy does not permit the collection (recorded).
+        AuditUnavailable: the record did not become durable; nothing was stored.
+        StoreUnavailable: the store refused, or others kept writing the same subjects.
+    """
+    fields = frozenset(f"{rows.event}.{name}" for name in rows.columns)
+    decision = decide(parts, caller, purpose, "collect", fields)
+    snos = np.array([-1 if s is None else s for s in parts.subjects.find(rows.ids)], np.int64)
+    known = BitMap(snos[snos >= 0].tolist())
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        position = parts.ledger.position(tx)
+        eligible = parts.ledger.eligible(tx, decision.grounds, parts.now, known)
+        reasons = {
+            int(s): parts.ledger.why_not(tx, decision.grounds, int(s), parts.now)
+            for s in known - eligible
+        }
+    allowed = np.isin(snos, np.fromiter(eligible, np.int64, len(eligible)))[rows.who]
+    refused = np.flatnonzero(~allowed)
+    why = [reasons.get(int(snos[w])) or "ground.missing" for w in rows.who[refused]]
+    if not allowed.any():
+        if len(rows):
+            refuse(parts, caller, purpose, "collect", "ground.missing")
+        return Written(-1, 0, 0, refused, why)
+    kept = _kept(parts, purpose, rows, snos[rows.who], allowed)
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "write",
+            purpose=purpose,
+            action="collect",
+            subjects=eligible,
+            fields=sorted(fields),
+            rows=len(kept.at),
+            position=position,
+            **explained(decision),
+        )
+    )
+    for _ in range(ATTEMPTS):
+        prepared = parts.vault.prepare(warrant, kept)
+        with parts.home.data.write() as tx:
+            parts.check_policy(tx)
+            still = _still(tx, parts, decision, eligible)
+            done = parts.vault.commit(tx, prepared, still)
+            if done is not None:
+                late = np.flatnonzero(allowed)[~np.isin(kept.snos, np.array(still, np.int64))]
+                return Written(
+                    warrant.seq,
+                    done.sealed,
+                    done.repeated,
+                    np.concatenate((refused, late)),
+                    why + ["ground.withdrawn"] * len(late),
+                )
+    raise StoreUnavailable(
+        "the same subjects were written by others each time",
+        remedy="Try again; write one subject's events from one place at a time.",
+        reason="store.contended",
+    )
+
+
+def _still(tx: Tx, parts: Parts, decision: Decision, snos: BitMap) -> BitMap:
+    for purpose in decision.grounds:
+        parts.ledger.epoch(tx, purpose, lock=True)  # holds a withdrawal back until we commit
+    if len(snos) == 1:
+        return (
+            snos
+            if parts.ledger.why_not(tx, decision.grounds, snos[0], parts.now) is None
+            else BitMap()
+        )
+    return narrow(tx, parts, decision, snos)
+
+
+def _kept(
+    parts: Parts, purpose: str, rows: Incoming, snos: np.ndarray, allowed: np.ndarray
+) -> Rows:
+    at = rows.at[allowed]
+    domains = {b: parts.policy.domain_of(purpose, rows.event, b) for b in rows.columns}
+    keys = rows.keys
+    if keys is not None and not allowed.all():
+        keys = [key for key, keep in zip(keys, allowed, strict=True) if keep]
+    return Rows(
+        event=rows.event,
+        dom_of=domains,
+        snos=snos[allowed],
+        at=at,
+        columns={name: values[allowed] for name, values in rows.columns.items()},
+        extra=rows.extra,
+        keys=keys,
+        lapses={d: lapses(parts, purpose, d, at) for d in sorted(set(domains.values()))},
+    )
+
+
+def lapses(parts: Parts, purpose: str, domain: str, at: np.ndarray) -> np.ndarray:
+    """When each row passes the retention of its domain, UTC microseconds, to the day."""
+    spec = parts.policy.purposes[purpose]
+    period = spec.retention
+    if spec.hold is not None and domain.endswith("/hold"):
+        period = spec.hold.period
+    days, where = np.unique(at // DAY_US, return_inverse=True)
+    return np.array([period.after(int(d) * DAY_US) for d in days], np.int64)[where]

@@ -1,0 +1,224 @@
+"""One declared field's values, checked and brought into the type they are sealed in.
+
+Distinct values are checked once, however often they occur. A value that cannot be
+taken marks its row with a reason code; the value itself goes nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, DecimalException
+from typing import Any
+
+import numpy as np
+
+from privet.errors import InvalidInput
+from privet.policy import FieldSpec
+from privet.types import check_text
+
+NULL = np.iinfo(np.int64).min
+MAX_TEXT = 4096
+MAX_EXACT = 2**53  # beyond it a float no longer says which integer it means
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Column:
+    """A field's values, ready to be sealed.
+
+    Attributes:
+        values: shape (R,); int64, float64, or object (str or None).
+        bad: rows whose value cannot be taken, shape (R,), bool.
+        missing: rows without a value, shape (R,), bool.
+        extra: item ids that the catalogue does not know, for codes below zero.
+    """
+
+    values: np.ndarray
+    bad: np.ndarray
+    missing: np.ndarray
+    extra: tuple[str, ...] = field(default=())
+
+
+def typed(spec: FieldSpec, raw: Any, items: Mapping[str, int]) -> Column:
+    """Check and convert the values of one field.
+
+    Args:
+        spec: the field as the data document declares it.
+        raw: values as they came, any one-dimensional sequence or array.
+        items: the catalogue's item ids and their codes.
+    """
+    array = _array(raw)
+    missing = _missing(array)
+    if spec.kind in {"int", "decimal", "seconds", "bool"}:
+        return _numbers(spec, array, missing)
+    codes, distinct = factorize(array, missing)
+    if spec.kind == "item":
+        return _items(codes, distinct, missing, items)
+    convert = _text_of(spec)
+    texts, good = _convert(distinct, convert)
+    values = np.full(len(array), None, dtype=object)
+    present = codes >= 0
+    values[present] = texts[codes[present]]
+    bad = np.zeros(len(array), bool)
+    bad[present] = ~good[codes[present]]
+    return Column(values, bad, missing)
+
+
+def factorize(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (-1 where missing) and the distinct values, in order of first appearance."""
+    if len(array) == 1:  # the point path must not wait for pandas
+        return np.array([-1 if missing[0] else 0]), array[~missing]
+    import pandas as pd
+
+    codes, distinct = pd.factorize(array)
+    return np.where(missing, -1, codes), np.asarray(distinct)
+
+
+def identifier(value: object) -> str:
+    """An id as text: text that is exact, or an integer as its decimal digits.
+
+    Raises:
+        InvalidInput: neither.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_):
+        return str(int(value))
+    return check_text(value if isinstance(value, str) else _no_text(), "an id")
+
+
+def _array(raw: Any) -> np.ndarray:
+    array: np.ndarray = raw.to_numpy() if hasattr(raw, "to_numpy") else np.asarray(raw)
+    if array.dtype.kind not in "iufbO":
+        array = array.astype(object)
+    return array
+
+
+def _missing(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind in "iub":
+        return np.zeros(len(array), bool)
+    if array.dtype.kind == "f":
+        return np.isnan(array)
+    # None, NaN and NA are the three ways in which a frame says nothing.
+    return np.fromiter((v is None or _is_nan(v) for v in array), bool, len(array))
+
+
+def _is_nan(value: object) -> bool:
+    if isinstance(value, float):
+        return value != value  # noqa: PLR0124 - what NaN is
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def _numbers(spec: FieldSpec, array: np.ndarray, missing: np.ndarray) -> Column:
+    if array.dtype.kind == "O":
+        return _each_number(spec, array, missing)
+    bad = np.zeros(len(array), bool)
+    if spec.kind == "seconds":
+        values = array.astype(np.float64)
+        bad = ~missing & (~np.isfinite(values) | (values < 0))
+        return Column(np.where(bad, np.nan, values), bad, missing)
+    if spec.kind == "bool":
+        bad = ~missing & ~np.isin(array, (0, 1))
+        return Column(
+            np.where(missing | bad, NULL, np.nan_to_num(array)).astype(np.int64), bad, missing
+        )
+    scale = 10**spec.scale if spec.kind == "decimal" else 1
+    if array.dtype.kind in "iub":
+        whole = array.astype(np.int64)
+        bad = np.abs(array.astype(np.float64)) > MAX_EXACT / scale
+        return Column(np.where(bad, NULL, whole * scale), bad, missing)
+    with np.errstate(invalid="ignore", over="ignore"):
+        units = array.astype(np.float64) * scale
+        nearest = np.rint(units)
+        off = np.abs(units - nearest) > 1e-6 * np.maximum(1.0, np.abs(units))
+    bad = ~missing & (~np.isfinite(units) | off | (np.abs(units) > MAX_EXACT))
+    safe = np.where(missing | bad, 0, nearest).astype(np.int64)
+    return Column(np.where(missing | bad, NULL, safe), bad, missing)
+
+
+def _each_number(spec: FieldSpec, array: np.ndarray, missing: np.ndarray) -> Column:
+    real = spec.kind == "seconds"
+    values = np.full(len(array), np.nan if real else NULL, np.float64 if real else np.int64)
+    bad = np.zeros(len(array), bool)
+    for i in np.flatnonzero(~missing):
+        number = _number(spec, array[i])
+        if number is None:
+            bad[i] = True
+        else:
+            values[i] = number
+    return Column(values, bad, missing)
+
+
+def _number(spec: FieldSpec, value: object) -> float | int | None:
+    if isinstance(value, bool | np.bool_):
+        return int(value) if spec.kind == "bool" else None
+    if spec.kind == "bool" or not isinstance(value, int | float | str | Decimal | np.number):
+        return None
+    if isinstance(value, str) and len(value) > 40:
+        return None
+    try:
+        exact = Decimal(str(value))
+        if not exact.is_finite():
+            return None
+        if spec.kind == "seconds":
+            return float(exact) if exact >= 0 else None
+        units = exact.scaleb(spec.scale if spec.kind == "decimal" else 0)
+    except (DecimalException, ValueError):
+        return None
+    fits = units == units.to_integral_value() and abs(units) <= MAX_EXACT
+    return int(units) if fits else None
+
+
+def _items(
+    codes: np.ndarray, distinct: np.ndarray, missing: np.ndarray, items: Mapping[str, int]
+) -> Column:
+    texts, good = _convert(distinct, identifier)
+    extra: list[str] = []
+    of_distinct = np.full(len(distinct), NULL, np.int64)
+    for i in np.flatnonzero(good):
+        code = items.get(texts[i])
+        if code is None:
+            extra.append(texts[i])
+            code = -len(extra)
+        of_distinct[i] = code
+    values = np.full(len(codes), NULL, np.int64)
+    present = codes >= 0
+    values[present] = of_distinct[codes[present]]
+    bad = np.zeros(len(codes), bool)
+    bad[present] = ~good[codes[present]]
+    return Column(values, bad, missing, tuple(extra))
+
+
+def _convert(
+    distinct: np.ndarray, convert: Callable[[object], str]
+) -> tuple[np.ndarray, np.ndarray]:
+    texts = np.full(len(distinct), None, dtype=object)
+    good = np.zeros(len(distinct), bool)
+    for i, value in enumerate(distinct):
+        try:
+            texts[i] = convert(value)
+            good[i] = True
+        except InvalidInput:  # marks its rows; the caller gets their reason
+            continue
+    return texts, good
+
+
+def _text_of(spec: FieldSpec) -> Callable[[object], str]:
+    if spec.kind == "id":
+        return identifier
+    if spec.kind == "band":
+        allowed = frozenset(spec.values)
+        return lambda value: str(value) if str(value) in allowed else _no_text()
+    return _free_text
+
+
+def _free_text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return _no_text()
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return _no_text()
+    return value
+
+
+def _no_text() -> str:
+    raise InvalidInput("a value is not of its field's type", reason="field.type")

@@ -1,0 +1,84 @@
+"""Housekeeping: each step finds its own work, may be repeated, and costs law nothing when late.
+
+Retention, lapses and withdrawals are enforced at read; maintenance frees what is no
+longer used: it may be overdue in disk or quality, never in law.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from privet.errors import PrivetError
+from privet.gate import artifact, forget, upkeep
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import flush_counts
+from privet.log import get_logger
+
+_log = get_logger("maintenance")
+CALLER = Caller("privet", frozenset({"privet"}))
+
+
+class Maintenance:
+    """``deployment.maintenance``: run it from one line of cron."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def run(self, *, budget: timedelta = timedelta(minutes=5)) -> dict[str, int]:
+        """Do what is due, the most urgent first, until it is done or the budget is spent.
+
+        Returns:
+            For each step how much it did.
+        """
+        deadline = time.monotonic() + budget.total_seconds()
+        done: dict[str, int] = {}
+        for name, step in self._steps().items():
+            if time.monotonic() > deadline:
+                break
+            try:
+                done[name] = step()
+            except PrivetError as error:
+                # One step that cannot be done must not keep the others from being done.
+                _log.error("step-failed", step=name, reason=error.reason)
+                done[name] = -1
+        return done
+
+    def overdue(self) -> dict[str, int]:
+        """What waits: how many erasures, withdrawals and runs are not concluded."""
+        return {
+            "erasures": len(forget.pending(self._parts)),
+            "withdrawals": len(forget.unsettled(self._parts)),
+            "cells": upkeep.overdue(self._parts),
+        }
+
+    def _steps(self) -> dict[str, Callable[[], int]]:
+        parts = self._parts
+        return {
+            "erasures": self._erasures,
+            "withdrawals": self._withdrawals,
+            "holds": lambda: forget.release_holds(parts, CALLER),
+            "runs": lambda: artifact.abandon(parts),
+            "grounds": lambda: upkeep.fold(parts),
+            "retention": lambda: upkeep.sweep(parts, CALLER),
+            "compaction": lambda: upkeep.compact(parts, CALLER),
+            "counts": self._counts,
+            "logs": lambda: upkeep.truncate(parts),
+        }
+
+    def _erasures(self) -> int:
+        waiting = forget.pending(self._parts)
+        for receipt in waiting:
+            forget.resume(self._parts, CALLER, receipt)
+        return len(waiting)
+
+    def _withdrawals(self) -> int:
+        waiting = forget.unsettled(self._parts)
+        for sno, purpose in waiting:
+            forget.settle(self._parts, CALLER, sno, purpose)
+        return len(waiting)
+
+    def _counts(self) -> int:
+        flush_counts(self._parts)
+        return 1

@@ -1,0 +1,276 @@
+"""Recommendations at request time, from what was recorded a moment ago.
+
+Without a ground the answer is the non-personal list, and says so: no cell is opened
+and no record names the person. With one, the model's epoch is read in the snapshot of
+the cells themselves; a list made with an older model is not released.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+import numpy as np
+
+from privet.errors import ConsentMissing, Erased, InvalidInput, ModelUnavailable, Objected
+from privet.gate import artifact
+from privet.gate.forget import RELEASE_WITHIN_US
+from privet.gate.parts import Caller, Parts
+from privet.gate.read import Reading, Released, Snapshot, read
+from privet.gate.record import WHY, decide
+from privet.recommend.base import Fitted, Recommender
+from privet.recommend.codec import build, unpack
+from privet.recommend.popularity import PopularityFitted
+from privet.recommend.reasons import because
+from privet.recommend.training import day_of, known_items
+
+ATTEMPTS = 5
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Pick:
+    """One recommended entry.
+
+    Attributes:
+        id: names this pick, for feedback events.
+        item: the item, or the catalogue entry that the model ranks.
+        score: higher is better; comparable within one list only.
+        because: the reason in words, from the person's own permitted history.
+    """
+
+    id: str
+    item: str
+    score: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Picks(Sequence[Pick]):
+    """A list of recommendations.
+
+    Attributes:
+        personal: whether it was made from the person's own data.
+        why: where it is not personal, why not.
+        record: index of the audit record; -1 where nothing was opened.
+        version: the model version; 0 where none was used.
+    """
+
+    personal: bool
+    why: str
+    record: int
+    version: int
+    picks: tuple[Pick, ...] = field(default=())
+
+    @overload
+    def __getitem__(self, index: int) -> Pick: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Pick, ...]: ...
+    def __getitem__(self, index: int | slice) -> Pick | tuple[Pick, ...]:
+        return self.picks[index]
+
+    def __len__(self) -> int:
+        return len(self.picks)
+
+    def __repr__(self) -> str:
+        return f"Picks(personal={self.personal}, n={len(self.picks)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a list.
+
+    Attributes:
+        k: how many entries.
+        model: the model's name; None for the purpose's last served one.
+        among: only these entries; None for all.
+        unseen: leave out what the person had already.
+        until: as of this instant, UTC microseconds; None for now.
+    """
+
+    k: int = 10
+    model: str | None = None
+    among: tuple[str, ...] | None = None
+    unseen: bool = False
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Serving:
+    """A model mapped into this process, with the epoch that it was read at."""
+
+    name: str
+    live: artifact.Live
+    recommender: Recommender
+    fitted: Fitted
+
+
+def recommend(
+    parts: Parts, caller: Caller, purpose: str, ids: Sequence[str | int], asked: Request
+) -> dict[str | int, Picks]:
+    """A list for each id: one subject and many by the same code, one audit record.
+
+    Args:
+        parts: the open deployment.
+        caller: who asks.
+        purpose: why.
+        ids: external ids; each gets an answer, known or not.
+        asked: what is asked of the lists.
+
+    Raises:
+        AccessDenied: the policy does not let this caller recommend.
+        InvalidInput: ``k`` is not between 1 and 1000.
+        AuditUnavailable: the record did not become durable; nothing was opened.
+    """
+    if not 1 <= asked.k <= MOST:
+        raise InvalidInput("k is out of range", remedy=f"Ask for 1 to {MOST}.", reason="k.range")
+    serving = mapped(parts, purpose, asked.model)
+    if serving is None:
+        decide(parts, caller, purpose, "recommend", ())
+        return {i: _general(parts, purpose, asked, "no model serves this purpose yet") for i in ids}
+    snos = parts.subjects.find(ids)
+    owners = {s: i for s, i in zip(snos, ids, strict=True) if s is not None}
+    try:
+        reading = read(
+            parts,
+            caller,
+            purpose,
+            "recommend",
+            serving.recommender.needs,
+            owners,
+            until=asked.until,
+            counted=True,
+        )
+    except (ConsentMissing, Objected, Erased) as refusal:
+        return {i: _general(parts, purpose, asked, refusal.why) for i in ids}
+    answers: dict[str | int, Picks] = {}
+    for sno, picks in _personal(parts, purpose, reading, serving, asked):
+        answers[owners[sno]] = picks
+    missing = WHY["ground.missing"]
+    return {i: answers.get(i) or _general(parts, purpose, asked, missing) for i in ids}
+
+
+def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
+    """The serving model, mapped anew when its epoch has moved; None where none serves."""
+    with parts.home.data.read() as tx:
+        found = artifact.live(tx, purpose, name)
+    if found is None:
+        return None
+    return _mapped(parts, purpose, *found)
+
+
+def _mapped(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Serving:
+    key = f"serving:{purpose}:{name}"
+    items = known_items(parts)
+    held = parts.cache.get(key)
+    if held is not None and held[0] is items and held[1].live == live:
+        serving: Serving = held[1]
+        return serving
+    version, state = artifact.load(parts, live.version)
+    fitted = unpack(state).finish(items)
+    serving = Serving(name, live, build(version.spec["kind"], version.spec["params"]), fitted)
+    parts.cache[key] = (items, serving)
+    return serving
+
+
+def _personal(
+    parts: Parts, purpose: str, reading: Reading, serving: Serving, asked: Request
+) -> Iterator[tuple[int, Picks]]:
+    def epoch(tx: Snapshot) -> tuple[str, artifact.Live] | None:
+        return artifact.live(tx, purpose, serving.name)
+
+    for chunk in reading.slices():
+        for _ in range(ATTEMPTS):
+            began = time.monotonic()
+            try:
+                released = reading.open(chunk, epoch)
+            except (ConsentMissing, Objected, Erased):
+                break  # her ground ended after R2: the general list answers
+            if released.inspected is None:
+                break
+            if released.inspected[1] != serving.live:
+                serving = _mapped(parts, purpose, *released.inspected)
+                continue
+            made = list(_lists(parts, released, reading.record, serving, asked))
+            if (time.monotonic() - began) * 1e6 < RELEASE_WITHIN_US:
+                yield from made
+                break
+        else:
+            raise ModelUnavailable(
+                "the model kept changing while a list was made",
+                why="removals followed each other, or this machine is too slow",
+                remedy="Try again.",
+                reason="model.moving",
+            )
+
+
+def _lists(
+    parts: Parts, released: Released, record: int, serving: Serving, asked: Request
+) -> Iterator[tuple[int, Picks]]:
+    fitted = serving.fitted
+    cohort = serving.recommender.histories(released.events, fitted.level)
+    now_day = day_of(parts, asked.until if asked.until is not None else parts.now)
+    among = _indices(fitted, asked.among)
+    for position, sno in enumerate(cohort.subjects):
+        history = cohort[position]
+        scores = fitted.score(history, now_day)
+        exclude = history.index if asked.unseen else None
+        top = fitted.top(history, asked.k, now_day=now_day, exclude=exclude, among=among)
+        picks = tuple(
+            Pick(
+                f"{record}-{rank}",
+                fitted.level.names[i],
+                float(scores[i]),
+                because(fitted.reason(history, int(i))),
+            )
+            for rank, i in enumerate(top, 1)
+        )
+        yield int(sno), Picks(True, "", record, serving.live.version, picks)
+
+
+def _general(parts: Parts, purpose: str, asked: Request, why: str) -> Picks:
+    """The non-personal answer: what is popular with a least cohort, or the catalogue's order."""
+    popular = _popular(parts, purpose)
+    if popular is None:
+        level = known_items(parts).level("item")
+        order = np.flatnonzero(level.candidates)
+        among = asked.among
+        names = [level.names[i] for i in order if among is None or level.names[i] in among]
+        picks = tuple(Pick("", n, 0.0, "in the catalogue") for n in names[: asked.k])
+        return Picks(False, why, -1, 0, picks)
+    fitted = popular.fitted
+    assert isinstance(fitted, PopularityFitted)
+    top = fitted.popular(asked.k, among=_indices(fitted, asked.among))
+    picks = tuple(
+        Pick(
+            "",
+            fitted.level.names[i],
+            float(fitted.shares[i]),
+            f"popular with at least {fitted.least} customers",
+        )
+        for i in top
+    )
+    return Picks(False, why, -1, popular.live.version, picks)
+
+
+def _popular(parts: Parts, purpose: str) -> Serving | None:
+    with parts.home.data.read() as tx:
+        rows = tx.all(
+            "SELECT l.name, l.version, l.epoch FROM model_live l JOIN model m "
+            "ON m.model = l.model AND m.version = l.version WHERE l.purpose = ? "
+            'AND m.spec LIKE \'%"kind": "popularity"%\' ORDER BY l.name LIMIT 1',
+            (purpose,),
+        )
+    if not rows:
+        return None
+    name, version, epoch = rows[0]
+    return _mapped(parts, purpose, str(name), artifact.Live(int(version), int(epoch)))
+
+
+def _indices(fitted: Fitted, among: tuple[str, ...] | None) -> np.ndarray | None:
+    if among is None:
+        return None
+    position = {name: i for i, name in enumerate(fitted.level.names)}
+    return np.array([position[n] for n in among if n in position], np.int64)

@@ -1,0 +1,206 @@
+"""Training, evaluating and serving behind the gate: three steps, three permits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from privet.errors import InvalidInput, ModelUnavailable
+from privet.features.catalogue import Catalogue
+from privet.gate import artifact, catalogue
+from privet.gate.minimize import coarsen
+from privet.gate.parts import Caller, Parts
+from privet.gate.read import Reading, read
+from privet.gate.record import decide
+from privet.recommend.base import Recommender
+from privet.recommend.codec import Artifact, build, pack, unpack
+from privet.recommend.history import Histories
+from privet.recommend.metrics import Quality, quality
+from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
+from privet.recommend.state import Contributions, State, from_bytes, to_bytes
+
+LIST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How good a version is on what came after the cut.
+
+    Attributes:
+        cut: UTC microseconds; lists saw nothing after it.
+        quality: task to its measures at 10.
+        subjects: how many had a list.
+    """
+
+    cut: int
+    quality: Mapping[Task, Quality]
+    subjects: int
+
+
+def known_items(parts: Parts) -> Catalogue:
+    """The deployment's catalogue as models see it, one object per loaded version."""
+    items = catalogue.items(parts)
+    held = parts.cache.get("catalogue")
+    if held is None or held[0] is not items:
+        held = (items, Catalogue(items.ids, items.attributes, items.hidden))
+        parts.cache["catalogue"] = held
+    shown: Catalogue = held[1]
+    return shown
+
+
+def train(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    name: str,
+    recommender: Recommender,
+    until: int | None = None,
+) -> artifact.Version:
+    """Learn from everybody who has a ground now, and keep what each of them added.
+
+    Args:
+        parts: the open deployment.
+        caller: who trains.
+        purpose: what for; the model is bound to it.
+        name: the model's name within the purpose.
+        recommender: method and parameters.
+        until: learn from events up to this instant, UTC microseconds; None for now.
+
+    Raises:
+        AccessDenied: the policy does not let this caller train on these fields.
+        InvalidInput: the policy asks for a higher floor than the recommender has.
+    """
+    _check_floors(parts, purpose, recommender)
+    decision = decide(parts, caller, purpose, "train", recommender.needs)
+    until = parts.now if until is None else until
+    spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}
+    level = known_items(parts).level(recommender.by)
+    state = recommender.empty(len(level))
+    training = artifact.begin(parts, purpose, name, spec)
+    if recommender.learns:
+        reading = read(parts, caller, purpose, "train", recommender.needs, until=until)
+        for chunk in reading.chunks():
+            cohort = recommender.histories(chunk.events, level)
+            _learn(parts, training, reading, recommender, state, cohort)
+    packed = pack(Artifact(recommender, level.names, state))
+    return artifact.publish(parts, caller, training, decision, packed)
+
+
+def _learn(
+    parts: Parts,
+    training: artifact.Training,
+    reading: Reading,
+    recommender: Recommender,
+    state: State,
+    cohort: Histories,
+) -> None:
+    added = recommender.contributions(cohort)
+    if added is None:
+        return
+    people = [int(s) for s in cohort.subjects]
+    whole = {sno: to_bytes(added[i]) for i, sno in enumerate(people) if len(added[i])}
+    kept = artifact.keep(parts, training, reading.warrant, reading.decision, whole)
+    recommender.add_all(state, _only(added, [i for i, sno in enumerate(people) if sno in kept]))
+
+
+def _only(added: Contributions, positions: Sequence[int]) -> Contributions:
+    chosen = [added[i] for i in positions]
+    starts = np.cumsum([0, *(len(c) for c in chosen)])
+    return Contributions(starts, np.concatenate([np.zeros(0, np.int32), *chosen]))
+
+
+def unlearn(spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes]) -> bytes:
+    """Subtract kept contributions: equal to the byte to never having had them."""
+    held = unpack(state)
+    for sealed in contributions:
+        held.recommender.add(held.state, from_bytes(sealed), sign=-1)
+    return pack(held)
+
+
+def evaluate(
+    parts: Parts, caller: Caller, purpose: str, version: artifact.Version, cut: int
+) -> Evaluation:
+    """Rank for everybody eligible as of the cut, and compare with what came after it.
+
+    Raises:
+        InvalidInput: the version was trained on events after the cut.
+    """
+    if version.spec["until"] > cut:
+        raise InvalidInput(
+            "a model cannot be evaluated on what it has seen",
+            why="it was trained on events after the cut",
+            remedy="Train with until= the cut, or evaluate on a later window.",
+            reason="evaluate.peeking",
+        )
+    found, state = artifact.load(parts, version.version)
+    held = unpack(state)
+    fitted = held.finish(known_items(parts))
+    recommender = build(found.spec["kind"], found.spec["params"])
+    past = read(parts, caller, purpose, "evaluate", recommender.needs, until=cut)
+    future = read(
+        parts, caller, purpose, "evaluate", recommender.needs, past.warrant.subjects, since=cut
+    )
+    rows: dict[Task, list[np.ndarray]] = {task: [] for task in TASKS}
+    truths: dict[Task, list[Truth]] = {task: [] for task in TASKS}
+    for before, after in zip(past.chunks(), future.chunks(), strict=True):
+        cohort = recommender.histories(before.events, fitted.level)
+        ranked = lists(fitted, cohort, LIST, day_of(parts, cut))
+        was = entries_of(before.events[recommender.event], fitted.level, item=recommender.item)
+        came = entries_of(after.events[recommender.event], fitted.level, item=recommender.item)
+        for task in TASKS:
+            rows[task].append(ranked[task])
+            truths[task].append(came if task == "repeat" else came.without(was))
+    result = Evaluation(
+        cut,
+        {
+            t: quality(
+                np.concatenate([np.zeros((0, LIST), np.int64), *rows[t]]),
+                join(truths[t], len(fitted.level)),
+            )
+            for t in TASKS
+        },
+        len(past.warrant.subjects),
+    )
+    artifact.evaluated(parts, caller, found, report(result))
+    return result
+
+
+def report(result: Evaluation) -> dict[str, Any]:
+    """An evaluation as plain data."""
+    return {"cut": result.cut, **{task: asdict(q) for task, q in result.quality.items()}}
+
+
+def serve(parts: Parts, caller: Caller, purpose: str, version: artifact.Version) -> None:
+    """Put a version live; needs a permit of its own."""
+    recommender = build(version.spec["kind"], version.spec["params"])
+    decide(parts, caller, purpose, "serve", recommender.needs)
+    if version.purpose != purpose:
+        raise ModelUnavailable(
+            "this model belongs to another purpose",
+            why="a model is bound to the purpose that it was trained for",
+            reason="model.purpose",
+        )
+    artifact.serve(parts, caller, version)
+
+
+def day_of(parts: Parts, at: int) -> int:
+    """Day number of an instant in the deployment's calendar, as histories count days."""
+    return int(coarsen(np.array([at], np.int64), "day", parts.zone)[0]) // 86_400_000_000
+
+
+def _check_floors(parts: Parts, purpose: str, recommender: Recommender) -> None:
+    rules = parts.policy.purposes[purpose].models if purpose in parts.policy.purposes else None
+    if rules is None:
+        return
+    for name, least in (("floor", rules.co_count_floor), ("least", rules.least)):
+        mine = getattr(recommender, name, None)
+        if mine is not None and mine < least:
+            raise InvalidInput(
+                f"the recommender's {name} is below the policy's",
+                why=f"the policy asks for at least {least} for this purpose",
+                remedy=f"Give {name}={least} or more.",
+                reason="recommend.floor",
+            )

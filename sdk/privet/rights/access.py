@@ -1,0 +1,125 @@
+"""Access and portability: everything that is kept about one person, as plain data.
+
+GDPR Art. 15 and 20; CCPA §1798.110. The answer names purposes, recipients and how long
+each kind is kept; of reads it says when, in which role and why, never who.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from privet.clock import iso
+from privet.errors import InvalidInput
+from privet.gate import catalogue, forget, subject
+from privet.gate.parts import Caller, Parts
+from privet.gate.read import read
+from privet.ingest import Receipt
+from privet.types import RIGHTS, Events
+
+NULL = np.iinfo(np.int64).min
+
+
+def profile(
+    parts: Parts, caller: Caller, purpose: str, sno: int, fields: Sequence[str]
+) -> Mapping[str, object]:
+    """Named profile fields of one person for one purpose, minimized as the policy says."""
+    reading = read(parts, caller, purpose, "read", fields, [sno])
+    events = reading.open(next(reading.slices())).events["profile"]
+    rows = list(plain_rows(parts, "profile", events))
+    return {k: v for k, v in rows[0].items() if k != "at"} if rows else {}
+
+
+def everything(parts: Parts, caller: Caller, sno: int) -> dict[str, Any]:
+    """All that is kept about one person.
+
+    Returns:
+        ``profile``, ``events`` by type, ``grounds`` with their history, ``purposes`` with
+        ground, retention and recipients, ``models`` she is part of, and ``reads``.
+
+    Raises:
+        AccessDenied: no permit under ``privet:rights``, or somebody else's data.
+    """
+    reading = read(parts, caller, RIGHTS, "export", frozenset(parts.policy.fields), [sno])
+    released = reading.open(next(reading.slices())).events
+    events = {n: list(plain_rows(parts, n, e)) for n, e in released.items() if n != "profile"}
+    described = (
+        list(plain_rows(parts, "profile", released["profile"])) if "profile" in released else []
+    )
+    return {
+        "form": "privet:access/1",
+        "made": iso(parts.now),
+        "controller": {
+            "name": parts.policy.controller.name,
+            "contact": parts.policy.controller.contact,
+        },
+        "ids": subject.external_ids(parts, caller, sno),
+        "profile": described[0] if described else {},
+        "events": events,
+        "grounds": subject.grounds_of(parts, sno),
+        "purposes": _purposes(parts),
+        "models": [f"{line.name}" for line in forget.models_of(parts, sno)],
+        "reads": subject.reads_of(parts, sno),
+    }
+
+
+def export(parts: Parts, caller: Caller, sno: int, path: Path) -> Receipt:
+    """``everything`` as a JSON file of mode 0600; an existing file is never overwritten."""
+    content = json.dumps(everything(parts, caller, sno), ensure_ascii=False, indent=1)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        raise InvalidInput(
+            "the export cannot be written there",
+            why="the file exists already, or its directory does not or cannot be written",
+            remedy="Name a new file in a directory of yours.",
+            reason="export.path",
+        ) from None
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(content)
+    return Receipt(parts.log.size() - 1, new=True)
+
+
+def plain_rows(parts: Parts, event: str, events: Events) -> list[dict[str, Any]]:
+    """Opened rows as plain values: item ids, decimal texts, RFC 3339 instants."""
+    columns = {
+        name: _plain(parts, f"{event}.{name}", values, events.extra.get(name, ()))
+        for name, values in events.columns.items()
+    }
+    return [
+        {"at": iso(int(at)), **{n: v[i] for n, v in columns.items() if v[i] is not None}}
+        for i, at in enumerate(events.at)
+    ]
+
+
+def _plain(parts: Parts, field: str, values: np.ndarray, extra: Sequence[str]) -> list[Any]:
+    spec = parts.policy.fields[field]
+    if spec.kind == "item":
+        ids = catalogue.items(parts).ids
+        return [None if c == NULL else ids[c] if c >= 0 else extra[-c - 1] for c in values]
+    if spec.kind == "decimal":
+        return [None if v == NULL else str(Decimal(int(v)).scaleb(-spec.scale)) for v in values]
+    if spec.kind in {"int", "bool"}:
+        return [None if v == NULL else int(v) for v in values]
+    if spec.kind == "seconds":
+        return [None if np.isnan(v) else float(v) for v in values]
+    return [None if v is None else str(v) for v in values]
+
+
+def _purposes(parts: Parts) -> list[dict[str, Any]]:
+    return [
+        {
+            "purpose": p.name,
+            "text": p.text,
+            "ground": p.basis,
+            "recipients": list(p.recipients),
+            "retention": str(p.retention),
+        }
+        for p in parts.policy.purposes.values()
+    ]

@@ -1,0 +1,147 @@
+"""The desks' work: requests, answers in bulk, the log, the catalogue and the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from privet.clock import micros
+from privet.errors import InvalidInput
+from privet.gate import activation, catalogue, evidence, forget, grounds, subject
+from privet.gate.forget import Erasure, PlanLine
+from privet.gate.grounds import Proof, Wish
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide
+from privet.ingest.rows import check_subject
+from privet.policy import load
+from privet.types import CONSENT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected")
+
+
+def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
+    """A dry run of an erasure."""
+    return forget.plan(parts, caller, sno)
+
+
+def erase(parts: Parts, caller: Caller, sno: int, reference: str) -> Erasure:
+    """Erase one person; see ``privet.gate.forget``."""
+    return forget.erase(parts, caller, sno, reference)
+
+
+def state(parts: Parts, sno: int) -> dict[str, str]:
+    """Where each purpose stands for one person."""
+    return subject.standing_of(parts, sno)
+
+
+def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
+    """Every record that names one person."""
+    return evidence.history(parts, caller, sno)
+
+
+def export_log(
+    parts: Parts, caller: Caller, directory: Path, progress: Callable[[int], None] | None = None
+) -> Any:
+    """The log as a directory; see ``docs/reference/audit-export.md``."""
+    return evidence.export_log(parts, caller, directory, progress)
+
+
+def activate(parts: Parts, caller: Caller, policy: str | Path) -> str:
+    """Compile a policy and make it the active one."""
+    compiled = load(policy)
+    activation.activate(parts, caller, compiled)
+    return compiled.hash
+
+
+def form(parts: Parts, purposes: Sequence[str]) -> list[dict[str, Any]]:
+    """What a person is asked, as data."""
+    seen = subject.position(parts)
+    for name in purposes:
+        if name not in parts.policy.purposes:
+            raise InvalidInput(
+                "this purpose is not in the policy",
+                remedy=f"Ask for: {', '.join(parts.policy.purposes)}.",
+                reason="purpose.unknown",
+            )
+    return [
+        {
+            "purpose": name,
+            "text": parts.policy.purposes[name].text,
+            "ground": parts.policy.purposes[name].basis,
+            "recipients": list(parts.policy.purposes[name].recipients),
+            "seen": seen,
+        }
+        for name in purposes
+    ]
+
+
+def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof) -> int:
+    """Record answers kept elsewhere, in the order of the frame.
+
+    Raises:
+        InvalidInput: a column is missing, a kind or purpose is unknown, a time is naive
+            or in the future. Nothing was recorded.
+    """
+    missing = {"subject", "purpose", "kind", "at"} - set(frame.columns)
+    if missing:
+        raise InvalidInput(f"the frame lacks {', '.join(sorted(missing))}", reason="load.columns")
+    if not set(frame["kind"]) <= set(KINDS):
+        raise InvalidInput(
+            "a kind of answer is unknown", remedy=f"Use {', '.join(KINDS)}.", reason="consent.kind"
+        )
+    for purpose in set(frame["purpose"]):
+        parts.policy.check_purpose(str(purpose))
+    decide(parts, caller, CONSENT, "answer", ())
+    ids = [check_subject(s) for s in frame["subject"]]
+    known = list(dict.fromkeys(ids))
+    snos = dict(zip(known, grounds.enrol(parts, caller, known), strict=True))
+    wishes = [
+        (snos[i], Wish(str(p), str(k), micros(at)))
+        for i, p, k, at in zip(ids, frame["purpose"], frame["kind"], frame["at"], strict=True)
+    ]
+    done = grounds.change(parts, caller, "answer", wishes, proof)
+    for sno, wish in wishes:
+        if wish.kind in {"no", "withdrawn", "ended", "objected"}:
+            forget.settle(parts, caller, sno, wish.purpose)
+    return len(done)
+
+
+def load_items(
+    parts: Parts,
+    caller: Caller,
+    rows: pd.DataFrame | Sequence[Mapping[str, str]],
+    columns: Mapping[str, str] | None,
+) -> int:
+    """Add items to the catalogue; see ``privet.gate.catalogue.load_items``."""
+    table = _table(rows)
+    names = {
+        **{n: n for n in table if n in ("item", *parts.policy.items.fields)},
+        **(columns or {}),
+    }
+    fields = {target: table[source] for source, target in names.items() if source in table}
+    if "item" not in fields or set(names) - set(table):
+        raise InvalidInput(
+            "the items lack a column",
+            remedy="Give `item` and the catalogue's fields, or map columns to them.",
+            reason="items.columns",
+        )
+    ids = [str(i) for i in fields.pop("item")]
+    texts = {name: [_text(v) for v in values] for name, values in fields.items()}
+    return catalogue.load_items(parts, caller, ids, texts)
+
+
+def _table(rows: pd.DataFrame | Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
+    if isinstance(rows, Sequence):
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+    return {str(name): rows[name].tolist() for name in rows.columns}
+
+
+def _text(value: object) -> str:
+    return (
+        value if isinstance(value, str) else "" if value is None or value != value else str(value)
+    )
