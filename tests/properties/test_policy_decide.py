@@ -74,10 +74,9 @@ def test_what_a_permit_names_is_allowed(ask: Ask) -> None:
 
 
 @given(st.one_of(asks, fitting))
-def test_a_decision_is_the_same_again_and_in_another_process(ask: Ask) -> None:
+def test_a_decision_is_the_same_again_and_parts_what_was_asked(ask: Ask) -> None:
     first: Decision = POLICY.decide(ask)
     assert POLICY.decide(ask) == first
-    assert load("pack:shop") != POLICY
     assert first.granted <= ask.fields
     assert first.refused <= ask.fields
     assert not first.granted & first.refused
@@ -107,7 +106,9 @@ def test_inheritance_is_the_least_fixpoint(parents: dict[str, list[str]]) -> Non
         walked = set(chain.from_iterable(reach(p, frozenset()) for p in [name]))
         assert known[name] & set(parents) == walked
     looped = {
-        n for n in parents if any(n in reach(p, frozenset()) for p in parents[n] if p in parents)
+        name
+        for name, direct in parents.items()
+        if any(name in reach(parent, frozenset()) for parent in direct if parent in parents)
     }
     assert set(circular(parents)) == looped
 

@@ -91,8 +91,10 @@ def _data_name(policy: str, file: str) -> str:
     """The data document's name; only a plain name, so that no path leads elsewhere."""
     document = read(policy, file, Problems())
     name = document.data.get("data") if document else None
-    plain = isinstance(name, str) and NAME.match(name.removesuffix(".yaml").replace(".", "_"))
-    return name if isinstance(name, str) and plain and name.endswith(".yaml") else _DATA
+    if isinstance(name, str) and name.endswith(".yaml") and NAME.match(name.removesuffix(".yaml")):
+        return name
+    # The compiler will refuse the name; the usual file serves for what else is wrong.
+    return _DATA
 
 
 def _text(path: Path) -> str:

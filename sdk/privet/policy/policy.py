@@ -190,7 +190,9 @@ class Policy(Frozen):
         spec = self.purposes.get(name)
         if spec is None:
             raise AccessDenied(
-                "this purpose is not in the policy", why="", reason="purpose.unknown"
+                "no data is kept for this purpose",
+                why="it is built in or not in the policy",
+                reason="purpose.unknown",
             )
         return spec
 

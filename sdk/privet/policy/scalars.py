@@ -85,9 +85,7 @@ Reference = Annotated[
     str, *_form("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "not a reference such as `CA-7`")
 ]
 Country = Annotated[str, *_form("[A-Z]{2}", "not a country's two capital letters")]
-FileName = Annotated[
-    str, *_form(r"[a-z0-9][a-z0-9_-]*\.yaml", "not the name of a file beside the policy")
-]
+FileName = Annotated[str, *_form(rf"{_NAME}\.yaml", "not the name of a file beside the policy")]
 Band = Annotated[
     str, *_form(r"[0-9]{1,6}(?:-[0-9]{1,6}|\+)", "not a band such as `25-34` or `65+`")
 ]

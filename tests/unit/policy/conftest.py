@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (documents and look-alikes stand as an author would write them)
 """A small pair of documents, and the faults of an edited copy of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (documents and look-alikes stand as an author would write them)
 """Atoms, domains and sources follow from the rules."""
 
 from __future__ import annotations

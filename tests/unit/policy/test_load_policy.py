@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from privet.errors import InvalidInput, PolicyError
-from privet.policy import compile_documents, load, packs, schema
+from privet.policy import Atom, compile_documents, load, packs, schema
 
 
 @pytest.fixture
@@ -94,3 +94,13 @@ def test_every_key_is_explained_in_the_guide() -> None:
 
 def test_the_packs_are_listed() -> None:
     assert packs() == ("grocery", "shop")
+
+
+def test_the_smallest_pair_of_the_guide_compiles() -> None:
+    import re
+
+    guide = (Path(__file__).parents[3] / "docs/policy/write-a-policy.md").read_text()
+    data, policy = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)[:2]
+    compiled = compile_documents({"data": data, "policy": policy})
+    assert compiled.name == "smallest"
+    assert compiled.atoms == (Atom("purchase", ("order", "item")),)

@@ -28,10 +28,10 @@ def test_a_period_is_read_as_written(text: str, period: Period) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0d", "-1d", "1.5y", "2 y", "2Y", "101y", "99999w", "١d", "1d\n"]
+    "text", ["", "0d", "-1d", "1.5y", "2 y", "2Y", "101y", "99999w", "\u0661d", "1d\n"]
 )
 def test_another_form_of_period_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="period|years"):
+    with pytest.raises(ValueError, match=r"period|years"):
         Period.parse(text)
 
 
