@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -37,10 +38,19 @@ _KNOWN_FLAGS: Final = NULLS | RAMP | NUMBERS | LONG
 
 _WIDTHS: Final = np.array([0, 1, 2, 4, 8], np.int64)
 _TOPS: Final = np.array([0, 0xFF, 0xFFFF, 0xFFFF_FFFF], np.uint64)
+_IS_WIDTH: Final = np.isin(np.arange(256), _WIDTHS)
 _UNSIGNED: Final = {w: np.dtype(f"<u{w}") for w in (1, 2, 4, 8)}
 
-_NUMBER: Final = [("flags", "u1"), ("width", "u1"), ("base", "<i8"), ("step", "<u8")]
-_WORD: Final = [*_NUMBER, ("entries", "<u4"), ("size", "<u4")]
+_COLUMN: Final = np.dtype(
+    [
+        ("flags", "u1"),
+        ("width", "u1"),
+        ("entries", "<u2"),
+        ("size", "<u4"),
+        ("base", "<i8"),
+        ("step", "<u8"),
+    ]
+)
 _WORD_KINDS: Final = frozenset({"text", "band", "id", "item"})
 _RAW_KINDS: Final = frozenset({"seconds", "tag"})
 KINDS: Final = frozenset({"int", "bool", "decimal"}) | _WORD_KINDS | _RAW_KINDS
@@ -62,14 +72,6 @@ class Layout:
     grp: int
     event: str
     fields: tuple[Field, ...]
-
-    @cached_property
-    def header(self) -> np.dtype[Any]:
-        """The fixed header of every cell of this layout."""
-        shapes = [_WORD if f.kind in _WORD_KINDS else _NUMBER for f in self.fields]
-        return np.dtype(
-            [("at", _NUMBER), ("row", _NUMBER)] + [(f"c{i}", s) for i, s in enumerate(shapes)]
-        )
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -131,10 +133,10 @@ def encode(
         InvalidInput: a value that its field's kind cannot hold.
     """
     count = len(starts) - 1
-    header = np.zeros(count, layout.header)
-    sections = [_put(header["at"], at, starts), _put_ramp(header["row"], row, starts)]
-    for i, field in enumerate(layout.fields):
-        into = header[f"c{i}"]
+    header = np.zeros((count, len(layout.fields) + 2), _COLUMN)
+    sections = [_put(header[:, 0], at, starts), _put_ramp(header[:, 1], row, starts)]
+    for i, field in enumerate(layout.fields, 2):
+        into = header[:, i]
         values = columns.get(field.name)
         if values is None:
             into["flags"], into["step"] = NULLS, 1
@@ -144,7 +146,7 @@ def encode(
             sections.append(_put_raw(into, field, values, starts))
         else:
             sections.append(_put(into, _integers(values), starts))
-    blob, size = header.tobytes(), layout.header.itemsize
+    blob, size = header.tobytes(), header.shape[1] * _COLUMN.itemsize
     heads = [blob[i : i + size] for i in range(0, len(blob), size)]
     return [b"".join(parts) for parts in zip(heads, *sections, strict=True)]
 
@@ -234,121 +236,142 @@ def decode(
     Raises:
         IntegrityError: a cell's sizes do not add up to its bytes.
     """
-    size = layout.header.itemsize
+    columns = len(layout.fields) + 2
+    size = columns * _COLUMN.itemsize
     lengths = np.fromiter(map(len, plains), np.int64, len(plains))
     if (lengths < size).any():
         raise _broken()
-    header = np.frombuffer(b"".join([p[:size] for p in plains]), layout.header)
-    n = np.array(counts, np.int64)
-    frame = _Frame(b"".join(plains), n, np.concatenate(([0], np.cumsum(n))))
-    place = np.concatenate(([0], np.cumsum(lengths)))[:-1] + size
-    ends = place - size + lengths
-    at, place = frame.integers(header["at"], place)
-    row, place = frame.integers(header["row"], place)
-    columns: dict[str, Column] = {}
+    header = np.frombuffer(b"".join([p[:size] for p in plains]), _COLUMN)
+    frame = _Frame.of(b"".join(plains), header.reshape(-1, columns), lengths, counts)
+    values: dict[str, Column] = {}
     extra: dict[str, tuple[str, ...]] = {}
-    for i, field in enumerate(layout.fields):
-        head, here = header[f"c{i}"], place
-        place = frame.after(head, place, worded=field.kind in _WORD_KINDS)
-        if field.name not in wanted or (place > ends).any():
+    for i, field in enumerate(layout.fields, 2):
+        if field.name not in wanted:
             continue
         if field.kind in _WORD_KINDS:
-            columns[field.name], found = frame.words(field.kind, head, here)
+            values[field.name], found = frame.words(field.kind, i)
             if found:
                 extra[field.name] = found
         elif field.kind in _RAW_KINDS:
-            columns[field.name] = frame.raw(field.kind, head, here)
+            values[field.name] = frame.raw(field.kind, i)
         else:
-            columns[field.name] = frame.integers(head, here)[0]
-    if not np.array_equal(place, ends):
-        raise _broken()
-    return Decoded(at, row, columns, extra)
+            values[field.name] = frame.integers(i)
+    return Decoded(frame.integers(0), frame.integers(1), values, extra)
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """The joined plaintexts of one call and where each cell's rows go."""
+    """The joined plaintexts of one call, taken apart: C cells of K columns.
+
+    Attributes:
+        data: all plaintexts, one after the other.
+        header: column headers, shape (C, K).
+        places: where each section begins in ``data``, shape (C, K).
+        counts: rows of each cell, shape (C,).
+        starts: row offsets of the cells, shape (C + 1,).
+        flags: all flags that occur in a column, by column.
+        steps: the greatest step of a column, by column.
+    """
 
     data: bytes
+    header: Column
+    places: Ints
     counts: Ints
-    starts: Ints
+    starts: list[int]
+    flags: list[int]
+    steps: list[int]
 
-    def after(self, head: Column, place: Ints, *, worded: bool) -> Ints:
-        """Where the section behind this column begins, per cell; checks the header."""
-        flags, widths = head["flags"], head["width"].astype(np.int64)
-        if (flags > _KNOWN_FLAGS).any() or not np.isin(widths, _WIDTHS).all():
+    @classmethod
+    def of(cls, data: bytes, header: Column, lengths: Ints, counts: Sequence[int]) -> _Frame:
+        """Find every section; IntegrityError unless they fill each plaintext exactly."""
+        n = np.array(counts, np.int64)
+        flags, widths = header["flags"], header["width"]
+        each = 1 + 3 * ((flags & LONG) != 0)
+        sizes = n[:, None] * widths + header["entries"] * each + header["size"]
+        ends = np.cumsum(sizes, axis=1, dtype=np.int64)
+        room = lengths - header.shape[1] * _COLUMN.itemsize
+        if not (_IS_WIDTH[widths].all() and np.array_equal(ends[:, -1], room)):
             raise _broken()
-        end = place + self.counts * widths
-        if worded:
-            each = np.where(flags & LONG, 4, 1)
-            end = end + head["entries"].astype(np.int64) * each + head["size"]
-        return np.asarray(end)
+        first = np.cumsum(lengths) - room
+        together = np.bitwise_or.reduce(flags, axis=0).tolist()
+        if max(together) > _KNOWN_FLAGS:
+            raise _broken()
+        return cls(
+            data,
+            header,
+            ends - sizes + first[:, None],
+            n,
+            [0, *np.cumsum(n).tolist()],
+            together,
+            header["step"].max(axis=0).tolist(),
+        )
 
-    def codes(self, head: Column, place: Ints) -> Codes:
-        """The unsigned codes of one column of every cell, one after the other."""
-        if (place + self.counts * head["width"] > len(self.data)).any():
-            raise _broken()
-        out = np.zeros(int(self.starts[-1]), np.uint64)
-        bounds, data, frombuffer = self.starts.tolist(), self.data, np.frombuffer
-        for w, offset, a, b in zip(
-            head["width"].tolist(), place.tolist(), bounds[:-1], bounds[1:], strict=True
-        ):
+    def codes(self, i: int) -> Codes:
+        """The unsigned codes of a column of every cell, one after the other."""
+        out = np.zeros(self.starts[-1], np.uint64)
+        data, frombuffer = self.data, np.frombuffer
+        widths, places = self.header["width"][:, i].tolist(), self.places[:, i].tolist()
+        for w, place, (a, b) in zip(widths, places, pairwise(self.starts), strict=True):
             if w:
-                out[a:b] = frombuffer(data, _UNSIGNED[w], b - a, offset)
+                out[a:b] = frombuffer(data, _UNSIGNED[w], b - a, place)
         return out
 
-    def integers(self, head: Column, place: Ints) -> tuple[Ints, Ints]:
-        """An integer column and where the next section begins."""
-        end = self.after(head, place, worded=False)
-        codes = self.codes(head, place)
-        flags, steps, spread = head["flags"], head["step"], self.spread
-        if (flags & RAMP).any():
-            within = np.arange(len(codes)) - spread(self.starts[:-1])
-            ramp = spread(flags & RAMP) != 0
-            codes[ramp] = within[ramp].view(np.uint64)
+    def integers(self, i: int) -> Ints:
+        """An integer column."""
+        head, codes, spread = self.header[:, i], self.codes(i), self.spread
+        if self.flags[i] & RAMP:
+            within = np.arange(len(codes)) - spread(np.array(self.starts[:-1]))
+            codes += within.view(np.uint64) * spread((head["flags"] & RAMP) != 0)
         null = None
-        if (flags & NULLS).any():
-            nullable = spread(flags & NULLS) != 0
+        if self.flags[i] & NULLS:
+            nullable = spread((head["flags"] & NULLS) != 0)
             null = nullable & (codes == 0)
-            codes -= nullable.astype(np.uint64)
-        if (steps != 1).any():
-            codes *= spread(steps)
-        codes += spread(head["base"].astype(np.int64)).view(np.uint64)
+            codes -= nullable
+        if self.steps[i] > 1:
+            codes *= spread(head["step"])
+        codes += spread(head["base"]).view(np.uint64)
         values = codes.view(np.int64)
         if null is not None:
             values[null] = NULL
-        return values, end
+        return values
 
-    def raw(self, kind: str, head: Column, place: Ints) -> Column:
+    def raw(self, kind: str, i: int) -> Column:
         """Eight bytes a row, as they are; a column left out is null."""
-        codes = self.codes(head, place)
+        codes = self.codes(i)
         if kind == "tag":
             return codes
         values = codes.view(np.float64)
-        if (head["width"] == 0).any():
-            values[self.spread(head["width"]) == 0] = np.nan
+        if self.flags[i] & NULLS:
+            values[self.spread(self.header["width"][:, i]) == 0] = np.nan
         return values
 
-    def words(self, kind: str, head: Column, place: Ints) -> tuple[Column, tuple[str, ...]]:
+    def words(self, kind: str, i: int) -> tuple[Column, tuple[str, ...]]:
         """A column of texts, ids or item codes, and the ids that no catalogue knows."""
-        codes, place = self.integers(head, place)
+        codes, head = self.integers(i), self.header[:, i]
         entries = head["entries"].astype(np.int64)
+        if kind in {"item", "id"} and not entries.any():
+            if kind == "item" and ((codes < 0) & (codes != NULL)).any():
+                raise _broken()
+            return codes, ()
+        place = self.places[:, i] + self.counts * head["width"]
         read = words.Reader(
-            self.data, place, entries, head["size"].astype(np.int64), (head["flags"] & LONG) != 0
+            self.data,
+            place,
+            entries,
+            head["size"].astype(np.int64),
+            (head["flags"] & LONG) != 0,
         )
         try:
             if kind == "item":
-                return words.items(read, codes, self.starts)
-            numbers = (head["flags"] & NUMBERS) != 0
-            if kind == "id" and not entries.any():
-                return codes, ()
-            return words.texts(read, codes, self.spread(numbers), self.counts), ()
-        except (UnicodeDecodeError, IndexError, ValueError):
+                return words.items(read, codes, np.array(self.starts))
+            numbers = self.spread((head["flags"] & NUMBERS) != 0)
+            return words.texts(read, codes, numbers, self.counts), ()
+        except (UnicodeDecodeError, ValueError):
             raise _broken() from None
 
     def spread(self, per_cell: Column) -> Column:
         """One value per cell as one value per row."""
-        return np.repeat(per_cell, self.counts)
+        return per_cell.repeat(self.counts)
 
 
 def _broken() -> IntegrityError:

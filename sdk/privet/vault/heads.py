@@ -11,20 +11,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from struct import Struct, error
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final
 
 from privet.errors import IntegrityError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
 MAX_SEQ: Final = 2**30
 _FIXED: Final = Struct("<Iq")
 _RECORD: Final = Struct("<IHI")
-RECORD: Final = np.dtype([("seq", "<u4"), ("grp", "<u2"), ("n", "<u4")])
 
 Record = tuple[int, int, int]
 
@@ -82,13 +78,6 @@ class Manifest:
         """Without the cells named by (seq, grp)."""
         kept = [_RECORD.pack(*c) for c in self.cells() if (c[0], c[1]) not in gone]
         return Manifest(self.next_seq, self.next_row, b"".join(kept))
-
-
-def listed(manifests: Iterable[Manifest]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """All records of many manifests as one array, and how many each has."""
-    blobs = [m.records for m in manifests]
-    counts = np.array([len(b) // _RECORD.size for b in blobs], np.int64)
-    return np.frombuffer(b"".join(blobs), RECORD), counts
 
 
 def _broken() -> IntegrityError:

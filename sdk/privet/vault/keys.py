@@ -388,7 +388,7 @@ class Keys:
     def _put_secret(self, tx: Tx, name: str, ver: int, key: bytes, epoch: _Epoch) -> None:
         place = (epoch.kek_id, SECRETS.index(name), ver, 0)
         wrapped, kc = self._wrap(_SECRET, place, key, epoch.aead)
-        tx.run(_PUT_SECRET, (name, ver, epoch.kek_id, wrapped, kc))
+        tx.run(_ADD_KEY, (name, ver, epoch.kek_id, wrapped, kc))
 
 
 class _Epoch:
@@ -407,7 +407,7 @@ class _Epoch:
             "created, destroy_after) VALUES (?, ?, ?, ?, 'active', 0, ?, NULL)",
             (self.kek_id, self.committed, provider, self.ref, now),
         )
-        tx.run(_PUT_SECRET, ("kek", self.kek_id, self.kek_id, self.wrapped, self.committed))
+        tx.run(_ADD_KEY, ("kek", self.kek_id, self.kek_id, self.wrapped, self.committed))
 
 
 _MODEL_KEY: Final = "SELECT kek_id, wrapped, kc FROM model_key WHERE model = ? AND version = ?"
@@ -415,7 +415,7 @@ _KEK_ROW: Final = (
     "SELECT e.provider_ref, s.wrapped, e.commitment FROM epoch e "
     "JOIN secret s ON s.name = 'kek' AND s.ver = e.kek_id WHERE e.kek_id = ?"
 )
-_PUT_SECRET: Final = "INSERT INTO secret (name, ver, kek_id, wrapped, kc) VALUES (?, ?, ?, ?, ?)"
+_ADD_KEY: Final = "INSERT INTO secret (name, ver, kek_id, wrapped, kc) VALUES (?, ?, ?, ?, ?)"
 
 
 def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:

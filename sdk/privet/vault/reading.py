@@ -11,7 +11,7 @@ import numpy.typing as npt
 from privet.errors import AccessDenied, IntegrityError, StoreUnavailable
 from privet.types import Events, Warrant
 from privet.vault.codec import NULL, Column, Decoded, Ints, decode, null_of, nulls_in
-from privet.vault.heads import Manifest, listed
+from privet.vault.heads import Manifest, Record
 from privet.vault.rows import by_subject
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def require(warrant: Warrant, snos: Iterable[int]) -> None:
     Raises:
         AccessDenied: reason ``warrant.missing``.
     """
-    if not isinstance(warrant, Warrant) or not all(map(warrant.covers, snos)):
+    if not all(map(warrant.covers, snos)):
         raise AccessDenied(
             "cells stay sealed without a warrant",
             why="no durable record of this process names every subject asked for",
@@ -227,26 +227,21 @@ def check_listed(
     grps: Sequence[int],
 ) -> None:
     """Refuse unless the cells are exactly those that the manifests list for these groups."""
-    records, counts = listed(manifests.values())
-    known, asked = np.zeros(2**16, bool), np.zeros(2**16, bool)
-    known[list(layouts.by_grp)] = True
-    asked[list(grps)] = True
-    if not known[records["grp"]].all():
-        raise StoreUnavailable(
-            "a home has cells of a layout that this process does not know",
-            why="another process installed a newer policy",
-            remedy="Open the deployment again.",
-            reason="layout.unknown",
-        )
-    mine = asked[records["grp"]]
-    pairs = np.array(list(manifests), np.int64).reshape(-1, 2)
-    expected = np.column_stack(
-        [np.repeat(pairs, counts, axis=0)[mine]]
-        + [records[name][mine].astype(np.int64) for name in ("seq", "grp", "n")]
-    )
-    found = np.array([cell[:5] for cell in cells], np.int64).reshape(-1, 5)
-    if not np.array_equal(expected, found):
-        raise _not_listed()
+    asked, known = frozenset(grps), layouts.by_grp.keys()
+    found: dict[Pair, list[Record]] = {pair: [] for pair in manifests}
+    for sno, dom, seq, grp, n, _, _ in cells:
+        found[sno, dom].append((seq, grp, n))
+    for pair, manifest in manifests.items():
+        expected = manifest.cells()
+        if not known >= {grp for _, grp, _ in expected}:
+            raise StoreUnavailable(
+                "a home has cells of a layout that this process does not know",
+                why="another process installed a newer policy",
+                remedy="Open the deployment again.",
+                reason="layout.unknown",
+            )
+        if [cell for cell in expected if cell[1] in asked] != found[pair]:
+            raise _not_listed()
 
 
 def decode_cells(

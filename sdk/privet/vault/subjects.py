@@ -164,7 +164,7 @@ _INSERT_REF: Final = (
 )
 
 
-def _encoded(identifier: Id) -> bytes:
+def _encoded(identifier: object) -> bytes:
     """Type byte ‖ u16 length ‖ bytes: no two ids share an encoding."""
     if isinstance(identifier, str):
         kind, data = b"t", check_text(identifier, "a subject's id").encode()
