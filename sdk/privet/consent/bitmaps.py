@@ -119,9 +119,7 @@ class Bitmaps:
             sides = result[purpose]
             sides.on.update(chunk.on)
             sides.off.update(chunk.off)
-            lapsed = chunk.lapsed(now)
-            if len(lapsed):
-                sides.lapsed.update(BitMap(lapsed))
+            sides.lapsed.update(chunk.lapsed(now))
         return result
 
     def fold(self, tx: Tx, purpose: str) -> int:

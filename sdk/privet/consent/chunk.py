@@ -11,6 +11,7 @@ believes. Nothing in a chunk depends on the time at which it was written.
 from __future__ import annotations
 
 import struct
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -51,9 +52,13 @@ class Chunk:
         """The least expiry: before it nobody of the chunk has lapsed."""
         return int(self.expires[0]) if len(self.expires) else None
 
-    def lapsed(self, now: int) -> np.ndarray:
-        """Ordinals whose ground has lapsed at ``now``, uint32."""
-        return self.lapsing[: np.searchsorted(self.expires, now, side="right")]
+    def lapsed(self, now: int) -> BitMap:
+        """Ordinals whose ground has lapsed at ``now`` (UTC microseconds)."""
+        from pyroaring import BitMap
+
+        count = np.searchsorted(self.expires, now, side="right")
+        # An array of machine integers is read as one block, a numpy array item by item.
+        return BitMap(array("I", self.lapsing[:count].tobytes()))
 
     def encode(self) -> bytes:
         """The bytes of ``ground_set.bits``."""

@@ -43,6 +43,6 @@ def test_the_lapsed_are_those_whose_expiry_has_come(
 ) -> None:
     chunk = build(NUMBER, given_marks)
     lapsed = {s for s, (on, e) in given_marks.items() if on and e is not None and e <= now}
-    assert set(chunk.lapsed(now).tolist()) == lapsed
+    assert set(chunk.lapsed(now)) == lapsed
     assert lapsed <= set(chunk.on)
     assert (chunk.due is not None and chunk.due <= now) == bool(lapsed)
