@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_the_examples_of_docstrings_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run(DOCSTRINGS, module)
+
+
+def test_the_readme_prints_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(PAGES, ROOT / "README.md")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert capsys.readouterr().out == shown
 
 
 def test_a_block_that_fails_is_noticed(tmp_path: Path) -> None:
