@@ -1,0 +1,78 @@
+"""How fast the stand-alone verifier reads an audit export, in records a second.
+
+    python benchmarks/verify_rate.py [RECORDS]
+
+Writes a synthetic export with the generator of the verifier's tests (independent of the
+log), verifies it three times and prints one JSON object: the best rate, beside the rate
+of merely hashing the same bodies and nodes once with SHA-256, which no verifier can beat.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import resource
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privet.audit.verifier import verify_directory
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+
+
+def generator() -> ModuleType:
+    path = ROOT / "tests" / "unit" / "verifier" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("export_generator", path)
+    if spec is None or spec.loader is None:
+        raise SystemExit("the generator of the verifier's tests is not there")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def floor(bodies: list[bytes]) -> float:
+    """Seconds to hash every leaf and as many inner nodes, in a bare loop."""
+    start = time.perf_counter()
+    leaves = [sha256(b"\x00" + body).digest() for body in bodies]
+    for leaf in leaves:
+        sha256(b"\x01" + leaf + leaf).digest()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    records = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
+    export = generator().make(records)
+    with tempfile.TemporaryDirectory() as directory:
+        generator().write(export.files(), Path(directory))
+        least = min(floor(export.bodies) for _ in range(3))
+        size = sum(map(len, export.bodies)) // records
+        del export
+        took = []
+        for _ in range(3):
+            start = time.perf_counter()
+            if not verify_directory(directory).ok:
+                raise SystemExit("the synthetic export did not verify")
+            took.append(time.perf_counter() - start)
+    print(
+        json.dumps(
+            {
+                "records": records,
+                "bytes_a_record": size,
+                "records_a_second": round(records / min(took)),
+                "hashing_alone_a_second": round(records / least),
+                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
