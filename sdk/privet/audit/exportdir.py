@@ -40,7 +40,8 @@ class Directory:
             IntegrityError: its checkpoint is not signed by this log.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if next(self.path.iterdir(), None) is None:
+        # An export that was stopped at its very first write left a draft and nothing else.
+        if {file.name for file in self.path.iterdir()} <= {_draft(self.path / MANIFEST).name}:
             self.write(MANIFEST, manifest)
         if not self._is_ours():
             raise InvalidInput(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from privet.db.store import FileLock, Name, Store
+from privet.db.store import FileLock, Name, Store, lock_deadline_ms
 from privet.errors import InvalidInput, MissingExtra, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -193,7 +193,10 @@ def _engine(location: Location, name: Name, sync: Sync) -> Engine:
             location.url,
             hide_parameters=True,
             pool_size=8,
-            connect_args={"autocommit": True, "options": f"-csearch_path={name}"},
+            connect_args={
+                "autocommit": True,
+                "options": f"-csearch_path={name} -clock_timeout={lock_deadline_ms()}",
+            },
         )
     assert location.directory is not None
     path = location.directory / f"{name}.db"

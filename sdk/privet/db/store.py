@@ -32,6 +32,11 @@ LOCK_DEADLINE_S = 10.0
 CHECKPOINT_EVERY = 1000  # commits between passive checkpoints
 
 
+def lock_deadline_ms() -> int:
+    """How long a writer waits for another before it is told that the store is busy."""
+    return int(LOCK_DEADLINE_S * 1000)
+
+
 class Tx:
     """One open transaction. Statements are written once, with ``?``, for both databases."""
 

@@ -173,6 +173,14 @@ def test_progress_is_told_to_the_end(home: Home, log: Log, place: Path) -> None:
     assert told == [(256, 701), (512, 701), (701, 701)]
 
 
+def test_an_export_stopped_at_its_first_write_is_begun_again(
+    home: Home, log: Log, place: Path
+) -> None:
+    (place / "manifest.json.draft").write_text("{")
+    export(home.audit, log.vkey, place)
+    assert "manifest.json.draft" not in files(place)
+
+
 @pytest.mark.parametrize(
     "content", [{"notes.txt": "mine"}, {"manifest.json": "{}"}, {"manifest.json": "x", "a": ""}]
 )
@@ -259,7 +267,7 @@ def test_a_history_signed_anew_is_told_from_the_exported_one(
 
 
 @pytest.mark.parametrize(
-    ("table", "where", "named"),
+    ("table", "rows", "named"),
     [
         ("record", "seq = 300", "record 300"),
         ("record", "seq = 700", "record 700"),
@@ -268,9 +276,9 @@ def test_a_history_signed_anew_is_told_from_the_exported_one(
     ],
 )
 def test_a_store_with_a_hole_is_named(
-    home: Home, log: Log, place: Path, table: str, where: str, named: str
+    home: Home, log: Log, place: Path, table: str, rows: str, named: str
 ) -> None:
-    delete(home, table, where)
+    delete(home, table, rows)
     with pytest.raises(IntegrityError) as caught:
         export(home.audit, log.vkey, place)
     assert named in caught.value.why

@@ -15,7 +15,7 @@ import pytest
 from privet.audit import Entry, Log, merkle, sets
 from privet.audit.checkpoint import Verifier
 from privet.crypto import Signer
-from privet.db import Home, store
+from privet.db import Home, open_stores, store
 from privet.errors import AuditUnavailable, HandleInvalid
 
 SIGNER = Signer(b"\x05" * 32)
@@ -340,6 +340,23 @@ def test_the_store_itself_refuses_to_change_a_record(home: Home, log: Log, table
     log.append([entry(1), entry(*range(100))])
     with pytest.raises(Exception, match=r"audit store refused"), home.audit.write() as tx:
         tx.run(f"DELETE FROM {table}")
+
+
+def test_a_writer_that_never_ends_is_not_waited_for_without_end(
+    home: Home, log: Log, clock: Any, monkeypatch: Any
+) -> None:
+    log.append([entry()])
+    monkeypatch.setattr("privet.db.store.LOCK_DEADLINE_S", 0.2)
+    second = open_stores(home.location, "OFF")
+    try:
+        with home.audit.write() as tx:
+            tx.one(f"SELECT size FROM head{tx.for_update}")
+            with pytest.raises(AuditUnavailable) as caught:
+                make(second, clock).authorise(entry(1))
+        assert caught.value.reason == "store.busy"
+        assert make(second, clock).append([entry()]) == [1]
+    finally:
+        second.close()
 
 
 def test_a_handle_from_before_a_fork_is_refused(log: Log) -> None:
