@@ -28,7 +28,7 @@ from privet.recommend.base import Recommender
 from privet.recommend.serving import Picks, Request, recommend
 from privet.rights import access as disclosure
 from privet.rights import desk as rights
-from privet.types import CONSENT, SELF_ROLE, Action, check_text
+from privet.types import CONSENT, SELF_ROLE, check_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -266,11 +266,11 @@ class ConsentDesk:
 
     def begin(self, subject: Id, purpose: str, *, reference: str = "") -> Receipt:
         """Begin a contract: the ground of a purpose that rests on one. Art. 6(1)(b)."""
-        return self._change(subject, "answer", purpose, "begun", {"reference": reference})
+        return self._change(subject, purpose, "begun", {"reference": reference})
 
     def end(self, subject: Id, purpose: str, *, reference: str = "") -> Receipt:
         """End a contract."""
-        return self._change(subject, "answer", purpose, "ended", {"reference": reference})
+        return self._change(subject, purpose, "ended", {"reference": reference})
 
     def on_behalf(
         self,
@@ -297,7 +297,9 @@ class ConsentDesk:
 
         Args:
             frame: columns ``subject``, ``purpose``, ``kind`` (``yes``, ``no``,
-                ``withdrawn``, ``begun``, ``ended``, ``objected``) and ``at`` (aware).
+                ``withdrawn``, ``begun``, ``ended``, ``objected``) and ``at`` (aware);
+                ``event_id``, where there is one, makes a repeat change nothing. Rows
+                of erased people are passed over.
             notice: the notice that the answers refer to.
             channel: where they were given.
             evidence: how they can be shown.
@@ -320,25 +322,27 @@ class ConsentDesk:
 
     def restrict(self, subject: Id, *, reason: str) -> Receipt:
         """Restrict all processing of one person's data. Art. 18."""
-        return self._change(subject, "restrict", "*", "restricted", {"reason": reason})
+        return self._change(subject, "*", "restricted", {"reason": reason})
 
     def lift(self, subject: Id, *, reason: str) -> Receipt:
         """Lift a restriction. Art. 18(3)."""
-        return self._change(subject, "restrict", "*", "lifted", {"reason": reason})
+        return self._change(subject, "*", "lifted", {"reason": reason})
+
+    def eligible(self, subjects: Sequence[Id], purpose: str) -> dict[Id, bool]:
+        """Whether a purpose may be pursued now, for each of many people."""
+        return rights.eligible(self._parts, self._caller, subjects, purpose)
 
     def state(self, subject: Id) -> dict[str, str]:
         """Where each purpose stands for one person now."""
         sno = _sno(self._parts, subject)
-        decide(self._parts, self._caller, CONSENT, "answer", (), about=(sno,))
+        decide(self._parts, self._caller, CONSENT, "read", (), about=(sno,))
         return rights.state(self._parts, sno)
 
-    def _change(
-        self, subject: Id, action: Action, purpose: str, kind: str, details: dict[str, str]
-    ) -> Receipt:
-        decide(self._parts, self._caller, CONSENT, action, ())
+    def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
+        decide(self._parts, self._caller, CONSENT, grounds.ACTION_OF[kind], ())
         sno = grounds.enrol(self._parts, self._caller, [check_subject(subject)])[0]
         seqs = grounds.change(
-            self._parts, self._caller, action, [(sno, Wish(purpose, kind))], Proof(details=details)
+            self._parts, self._caller, [(sno, Wish(purpose, kind))], Proof(details=details)
         )
         return Receipt(seqs[-1] if seqs else -1, bool(seqs))
 
@@ -501,7 +505,7 @@ class OwnConsent:
         """Object to a purpose that rests on a legitimate interest. Art. 21."""
         parts, caller = self._parts, _self_caller()
         sno = grounds.enrol(parts, caller, [self._id], back=True)[0]
-        seqs = grounds.change(parts, caller, "object", [(sno, Wish(purpose, "objected"))], Proof())
+        seqs = grounds.change(parts, caller, [(sno, Wish(purpose, "objected"))], Proof())
         settle(parts, caller, sno, purpose)
         return Receipt(seqs[-1] if seqs else -1, bool(seqs))
 
@@ -585,7 +589,7 @@ def _answer(
         for sno, given, when in zip(snos, answers, at, strict=True)
         for purpose, yes in given.items()
     ]
-    seqs = grounds.change(parts, caller, "answer", wishes, proof)
+    seqs = grounds.change(parts, caller, wishes, proof)
     for sno, wish in wishes:
         if wish.kind == "no":
             settle(parts, caller, sno, wish.purpose)
@@ -599,7 +603,7 @@ def _withdraw(
         raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
     sno = _sno(parts, subject)
     wishes = [(sno, Wish(purpose, "withdrawn")) for purpose in purposes]
-    seqs = grounds.change(parts, caller, "withdraw", wishes, proof)
+    seqs = grounds.change(parts, caller, wishes, proof)
     for purpose in purposes:
         settle(parts, caller, sno, purpose)
     return Receipt(seqs[-1] if seqs else -1, bool(seqs))

@@ -29,6 +29,8 @@ Action = Literal[
     "correct",
     "restrict",
     "erase",
+    "begin",
+    "end",
     "answer",
     "withdraw",
     "object",

@@ -3,15 +3,13 @@
 Whatever outlives a read is published while its purpose's row is held ``FOR SHARE``;
 every change of a ground holds it ``FOR UPDATE``. So a result is either published before
 a withdrawal is acknowledged, or computed without the person: no isolation level of
-PostgreSQL gives this by itself. Rows are locked in the order of their names, so that no
-two writers wait for each other.
+PostgreSQL gives this by itself. Rows are locked in the order of their names, by sharers
+as well, so that no two wait for each other.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from privet.consent.entries import marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,13 +19,12 @@ if TYPE_CHECKING:
 
 def hold(tx: Tx, purposes: Iterable[str]) -> None:
     """Make the rows that are missing, then lock all of them until the transaction ends."""
-    names = sorted(set(purposes))
-    _make(tx, names)
-    tx.all(
-        f"SELECT purpose FROM ground_epoch WHERE purpose IN ({marks(len(names))}) "
-        f"ORDER BY purpose{tx.for_update}",
-        names,
-    )
+    wanted = sorted(set(purposes))
+    _make(tx, wanted)
+    if tx.for_update:
+        # One by one: a database's own collation may sort names in another order.
+        for purpose in wanted:
+            tx.one(f"SELECT 1 FROM ground_epoch WHERE purpose = ?{tx.for_update}", (purpose,))
 
 
 def bump(tx: Tx, purposes: Iterable[str]) -> None:

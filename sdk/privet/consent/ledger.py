@@ -27,7 +27,7 @@ from privet.consent.standing import FENCED, RESTRICTED, Standing, describe, reas
 from privet.errors import AccessDenied, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyroaring import BitMap
 
@@ -110,12 +110,11 @@ class Ledger:
             return
         self.lock(tx)
         self._grounds.claim(tx)
-        touched = {change.purpose for _, change in changes}
-        epochs.hold(tx, self._reach(tx, touched))
+        epochs.hold(tx, self._touched(tx, changes))
         fresh = entries.insert(tx, self._macs, changes)
         if fresh:
             self._grounds.project(tx, fresh)
-            epochs.bump(tx, self._reach(tx, {change.purpose for _, change in fresh}))
+            epochs.bump(tx, self._touched(tx, fresh))
         self.advance(tx, max(seq for seq, _ in changes))
 
     def advance(self, tx: Tx, seq: int) -> None:
@@ -134,7 +133,7 @@ class Ledger:
             seq: position of its leaf.
         """
         self.lock(tx)
-        reach = self._reach(tx, {EVERYTHING})
+        reach = self._every(tx)
         epochs.hold(tx, reach)
         done = tx.run(
             "INSERT INTO fence (sno, request, seq) VALUES (?, ?, ?) ON CONFLICT (sno) DO NOTHING",
@@ -146,7 +145,7 @@ class Ledger:
 
     def unfence(self, tx: Tx, sno: int) -> None:
         """Take a fence away."""
-        reach = self._reach(tx, {EVERYTHING})
+        reach = self._every(tx)
         epochs.hold(tx, reach)
         if tx.run("DELETE FROM fence WHERE sno = ?", (sno,)):
             epochs.bump(tx, reach)
@@ -181,7 +180,7 @@ class Ledger:
         Needed where a policy changes its purposes or their bases: until then every
         reader under the new policy is refused.
         """
-        reach = self._reach(tx, {EVERYTHING})
+        reach = self._every(tx)
         epochs.hold(tx, reach)
         self._grounds.rebuild(tx)
         epochs.bump(tx, reach)
@@ -311,9 +310,15 @@ class Ledger:
             )
         return [self._basis(purpose) for purpose in purposes]
 
-    def _reach(self, tx: Tx, purposes: Iterable[str]) -> set[str]:
-        """The epoch rows that changes of these purposes touch: all of them for ``"*"``."""
-        reach = set(purposes)
-        if EVERYTHING in reach:
-            reach.update(self._bases, epochs.names(tx))
-        return reach
+    def _touched(self, tx: Tx, changes: Sequence[tuple[int, Change]]) -> set[str]:
+        """The epoch rows that these changes concern.
+
+        An enrolment takes nobody out of anything that is about to be published, so it
+        concerns ``"*"`` alone; a restriction concerns every purpose.
+        """
+        if any(c.purpose == EVERYTHING and c.kind != "known" for _, c in changes):
+            return self._every(tx)
+        return {change.purpose for _, change in changes}
+
+    def _every(self, tx: Tx) -> set[str]:
+        return {*self._bases, *epochs.names(tx)}

@@ -301,7 +301,10 @@ class ModelPage(DataTable, table=True):
 
 
 class ModelLive(DataTable, table=True):
-    """Which version serves, and the epoch that every worker compares at each read."""
+    """Which version serves, and the epoch that every worker compares at each read.
+
+    ``served`` grows with every serving: the greatest is the purpose's default model.
+    """
 
     __tablename__ = "model_live"
     purpose: str = _text(key=True)

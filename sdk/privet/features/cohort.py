@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privet.errors import UnknownSubject
-from privet.features.catalogue import Catalogue
 from privet.features.compute import compute, needs
-from privet.gate import catalogue
+from privet.features.items import known_items
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
 
@@ -46,8 +45,7 @@ def features(
     wanted = needs(names)
     found = None if subjects is None else _ordinals(parts, subjects)
     reading = read(parts, caller, purpose, "derive", wanted, found)
-    items = catalogue.items(parts)
-    shown = Catalogue(items.ids, items.attributes, items.hidden)
+    shown, now = known_items(parts), parts.now
     pieces: list[dict[str, np.ndarray]] = []
     snos: list[np.ndarray] = []
     for chunk in reading.chunks():
@@ -55,9 +53,7 @@ def features(
         profiles = events.pop("profile", None)
         first = next(iter(chunk.events.values()))
         snos.append(first.subjects)
-        pieces.append(
-            compute(names, events, profiles, shown, parts.now, parts.zone, scales=parts.scales)
-        )
+        pieces.append(compute(names, events, profiles, shown, now, parts.zone, scales=parts.scales))
     order = np.concatenate([np.zeros(0, np.int64), *snos])
     columns = {n: np.concatenate([p[n] for p in pieces]) for n in (pieces[0] if pieces else ())}
     return pd.DataFrame(columns, index=_index(order, found, subjects))

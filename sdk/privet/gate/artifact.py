@@ -237,7 +237,7 @@ def serve(parts: Parts, caller: Caller, version: Version) -> None:
         tx.run(
             "UPDATE model_live SET version = ?, epoch = epoch + 1, served = ? "
             "WHERE purpose = ? AND name = ?",
-            (current[0], parts.now, version.purpose, version.name),
+            (current[0], _next(tx), version.purpose, version.name),
         )
         tx.run(
             "UPDATE model SET state = 'live' WHERE model = ? AND version = ?",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,18 @@ from privet.vault import Rows
 
 
 EVERYTHING = "*"
+ACTION_OF: Mapping[str, Action] = {
+    "yes": "answer",
+    "no": "answer",
+    "withdrawn": "withdraw",
+    "begun": "begin",
+    "ended": "end",
+    "objected": "object",
+    "restricted": "restrict",
+    "lifted": "restrict",
+    "known": "answer",
+}
+"""The permit under ``privet:consent`` that each kind of change needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> No
         (sno, Change(sno=sno, purpose=EVERYTHING, kind="known", at=now, event_id=f"known-{sno}"))
         for sno in people
     ]
-    _commit(parts, caller, "enrol", changes)
+    _commit(parts, caller, changes)
     seal_private(
         parts,
         caller,
@@ -107,7 +119,6 @@ def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> No
 def change(
     parts: Parts,
     caller: Caller,
-    action: Action,
     wishes: Sequence[tuple[int, Wish]],
     proof: Proof,
 ) -> list[int]:
@@ -116,7 +127,6 @@ def change(
     Args:
         parts: the open deployment.
         caller: who acts: the subject herself, or a desk on her behalf.
-        action: the permit that this needs (``"answer"``, ``"withdraw"``, …).
         wishes: subject and change, in the order in which they happened.
         proof: notice and evidence.
 
@@ -127,7 +137,8 @@ def change(
         StaleAnswer: an old 'yes' arrived after the last 'no'.
         InvalidInput: an unknown purpose, or an answer from the future.
     """
-    decide(parts, caller, CONSENT, action, ())
+    for action in sorted({ACTION_OF[wish.kind] for _, wish in wishes}):
+        decide(parts, caller, CONSENT, action, ())
     salt = os.urandom(16).hex()
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
@@ -141,7 +152,7 @@ def change(
                 fresh.append((sno, checked))
     if not fresh:
         return []
-    seqs = _commit(parts, caller, action, fresh)
+    seqs = _commit(parts, caller, fresh)
     if proof.details:
         people = sorted({sno for sno, _ in fresh})
         seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", [(s, details) for s in people])
@@ -178,9 +189,7 @@ def _change(
     )
 
 
-def _commit(
-    parts: Parts, caller: Caller, action: str, changes: Sequence[tuple[int, Change]]
-) -> list[int]:
+def _commit(parts: Parts, caller: Caller, changes: Sequence[tuple[int, Change]]) -> list[int]:
     seqs = parts.log.append(
         [
             entry(
@@ -188,7 +197,7 @@ def _commit(
                 caller,
                 "ground",
                 purpose=CONSENT,
-                action=action,
+                action=ACTION_OF[wanted.kind],
                 subjects=(sno,),
                 redo=True,
                 ground=wanted.to_leaf(),

@@ -22,7 +22,7 @@ from privet.db import Tx
 from privet.errors import AccessDenied
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, entry, explained, ground_error, refuse
+from privet.gate.record import decide, entry, explained, ground_error, refuse, too_few
 from privet.policy import Decision, Minimize
 from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
 from privet.vault import Plan
@@ -143,6 +143,8 @@ def read(
         eligible, reason = _eligible(tx, parts, decision, asked)
     if reason is not None:
         raise refuse(parts, caller, purpose, action, reason, counted=counted)
+    if len(eligible) < decision.least:
+        raise too_few(parts, caller, purpose, action, decision.least)
     warrant = parts.log.authorise(
         entry(
             parts,

@@ -99,6 +99,20 @@ def refuse(
     return ground_error(purpose, reason)
 
 
+def too_few(parts: Parts, caller: Caller, purpose: str, action: str, least: int) -> AccessDenied:
+    """Record a refusal because fewer people than the policy's ``least`` would be released."""
+    reason = "cohort.small"
+    parts.log.append(
+        [entry(parts, caller, "denial", purpose=purpose, action=action, reason=reason)]
+    )
+    return AccessDenied(
+        f"nothing was released for {purpose!r}",
+        why=f"fewer people have a ground than the {least} that the policy asks for",
+        remedy="Ask for a larger group.",
+        reason=reason,
+    )
+
+
 def count(parts: Parts, caller: Caller, purpose: str, action: str) -> None:
     """Count an answer that opened nothing; a minute's count becomes one record."""
     with parts.counting:

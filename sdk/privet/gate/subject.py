@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+from pyroaring import BitMap
 
 from privet.clock import iso
 from privet.consent import Change
@@ -70,6 +73,22 @@ def reads_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
         }
         for record in parts.log.history(sno)
     ]
+
+
+def holding(parts: Parts, ids: Sequence[str | int], purpose: str) -> list[bool]:
+    """Whether the grounds of a purpose hold now, for each id; unknown ids have none."""
+    snos = parts.subjects.find(ids)
+    grounds = (purpose, *parts.policy.purposes[purpose].builds_on)
+    known = BitMap([s for s in snos if s is not None])
+    with parts.home.data.read() as tx:
+        eligible = parts.ledger.eligible(tx, grounds, parts.now, known)
+    return [s is not None and s in eligible for s in snos]
+
+
+def not_suppressed(parts: Parts, ids: Sequence[str | int]) -> list[str | int]:
+    """Those of the ids that do not belong to an erased person."""
+    out = parts.subjects.suppressed(ids)
+    return [i for i, kept_out in zip(ids, out, strict=True) if not kept_out]
 
 
 def position(parts: Parts) -> int:

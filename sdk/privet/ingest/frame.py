@@ -222,7 +222,8 @@ def _instants(parts: Parts, raw: pd.Series | None, rows: int) -> tuple[np.ndarra
             reason="time.naive",
         )
     missing = raw.isna().to_numpy()
-    at = raw.dt.tz_convert("UTC").dt.as_unit("us").to_numpy().astype(np.int64)
+    naive = raw.dt.tz_convert("UTC").dt.tz_localize(None)
+    at = naive.to_numpy("datetime64[us]").astype(np.int64)
     bad = missing | (at > parts.now + SKEW_US) | (at < EARLIEST)
     return np.where(bad, 0, at), bad
 

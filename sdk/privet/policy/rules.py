@@ -16,7 +16,7 @@ OWN_ACTIONS = frozenset(
 """What a permit may allow for one of the policy's own purposes."""
 
 BUILT_IN_ACTIONS = {
-    CONSENT: frozenset({"read", "answer", "withdraw", "object", "restrict"}),
+    CONSENT: frozenset({"read", "begin", "end", "answer", "withdraw", "object", "restrict"}),
     RIGHTS: frozenset({"read", "correct", "restrict", "object", "export", "erase"}),
     ACCOUNTABILITY: frozenset({"prove", "export"}),
     FORGETTING: frozenset({"erase"}),

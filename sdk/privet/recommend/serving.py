@@ -15,16 +15,17 @@ from typing import overload
 import numpy as np
 
 from privet.errors import ConsentMissing, Erased, InvalidInput, ModelUnavailable, Objected
+from privet.features.items import known_items
 from privet.gate import artifact
 from privet.gate.forget import RELEASE_WITHIN_US
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, Snapshot, read
 from privet.gate.record import WHY, decide
-from privet.recommend.base import Fitted, Recommender
+from privet.recommend.base import Fitted, Recommender, best
 from privet.recommend.codec import build, unpack
 from privet.recommend.popularity import PopularityFitted
 from privet.recommend.reasons import because
-from privet.recommend.training import day_of, known_items
+from privet.recommend.training import day_of
 
 ATTEMPTS = 5
 MOST = 1000
@@ -217,7 +218,7 @@ def _lists(
         history = cohort[position]
         scores = fitted.score(history, now_day)
         exclude = history.index if asked.unseen else None
-        top = fitted.top(history, asked.k, now_day=now_day, exclude=exclude, among=among)
+        top = best(scores, fitted.level, asked.k, exclude, among)
         picks = tuple(
             Pick(
                 f"{record}-{rank}",

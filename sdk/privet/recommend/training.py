@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from privet.errors import InvalidInput, ModelUnavailable
-from privet.features.catalogue import Catalogue
-from privet.gate import artifact, catalogue
+from privet.features.items import known_items
+from privet.gate import artifact
 from privet.gate.minimize import coarsen
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, read
@@ -38,17 +38,6 @@ class Evaluation:
     cut: int
     quality: Mapping[Task, Quality]
     subjects: int
-
-
-def known_items(parts: Parts) -> Catalogue:
-    """The deployment's catalogue as models see it, one object per loaded version."""
-    items = catalogue.items(parts)
-    held = parts.cache.get("catalogue")
-    if held is None or held[0] is not items:
-        held = (items, Catalogue(items.ids, items.attributes, items.hidden))
-        parts.cache["catalogue"] = held
-    shown: Catalogue = held[1]
-    return shown
 
 
 def train(

@@ -57,6 +57,16 @@ def activate(parts: Parts, caller: Caller, policy: str | Path) -> str:
     return compiled.hash
 
 
+def eligible(
+    parts: Parts, caller: Caller, ids: Sequence[str | int], purpose: str
+) -> dict[str | int, bool]:
+    """Whether a purpose's ground holds now, for each of these ids."""
+    parts.policy.check_purpose(purpose)
+    decide(parts, caller, CONSENT, "read", ())
+    holding = subject.holding(parts, ids, purpose)
+    return dict(zip(ids, holding, strict=True))
+
+
 def form(parts: Parts, purposes: Sequence[str]) -> list[dict[str, Any]]:
     """What a person is asked, as data."""
     seen = subject.position(parts)
@@ -95,15 +105,20 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
         )
     for purpose in set(frame["purpose"]):
         parts.policy.check_purpose(str(purpose))
-    decide(parts, caller, CONSENT, "answer", ())
+    for action in sorted({grounds.ACTION_OF[k] for k in set(frame["kind"])}):
+        decide(parts, caller, CONSENT, action, ())
     ids = [check_subject(s) for s in frame["subject"]]
-    known = list(dict.fromkeys(ids))
+    known = subject.not_suppressed(parts, list(dict.fromkeys(ids)))
     snos = dict(zip(known, grounds.enrol(parts, caller, known), strict=True))
+    events = frame["event_id"] if "event_id" in frame else [""] * len(frame)
     wishes = [
-        (snos[i], Wish(str(p), str(k), micros(at)))
-        for i, p, k, at in zip(ids, frame["purpose"], frame["kind"], frame["at"], strict=True)
+        (snos[i], Wish(str(p), str(k), micros(at), str(event)))
+        for i, p, k, at, event in zip(
+            ids, frame["purpose"], frame["kind"], frame["at"], events, strict=True
+        )
+        if i in snos
     ]
-    done = grounds.change(parts, caller, "answer", wishes, proof)
+    done = grounds.change(parts, caller, wishes, proof)
     for sno, wish in wishes:
         if wish.kind in {"no", "withdrawn", "ended", "objected"}:
             forget.settle(parts, caller, sno, wish.purpose)

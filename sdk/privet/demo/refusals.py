@@ -1,0 +1,42 @@
+"""Three refusals, each explained: a wrong role, a wrong purpose, a field too many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from privet.errors import PrivetError
+from privet.recommend import Popularity
+
+if TYPE_CHECKING:
+    from privet.demo.run import Story
+
+
+def show(story: Story) -> list[dict[str, str]]:
+    """What was asked, and the error it met."""
+    shop = story.shop
+    someone = str(story.tables.households[0])
+    asked: dict[str, Callable[[], object]] = {
+        "the storefront trains a model": lambda: (
+            shop.principal("web", roles=["storefront"])
+            .purpose("recommendations")
+            .models.train("own", Popularity(least=20, by="type"))
+        ),
+        "a purpose that nobody wrote down": lambda: shop.principal(
+            "web", roles=["storefront"]
+        ).purpose("profiling"),
+        "the analyst reads an address": lambda: (
+            shop.principal("ines", roles=["analyst"])
+            .purpose("segmentation")
+            .profile(someone, "email")
+        ),
+    }
+    return [{"asked": text, **_met(ask)} for text, ask in asked.items()]
+
+
+def _met(ask: Callable[[], object]) -> dict[str, str]:
+    try:
+        ask()
+    except PrivetError as error:
+        return error.to_json()
+    raise AssertionError("the demo was not refused where it must be")

@@ -1,0 +1,18 @@
+"""The deployment's catalogue as features and models see it."""
+
+from __future__ import annotations
+
+from privet.features.catalogue import Catalogue
+from privet.gate import catalogue
+from privet.gate.parts import Parts
+
+
+def known_items(parts: Parts) -> Catalogue:
+    """The deployment's catalogue as models see it, one object per loaded version."""
+    items = catalogue.items(parts)
+    held = parts.cache.get("catalogue")
+    if held is None or held[0] is not items:
+        held = (items, Catalogue(items.ids, items.attributes, items.hidden))
+        parts.cache["catalogue"] = held
+    shown: Catalogue = held[1]
+    return shown
