@@ -248,7 +248,10 @@ def test_epochs_count_each_change_of_a_purpose(home: Home, ledger: Ledger) -> No
     with home.data.read() as tx:
         assert ledger.epoch(tx, RECS) == before[RECS] + 1
         assert ledger.epoch(tx, "tax") == before["tax"]
-    put(home, ledger, 11, Change(ADA, "*", "restricted", 2))
+    put(home, ledger, 11, Change(99, "*", "known", 2))
+    with home.data.read() as tx:
+        assert ledger.epoch(tx, "tax") == before["tax"]
+    put(home, ledger, 12, Change(ADA, "*", "restricted", 2))
     with home.data.read() as tx:
         assert ledger.epoch(tx, "tax") == before["tax"] + 1
         assert ledger.epoch(tx, "unheard-of") == 0
