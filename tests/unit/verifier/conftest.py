@@ -63,8 +63,11 @@ class Signer:
 
     def note(self, size: int | str, root: bytes) -> bytes:
         text = f"{self.origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
+        return text + b"\n" + self.line(text)
+
+    def line(self, text: bytes) -> bytes:
         blob = base64.b64encode(self.key_id + self.key.sign(text)).decode()
-        return text + f"\n\u2014 {self.origin} {blob}\n".encode()
+        return f"\u2014 {self.origin} {blob}\n".encode()
 
 
 @dataclass

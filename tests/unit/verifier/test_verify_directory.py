@@ -457,3 +457,21 @@ def test_random_garbage_for_every_file_is_a_verdict(kit, tmp_path, files):
         garbage = dice.randbytes(dice.randrange(5000))
         root = kit.write(files | {name: garbage}, tmp_path / name.replace("/", "-"))
         assert verify_directory(Path(root)).exit_code == 1, name
+
+
+def test_a_signature_has_one_text_only(kit, tmp_path, files):
+    note = files["checkpoint"]
+    end = note[-3:]
+    assert end == note[-3:-2] + b"=\n"
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    spare = alphabet[alphabet.index(end[0]) + 1]  # the same bytes to a lenient reader
+    changed = note[:-3] + bytes([spare]) + end[1:]
+    assert judge(kit, tmp_path, files | {"checkpoint": changed}).exit_code == 1
+
+
+def test_a_checkpoint_of_another_origin_is_refused_though_the_key_signed_it(kit, tmp_path, files):
+    signer = kit.signer()
+    text = files["checkpoint"].partition(b"\n\n")[0].replace(b"privet.dev", b"priwet.dev") + b"\n"
+    note = text + b"\n" + signer.line(text)
+    verdict = judge(kit, tmp_path, files | {"checkpoint": note})
+    assert "another origin" in verdict.problems[0].what
