@@ -7,68 +7,31 @@ but AuditUnavailable, and the next append reads the state of the log anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from privet.audit import head as heads
 from privet.audit import merkle, proof, sets
 from privet.audit.checkpoint import Verifier, check_origin
+from privet.audit.entry import Entry, Prepared, not_before, prepare
 from privet.audit.groups import Groups
 from privet.audit.head import LOG, Head
-from privet.audit.record import decode, encode
+from privet.audit.record import decode
 from privet.audit.storefile import StoreFile
 from privet.audit.tiles import Tile, completed
 from privet.audit.treestore import compute
-from privet.clock import SKEW, Clock, micros
+from privet.clock import Clock, micros
 from privet.errors import AuditUnavailable, PrivetError
 from privet.types import Warrant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from privet.crypto import Signer
     from privet.db import Store, Tx
 
-SKEW_US = int(SKEW.total_seconds() * 1_000_000)
 KEEP_CHECKPOINT_US = 60_000_000
 PAGE = 1000
 MAX_SEQ = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is to be recorded.
-
-    Attributes:
-        body: codes, counts and ordinals, never a personal value; the keys ``ts`` and
-            ``set`` are the log's own.
-        subjects: ordinals of whom it is about; bound to the record by its ``set``.
-        purpose: why, for the warrant.
-        redo: whether state is rebuilt from this record (``Log.redo``): a change of a
-            ground, an erasure.
-    """
-
-    body: Mapping[str, Any] = field(repr=False)
-    subjects: frozenset[int] = field(default=frozenset(), repr=False)
-    purpose: str = ""
-    redo: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An entry encoded in its caller's thread, outside the lock that all wait for."""
-
-    fields: dict[str, Any]
-    ts: int
-    data: bytes
-    about: sets.SubjectSet | None
-    redo: bool
-
-    def at(self, ts: int) -> _Prepared:
-        if ts == self.ts:
-            return self
-        fields = {**self.fields, "ts": ts}
-        return _Prepared(fields, ts, encode(fields), self.about, self.redo)
 
 
 class Log:
@@ -92,7 +55,7 @@ class Log:
         self._clock = clock
         self._verifier = Verifier(origin, signer.public)
         self._file = StoreFile(store.file)
-        self._groups: Groups[Sequence[_Prepared], list[int]] = Groups(self._commit)
+        self._groups: Groups[Sequence[Prepared], list[int]] = Groups(self._commit)
         self._known: Head | None = None
         self._kept_us: int | None = None
 
@@ -122,7 +85,7 @@ class Log:
             return []
         try:
             ts = micros(self._clock.now())
-            prepared = [_prepare(entry, ts) for entry in entries]
+            prepared = [prepare(entry, ts) for entry in entries]
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was recorded
             raise _unavailable(error) from None
         return self._groups.submit(prepared)
@@ -214,7 +177,7 @@ class Log:
         with self._store.read() as tx:
             return heads.read(tx) or heads.empty(self._origin, self._signer)
 
-    def _commit(self, batch: Sequence[Sequence[_Prepared]]) -> list[list[int]]:
+    def _commit(self, batch: Sequence[Sequence[Prepared]]) -> list[list[int]]:
         try:
             self._file.check()
             with self._store.write() as tx:
@@ -229,15 +192,15 @@ class Log:
         return seqs
 
     def _write(
-        self, tx: Tx, old: Head, batch: Sequence[Sequence[_Prepared]]
+        self, tx: Tx, old: Head, batch: Sequence[Sequence[Prepared]]
     ) -> tuple[list[list[int]], Head]:
         ts, seq = old.ts, old.size
         seqs: list[list[int]] = []
-        records: list[tuple[int, _Prepared]] = []
+        records: list[tuple[int, Prepared]] = []
         for group in batch:
             seqs.append(list(range(seq, seq + len(group))))
             for prepared in group:
-                ts = _not_before(ts, prepared.ts)
+                ts = not_before(ts, prepared.ts)
                 records.append((seq, prepared.at(ts)))
                 seq += 1
         leaves = [merkle.leaf_hash(record.data) for _, record in records]
@@ -266,34 +229,7 @@ class Log:
         return head.ts
 
 
-def _prepare(entry: Entry, ts: int) -> _Prepared:
-    if not entry.body.keys().isdisjoint({"ts", "set"}):
-        raise AuditUnavailable(
-            "an audit record was refused",
-            why="its body has a key that is the log's own",
-            remedy="Leave `ts` and `set` out; give the subjects beside the body.",
-            reason="record.form",
-        )
-    about = sets.commit(entry.subjects) if entry.subjects else None
-    fields = {**entry.body, "ts": ts}
-    if about is not None:
-        fields["set"] = about.value
-    return _Prepared(fields, ts, encode(fields), about, entry.redo)
-
-
-def _not_before(previous: int, ts: int) -> int:
-    """``ts``, or the previous record's where the clock lags a little behind it."""
-    if previous - ts > SKEW_US:
-        raise AuditUnavailable(
-            "the audit record was refused",
-            why="the clock is behind the newest record by more than clocks may differ",
-            remedy="Set the machine's clock right and try again.",
-            reason="clock.backwards",
-        )
-    return max(previous, ts)
-
-
-def _insert(tx: Tx, records: Sequence[tuple[int, _Prepared]], leaves: Sequence[bytes]) -> None:
+def _insert(tx: Tx, records: Sequence[tuple[int, Prepared]], leaves: Sequence[bytes]) -> None:
     tx.many(
         "INSERT INTO record (log, seq, ts, redo, body, leaf) VALUES (?, ?, ?, ?, ?, ?)",
         [
