@@ -2,7 +2,8 @@
 
 ``ct = version 1 ‖ timeline 2 ‖ gen 2 ‖ codec 2 ‖ nonce 12 ‖ ciphertext ‖ tag 16``. The
 associated data name the one place a ciphertext may stand in; they are fixed-width, so
-that no two places share an encoding.
+that no two places share an encoding, and as wide as the columns that they repeat, so that
+any value found there fails to open rather than to be packed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 HEADER: Final = Struct("<BHHH")
 # label, deployment, sno, dom, seq, grp, n, lapses, header
-_CELL: Final = Struct("<16s16sQHIHIi7s")
+_CELL: Final = Struct("<16s16sqqqqqq7s")
 # label, deployment, sno, dom, ver, header
-_HEAD: Final = Struct("<16s16sQHQ7s")
+_HEAD: Final = Struct("<16s16sqqq7s")
 # label, deployment, sno, dom, SHA-256 of the caller's label, header
-_SEALED: Final = Struct("<16s16sQH32s7s")
+_SEALED: Final = Struct("<16s16sqq32s7s")
 _CELL_LABEL, _HEAD_LABEL, _SEALED_LABEL = b"privet-cell-v1", b"privet-head-v1", b"privet-value-v1"
 
 

@@ -34,7 +34,7 @@ SECRETS: Final = ("ref", "suppress", "mac", "dedup", "details", "signing")
 
 _KEK_LABEL, _KC_LABEL = b"privet-kek-v1", b"privet-kc-v1"
 # label, deployment, kek_id, sno or number, dom or version, gen, commitment
-_WRAP: Final = Struct("<16s16sQQQH16s")
+_WRAP: Final = Struct("<16s16sqqqq16s")
 _SUBJECT, _SECRET, _MODEL, _KEK = b"privet-skey-v1", b"privet-secret-v1", b"privet-mkey-v1", b"kek"
 _FRESH_GENS: Final = 2**16 - 1
 
