@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -39,12 +38,12 @@ def generator() -> ModuleType:
 
 
 def floor(bodies: list[bytes]) -> float:
-    """Seconds to hash every leaf and as many inner nodes, in a bare loop."""
-    start = time.perf_counter()
+    """CPU seconds to hash every leaf and as many inner nodes, in a bare loop."""
+    start = time.process_time()
     leaves = [sha256(b"\x00" + body).digest() for body in bodies]
     for leaf in leaves:
         sha256(b"\x01" + leaf + leaf).digest()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def main() -> None:
@@ -55,20 +54,21 @@ def main() -> None:
         least = min(floor(export.bodies) for _ in range(3))
         size = sum(map(len, export.bodies)) // records
         del export
-        took = []
+        took, worked = [], []
         for _ in range(3):
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             if not verify_directory(directory).ok:
                 raise SystemExit("the synthetic export did not verify")
             took.append(time.perf_counter() - start)
+            worked.append(time.process_time() - cpu)
     print(
         json.dumps(
             {
                 "records": records,
                 "bytes_a_record": size,
                 "records_a_second": round(records / min(took)),
-                "hashing_alone_a_second": round(records / least),
-                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                "records_a_cpu_second": round(records / min(worked)),
+                "hashing_alone_a_cpu_second": round(records / least),
             }
         )
     )
