@@ -22,11 +22,10 @@ from privet.maintenance import Maintenance
 from privet.policy import Policy, load
 from privet.principals import Id, Principal, Subject
 from privet.recommend.training import unlearn
+from privet.settings import resolve
 from privet.types import ADMINISTRATION
 from privet.vault import Keys, Subjects, Vault, open_keyring
 
-HOME = "PRIVET_HOME"
-KEYRING = "PRIVET_KEYRING"
 _OPENER = Caller("privet", frozenset({"privet"}))
 
 
@@ -118,11 +117,12 @@ def open_deployment(
     """Open a deployment; a home that does not exist is created with ``policy``.
 
     Args:
-        home: a directory, or a ``postgresql://`` URL; PRIVET_HOME when left out.
+        home: a directory, or a ``postgresql://`` URL; PRIVET_HOME when left out, then
+            ``privet.toml`` in the current directory.
         policy: ``"pack:<name>"``, a policy document or its directory. Needed to create;
             later it must be the active one, or be left out.
-        keyring: ``"file:<directory>"``; PRIVET_KEYRING, or ``keyring`` in the home's
-            directory when left out.
+        keyring: ``"file:<directory>"``; PRIVET_KEYRING when left out, then
+            ``privet.toml``, then ``keyring`` in the home's directory.
         clock: where time comes from; the system's when left out.
         sync: ``"OFF"`` gives up durability for speed: for tests alone.
 
@@ -133,14 +133,8 @@ def open_deployment(
         KeyUnavailable: the keyring cannot give the keys.
         IntegrityError: the stores contradict each other.
     """
-    place = home if home is not None else os.environ.get(HOME)
-    if place is None:
-        raise StoreUnavailable(
-            "no home was given",
-            remedy=f"Pass a directory or a postgresql:// URL, or set {HOME}.",
-            reason="home.missing",
-        )
-    location = locate(place)
+    found = resolve(home, keyring)
+    location = locate(found.home)
     time = clock or SystemClock()
     asked = load(policy) if policy is not None else None
     fresh = not exists(location)
@@ -152,15 +146,14 @@ def open_deployment(
         )
     stores = create_stores(location, sync) if fresh else open_stores(location, sync)
     try:
-        return Deployment(_wire(stores, asked, keyring, time))
+        return Deployment(_wire(stores, asked, found.keyring, time))
     except BaseException:
         stores.close()
         raise
 
 
 def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock) -> Parts:
-    spec = keyring or os.environ.get(KEYRING)
-    keys = Keys(stores.keys, open_keyring(spec, stores.location), stores.deployment, clock)
+    keys = Keys(stores.keys, open_keyring(keyring, stores.location), stores.deployment, clock)
     keys.initialise()
     subjects = Subjects(stores.keys, keys)
     vault = Vault(stores, keys, subjects, clock)

@@ -64,7 +64,7 @@ class PrivetError(Exception):
         # Exceptions cross process borders (pools); keyword-only arguments need this.
         return (_rebuild, (type(self), self.what, self.why, self.remedy, self.reason))
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, object]:
         """The error as data, for ``--json`` and for APIs."""
         return {
             "code": self.code,
@@ -154,6 +154,19 @@ class PolicyError(PrivetError):
     ) -> None:
         super().__init__(what, why=why, remedy=remedy, reason=reason)
         self.problems = problems
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_policy, (self.what, self.why, self.remedy, self.reason, self.problems))
+
+    def to_json(self) -> dict[str, object]:
+        """The error as data, with every problem."""
+        return {**super().to_json(), "problems": list(self.problems)}
+
+
+def _rebuild_policy(
+    what: str, why: str, remedy: str, reason: str, problems: tuple[dict[str, str | int], ...]
+) -> PolicyError:
+    return PolicyError(what, why=why, remedy=remedy, reason=reason, problems=problems)
 
 
 class IntegrityError(PrivetError):

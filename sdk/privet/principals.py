@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.clock import micros
-from privet.errors import InvalidInput, UnknownSubject
+from privet.errors import AccessDenied, InvalidInput, UnknownSubject
 from privet.features import cohort
 from privet.gate import artifact, grounds
 from privet.gate.forget import Erasure, PlanLine, settle
@@ -51,6 +51,13 @@ class Principal:
             AccessDenied: the purpose is unknown, or no permit of these roles names it.
         """
         self._parts.policy.check_purpose(name)
+        permits = self._parts.policy.permits.values()
+        if not any(p.purpose == name and p.role in self._caller.roles for p in permits):
+            raise AccessDenied(
+                f"these roles may do nothing for {name!r}",
+                why="no permit names one of them with this purpose",
+                reason="purpose.not-permitted",
+            )
         return Access(self._parts, self._caller, name)
 
     @property

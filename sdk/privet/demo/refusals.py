@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from privet.demo.run import Story
 
 
-def show(story: Story) -> list[dict[str, str]]:
+def show(story: Story) -> list[dict[str, object]]:
     """What was asked, and the error it met."""
     shop = story.shop
     someone = str(story.tables.households[0])
@@ -34,7 +34,7 @@ def show(story: Story) -> list[dict[str, str]]:
     return [{"asked": text, **_met(ask)} for text, ask in asked.items()]
 
 
-def _met(ask: Callable[[], object]) -> dict[str, str]:
+def _met(ask: Callable[[], object]) -> dict[str, object]:
     try:
         ask()
     except PrivetError as error:

@@ -52,10 +52,10 @@ def audit(story: Story) -> None:
     with story.stage("exporting and verifying the log", 3) as advance:
         auditor.audit.export(directory)
         advance(1)
-        verdict = verify_directory(directory)
+        verdict = verify_directory(directory, vkey=_vkey(story))
         advance(1)
         forged = story.options.out / "audit-forged"
-        found = _forge(directory, forged)
+        found = _forge(directory, forged, _vkey(story))
         advance(1)
     story.facts["audit"] = {
         "directory": str(directory),
@@ -65,16 +65,17 @@ def audit(story: Story) -> None:
     }
 
 
-def _forge(directory: Path, copy: Path) -> dict[str, Any]:
-    """Change one letter of one record in a copy; what the verifier says of it."""
+def _forge(directory: Path, copy: Path, vkey: str) -> dict[str, Any]:
+    """Change one letter of a record in the middle of a copy; what the verifier says of it."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(directory, copy)
-    bundle = next(p for p in sorted((copy / "tile" / "entries").rglob("*")) if p.is_file())
+    bundles = sorted(p for p in (copy / "tile" / "entries").rglob("*") if p.is_file())
+    bundle = bundles[len(bundles) // 2]
     data = bytearray(bundle.read_bytes())
-    at = data.index(b'"policy"')
+    at = data.index(b'"policy"', len(data) // 2)
     data[at + 1] ^= 1
     bundle.write_bytes(bytes(data))
-    verdict = verify_directory(copy)
+    verdict = verify_directory(copy, vkey=vkey)
     return {
         "ok": verdict.ok,
         "first_bad": verdict.first_bad,

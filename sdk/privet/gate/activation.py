@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from privet.consent import Ledger
 from privet.db import Home, Tx
 from privet.errors import AccessDenied, PolicyError, StoreUnavailable
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
@@ -100,6 +101,11 @@ def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
         ]
     )
     install(parts.home, parts.vault, policy)
+    # Grounds are judged by basis; another policy may give a purpose another one.
+    bases = {name: spec.basis for name, spec in policy.purposes.items()}
+    ledger = Ledger(parts.home.data, parts.keys.secret("mac"), bases)
+    with parts.home.data.write() as tx:
+        ledger.rebuild(tx)
 
 
 def _put(tx: Tx, key: str, value: str) -> None:

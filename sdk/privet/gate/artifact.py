@@ -14,7 +14,7 @@ import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from pyroaring import BitMap
 
@@ -148,7 +148,7 @@ def keep(
     sealed = parts.vault.seal_many(warrant, training.purpose, training.label, contributions)
     with parts.home.data.write() as tx:
         parts.check_policy(tx)
-        for purpose in decision.grounds:
+        for purpose in sorted(decision.grounds):
             parts.ledger.epoch(tx, purpose, lock=True)
         still = parts.ledger.eligible(tx, decision.grounds, parts.now, BitMap(sealed))
         tx.many(
@@ -171,6 +171,8 @@ def publish(
         gone = subjects - still
         if gone:
             kept = _kept(parts, caller, training.model, training.lineage, gone)
+            if len(kept) != len(gone):
+                _give_up(parts, training)
             state = parts.unlearn(training.spec, state, list(kept.values()))
             subjects = still
         fresh = _seal(parts, training.model, training.spec, state)
@@ -205,6 +207,27 @@ def publish(
         parts.keys.destroy_model_key(training.model, fresh.version)
     parts.log.append([_model_entry(parts, caller, "train", version, contributors=version.subjects)])
     return version
+
+
+def _give_up(parts: Parts, training: Training) -> NoReturn:
+    """End a run that added someone whose contribution is destroyed: it cannot be subtracted.
+
+    Raises:
+        ModelUnavailable: always (reason ``model.overtaken``).
+    """
+    with parts.home.data.write() as tx:
+        _end_run(tx, training.model, training.lineage)
+    raise ModelUnavailable(
+        "this training run was overtaken by an erasure",
+        why="somebody whom it had learned from was erased before it was published",
+        remedy="Train again.",
+        reason="model.overtaken",
+    )
+
+
+def _end_run(tx: Tx, model: int, lineage: int) -> None:
+    tx.run("DELETE FROM run WHERE id = ?", (f"{model}.{lineage}",))
+    tx.run("DELETE FROM contribution WHERE model = ? AND lineage = ?", (model, lineage))
 
 
 def evaluated(parts: Parts, caller: Caller, version: Version, report: Mapping[str, Any]) -> None:
@@ -249,6 +272,11 @@ def serve(parts: Parts, caller: Caller, version: Version) -> None:
             "DELETE FROM contribution WHERE model = ? AND lineage < ?",
             (version.model, version.lineage),
         )
+        # An older run that is still going has lost what it kept: it may not publish.
+        for (run,) in tx.all("SELECT id FROM run WHERE purpose = ?", (version.purpose,)):
+            model, lineage = map(int, str(run).split("."))
+            if model == version.model and lineage < version.lineage:
+                _end_run(tx, model, lineage)
     for number in old:
         parts.keys.destroy_model_key(version.model, number)
 
@@ -334,11 +362,7 @@ def _remove_from(
                 if row
                 else []
             )
-        if row is None:  # not published yet, or purged: what is kept of it just goes
-            with parts.home.data.write() as tx:
-                if tx.one("SELECT 1 FROM model WHERE model = ? AND lineage = ?", (model, lineage)):
-                    continue
-                _drop_contributions(tx, model, lineage, people)
+        if row is None:  # not published yet: publishing narrows again, or gives the run up
             return None
         old = _version(row)
         kept = _kept(parts, caller, model, lineage, people)
@@ -380,12 +404,8 @@ def abandon(parts: Parts) -> int:
     with parts.home.data.write() as tx:
         late = [str(r[0]) for r in tx.all("SELECT id FROM run WHERE lease < ?", (parts.now,))]
         for run in late:
-            model, lineage = run.split(".")
-            tx.run("DELETE FROM run WHERE id = ?", (run,))
-            tx.run(
-                "DELETE FROM contribution WHERE model = ? AND lineage = ?",
-                (int(model), int(lineage)),
-            )
+            model, lineage = map(int, run.split("."))
+            _end_run(tx, model, lineage)
     return len(late)
 
 
@@ -481,7 +501,7 @@ def _lineages_of(parts: Parts, people: BitMap, purpose: str | None) -> list[tupl
 
 
 def _epochs(tx: Tx, parts: Parts, decision: Decision, *, lock: bool = False) -> list[int]:
-    return [parts.ledger.epoch(tx, p, lock=lock) for p in (*decision.grounds, "*")]
+    return [parts.ledger.epoch(tx, p, lock=lock) for p in sorted(decision.grounds)]
 
 
 def _next(tx: Tx) -> int:

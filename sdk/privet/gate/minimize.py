@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,6 +20,7 @@ from privet.policy import Minimize
 from privet.types import Events
 
 NULL = np.iinfo(np.int64).min
+QUARTER_US = 900_000_000
 
 
 def window(events: Events, since: int | None, until: int | None) -> Events:
@@ -81,13 +83,16 @@ def coarsen(at: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
     Returns:
         UTC microseconds, shape (R,).
     """
-    hours, where = np.unique(at // 3_600_000_000, return_inverse=True)
-    cut = [_floor(EPOCH + timedelta(hours=int(h)), unit, zone) for h in hours]
+    # Every zone's offset is a multiple of a quarter of an hour, so its days and hours are too.
+    quarters, where = np.unique(at // QUARTER_US, return_inverse=True)
+    cut = [_floor(int(quarter), unit, zone) for quarter in quarters]
     return np.asarray(cut, dtype=np.int64)[where] if len(cut) else at.copy()
 
 
-def _floor(instant: datetime, unit: str, zone: ZoneInfo) -> int:
-    local = instant.astimezone(zone).replace(minute=0, second=0, microsecond=0)
+@lru_cache(maxsize=1 << 16)
+def _floor(quarter: int, unit: str, zone: ZoneInfo) -> int:
+    local = (EPOCH + timedelta(minutes=15 * quarter)).astimezone(zone)
+    local = local.replace(minute=0, second=0, microsecond=0)
     if unit in {"day", "week", "month"}:
         local = local.replace(hour=0, fold=0)
     if unit == "week":

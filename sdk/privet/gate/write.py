@@ -149,7 +149,7 @@ def write(
 
 
 def _still(tx: Tx, parts: Parts, decision: Decision, snos: BitMap) -> BitMap:
-    for purpose in decision.grounds:
+    for purpose in sorted(decision.grounds):
         parts.ledger.epoch(tx, purpose, lock=True)  # holds a withdrawal back until we commit
     if len(snos) == 1:
         return (

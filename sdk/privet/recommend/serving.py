@@ -150,7 +150,10 @@ def recommend(
     for sno, picks in _personal(parts, purpose, reading, serving, asked):
         answers[owners[sno]] = picks
     missing = WHY["ground.missing"]
-    return {i: answers.get(i) or _general(parts, purpose, asked, missing) for i in ids}
+    for external in ids:  # an empty personal list is an answer too
+        if external not in answers:
+            answers[external] = _general(parts, purpose, asked, missing)
+    return {i: answers[i] for i in ids}
 
 
 def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
@@ -195,7 +198,7 @@ def _personal(
                 serving = _mapped(parts, purpose, *released.inspected)
                 continue
             made = list(_lists(parts, released, reading.record, serving, asked))
-            if (time.monotonic() - began) * 1e6 < RELEASE_WITHIN_US:
+            if _still_served(parts, purpose, serving, began):
                 yield from made
                 break
         else:
@@ -205,6 +208,15 @@ def _personal(
                 remedy="Try again.",
                 reason="model.moving",
             )
+
+
+def _still_served(parts: Parts, purpose: str, serving: Serving, checked: float) -> bool:
+    """Whether a list may go out: its model was seen serving just now, or is seen so again."""
+    if (time.monotonic() - checked) * 1e6 < RELEASE_WITHIN_US:
+        return True
+    with parts.home.data.read() as tx:
+        found = artifact.live(tx, purpose, serving.name)
+    return found is not None and found[1] == serving.live
 
 
 def _lists(

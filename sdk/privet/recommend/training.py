@@ -23,6 +23,7 @@ from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
 
 LIST = 10
+ATTEMPTS = 3  # an erasure while a model is trained makes the training begin again
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,23 @@ def train(
         InvalidInput: the policy asks for a higher floor than the recommender has.
     """
     _check_floors(parts, purpose, recommender)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _train_once(parts, caller, purpose, name, recommender, until)
+        except ModelUnavailable as overtaken:
+            if overtaken.reason != "model.overtaken":
+                raise
+    return _train_once(parts, caller, purpose, name, recommender, until)
+
+
+def _train_once(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    name: str,
+    recommender: Recommender,
+    until: int | None,
+) -> artifact.Version:
     decision = decide(parts, caller, purpose, "train", recommender.needs)
     until = parts.now if until is None else until
     spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}

@@ -95,6 +95,7 @@ def plain_rows(parts: Parts, event: str, events: Events) -> list[dict[str, Any]]
     return [
         {"at": iso(int(at)), **{n: v[i] for n, v in columns.items() if v[i] is not None}}
         for i, at in enumerate(events.at)
+        if at != NULL  # a person without a profile has an empty row
     ]
 
 

@@ -112,10 +112,17 @@ class Subjects:
         return len(tags)
 
     def lift(self, handle: Id) -> bool:
-        """Let an erased person back in; whether she was kept out."""
+        """Let an erased person back in, as somebody new; whether she was kept out.
+
+        What a law still holds of her stays with her old ordinal.
+        """
         (tag,) = self._tags([handle])
         blind = _blind(self._keys.secret("suppress"), tag)
+        with self._store.read() as tx:
+            if tx.one("SELECT 1 FROM suppressed WHERE tag = ?", (blind,)) is None:
+                return False
         with self._store.write() as tx:
+            tx.run("DELETE FROM subject_ref WHERE tag = ? AND held = 1", (tag,))
             return tx.run("DELETE FROM suppressed WHERE tag = ?", (blind,)) > 0
 
     def drop_refs(self, sno: int, *, held: bool) -> None:
