@@ -1,0 +1,49 @@
+"""The commands, put together. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from privet import __version__
+from privet.cli import demo, init
+from privet.cli.face import Face
+
+app = typer.Typer(
+    cls=Face,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    suggest_commands=False,  # a suggestion repeats what was typed, which may be an id
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def privet(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="The version, then end."),
+    ] = False,
+) -> None:
+    """Privacy-first personalization: every read passes one gate.
+
+    Exit codes: 0 done, 1 failed, 2 bad input, 3 denied, 4 unknown or erased person,
+    5 integrity broken, 6 store, key or audit log unavailable.
+    """
+
+
+app.command("init")(init.init)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command line; the entry point ``privet``."""
+    app()

@@ -1,0 +1,59 @@
+"""Progress on standard error: bars on a terminal, one line a stage elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from privet.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Advance = Callable[[int], None]
+Stage = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+@contextmanager
+def stages(screen: Screen) -> Iterator[Stage]:
+    """What a long command calls for each of its stages: ``stage(name, total)``."""
+    if not sys.stderr.isatty():
+        yield _silent if screen.as_json else _lines
+        return
+    with _bars() as bars:
+        yield lambda name, total: _bar(bars, name, total)
+
+
+def _bars() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns: list[Any] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
+    return Progress(*columns, console=Console(stderr=True))
+
+
+@contextmanager
+def _bar(bars: Progress, name: str, total: int) -> Iterator[Advance]:
+    task = bars.add_task(name, total=total)
+    yield lambda done: bars.advance(task, done)
+    bars.update(task, completed=total)
+
+
+@contextmanager
+def _lines(name: str, _total: int) -> Iterator[Advance]:
+    began = time.monotonic()
+    yield lambda _done: None
+    sys.stderr.write(f"{name}: {time.monotonic() - began:.1f} s\n")
+
+
+@contextmanager
+def _silent(_name: str, _total: int) -> Iterator[Advance]:
+    yield lambda _done: None
