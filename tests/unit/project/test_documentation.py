@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +92,8 @@ def test_every_public_name_has_a_docstring() -> None:
     for name in public_names():
         module, _, attribute = name.rpartition(".")
         value = getattr(importlib.import_module(module), attribute)
-        if callable(value) and not (value.__doc__ or "").strip():
+        told = inspect.isclass(value) or inspect.isfunction(value)
+        if told and not (value.__doc__ or "").strip():
             missing.append(name)
     assert not missing
 
@@ -159,6 +162,29 @@ def test_every_method_of_the_public_face_is_in_the_reference() -> None:
         owner, _, method = name.partition(".")
         if not re.search(rf"^\| `{method}[`(]", sections.get(owner, ""), re.MULTILINE):
             missing.append(name)
+    assert not missing
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Every command of the command line with its options: ``("audit export", ["--home"])``."""
+    from typer.main import get_command
+
+    from privet.cli import app
+
+    def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+        below = getattr(command, "commands", {})
+        if not below:
+            yield " ".join(path), [o for p in command.params for o in p.opts if o.startswith("--")]
+        for name, child in below.items():
+            yield from walk(child, (*path, name))
+
+    return walk(get_command(app), ())
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    missing = [f"privet {path}" for path, _ in commands() if f"privet {path}" not in page]
+    missing += [f"{path} {o}" for path, options in commands() for o in options if o not in page]
     assert not missing
 
 
