@@ -342,7 +342,7 @@ class _Frame:
             return codes
         values = codes.view(np.float64)
         if self.flags[i] & NULLS:
-            values[self.spread(self.header["width"][:, i]) == 0] = np.nan
+            values[(self.header["width"][:, i] == 0).repeat(self.counts)] = np.nan
         return values
 
     def words(self, kind: str, i: int) -> tuple[Column, tuple[str, ...]]:
@@ -364,14 +364,14 @@ class _Frame:
         try:
             if kind == "item":
                 return words.items(read, codes, np.array(self.starts))
-            numbers = self.spread((head["flags"] & NUMBERS) != 0)
+            numbers = ((head["flags"] & NUMBERS) != 0).repeat(self.counts)
             return words.texts(read, codes, numbers, self.counts), ()
         except (UnicodeDecodeError, ValueError):
             raise _broken() from None
 
     def spread(self, per_cell: Column) -> Column:
-        """One value per cell as one value per row."""
-        return per_cell.repeat(self.counts)
+        """One value per cell as one value per row (one cell broadcasts by itself)."""
+        return per_cell if len(per_cell) == 1 else per_cell.repeat(self.counts)
 
 
 def _broken() -> IntegrityError:

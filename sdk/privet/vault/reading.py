@@ -124,24 +124,17 @@ def open_events(room: Room, fetched: Fetched) -> Events:
     joined = join([part for part, _ in parts], [owner for _, owner in parts])
     keep = np.ones(len(joined.at), bool)
     if plan.not_before is not None:
-        keep &= joined.at >= plan.not_before
+        keep = joined.at >= plan.not_before
     starts = _starts(joined.sno[keep], fetched.snos)
     if plan.last is not None:
         from_end = np.repeat(starts[1:], np.diff(starts)) - np.arange(int(starts[-1]))
         keep[np.flatnonzero(keep)[from_end > plan.last]] = False
         starts = _starts(joined.sno[keep], fetched.snos)
-    whole = bool(keep.all())
-    columns = {
-        name: values if whole else values[keep]
-        for name, values in _named(room, plan, joined.columns, len(keep))
-    }
-    return Events(
-        np.array(fetched.snos, np.int64),
-        starts,
-        joined.at if whole else joined.at[keep],
-        columns,
-        joined.extra,
-    )
+    at, columns = joined.at, joined.columns
+    if not keep.all():
+        at, columns = at[keep], {name: values[keep] for name, values in columns.items()}
+    named = dict(_named(room, plan, columns, len(at)))
+    return Events(np.array(fetched.snos, np.int64), starts, at, named, joined.extra)
 
 
 def open_profiles(room: Room, fetched: Fetched) -> Events:
@@ -285,15 +278,18 @@ def join(parts: Sequence[Decoded], owners: Sequence[Ints]) -> Joined:
     extra: dict[str, tuple[str, ...]] = {}
     named = _aligned_extra(parts, extra)
     sno, row, at, columns = owners[0], parts[0].row, parts[0].at, named[0]
-    simple = _unique_rows(sno, row) and len({n for p in named for n in p}) == sum(map(len, named))
-    if simple and all(
+    in_order = _in_order(sno, at, row)
+    one_home = len({n for part in named for n in part}) == sum(map(len, named))
+    aligned = all(
         np.array_equal(o, sno) and np.array_equal(p.row, row)
         for o, p in zip(owners[1:], parts[1:], strict=True)
-    ):
+    )
+    if one_home and aligned and (in_order or _unique_rows(sno, row)):
         columns = {name: values for part in named for name, values in part.items()}
     else:
         sno, row, at, columns = _scattered(parts, owners, named)
-    if not _ascending(sno, at, row):
+        in_order = False
+    if not in_order:
         order = np.lexsort((row, at, sno))
         sno, at, row = sno[order], at[order], row[order]
         columns = {name: values[order] for name, values in columns.items()}
@@ -383,19 +379,22 @@ def _null_for(dtype: np.dtype[Any]) -> Any:
     return np.nan if dtype == np.float64 else NULL
 
 
+def _in_order(sno: Ints, at: Ints, row: Ints) -> bool:
+    """Whether rows ascend in time and identity within ascending subjects: the usual case."""
+    step = np.diff(sno)
+    later = (np.diff(at) >= 0) & (np.diff(row) > 0)
+    return bool(((step > 0) | ((step == 0) & later)).all())
+
+
 def _unique_rows(sno: Ints, row: Ints) -> bool:
-    """Whether no (subject, row) occurs twice, judged only where that is cheap to see."""
-    return bool(((np.diff(sno) > 0) | (np.diff(row) > 0)).all()) and bool((np.diff(sno) >= 0).all())
-
-
-def _ascending(sno: Ints, at: Ints, row: Ints) -> bool:
-    new = np.diff(sno) > 0
-    later = np.diff(at)
-    return bool((new | (later > 0) | ((later == 0) & (np.diff(row) > 0))).all())
+    """Whether no (subject, row) occurs twice."""
+    order = np.lexsort((row, sno))
+    return not ((np.diff(sno[order]) == 0) & (np.diff(row[order]) == 0)).any()
 
 
 def _starts(sno: Ints, asked: Sequence[int]) -> npt.NDArray[np.int64]:
-    return np.append(np.searchsorted(sno, np.array(asked, np.int64)), len(sno)).astype(np.int64)
+    bounds = np.array((*asked, np.iinfo(np.int64).max), np.int64)
+    return np.searchsorted(sno, bounds).astype(np.int64, copy=False)
 
 
 def _not_listed() -> IntegrityError:

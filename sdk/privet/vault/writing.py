@@ -193,7 +193,7 @@ def prepare(room: Room, rows: Rows) -> Prepared:
     if not len(rows.snos):
         return Prepared([], rows.snos, np.zeros(0, np.int8), {})
     order = np.lexsort((rows.at, rows.snos))
-    domains = {f: room.layouts.dom(rows.dom_of[f]) for f in rows.columns}
+    domains = _domains(room, rows)
     anchor = room.layouts.dom(_anchor(room, rows))
     doms = sorted({anchor, *domains.values()})
     snos = np.unique(rows.snos).tolist()
@@ -257,6 +257,19 @@ def put(room: Room, tx: Tx, changes: Sequence[Change], made: Mapping[Pair, bytes
         [cell for c in changes for cell in c.cells],
     )
     return True
+
+
+def _domains(room: Room, rows: Rows) -> dict[str, int]:
+    """Each given field's domain; every field must have a layout and a domain."""
+    stored = frozenset().union(*(x.names for x in room.layouts.current.get(rows.event, ())))
+    if not (rows.columns and rows.columns.keys() <= stored & rows.dom_of.keys()):
+        raise InvalidInput(
+            "a field of these rows has no place in the vault",
+            why="no layout or no domain of the active policy has it",
+            remedy="Give exactly the fields that the policy collects.",
+            reason="rows.field",
+        )
+    return {name: room.layouts.dom(rows.dom_of[name]) for name in rows.columns}
 
 
 def _read_first(room: Room, rows: Rows, domains: Mapping[str, int]) -> list[int]:

@@ -158,3 +158,16 @@ def test_values_of_other_rooms_open_only_at_their_own_place(shop, covering) -> N
     shop.vault.shred(1)
     with pytest.raises(Erased):
         shop.vault.open_for(named, 1, "orders", b"label", sealed)
+
+
+def test_a_field_without_a_place_is_refused_rather_than_dropped(shop, covering) -> None:
+    rows = shop.purchases((1, 10, 1))
+    stray = {**rows.columns, "colour": np.array([1])}
+    for columns, doms in (
+        (stray, {**rows.dom_of, "colour": "orders"}),
+        (rows.columns, {"item": "orders"}),
+        ({}, rows.dom_of),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            shop.vault.prepare(covering(1), Rows("purchase", doms, rows.snos, rows.at, columns))
+        assert caught.value.reason == "rows.field"
