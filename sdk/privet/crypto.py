@@ -45,7 +45,7 @@ class Aead:
         self._aead = AESGCM(key)
 
     def seal(self, plaintext: bytes, ad: bytes, nonce: bytes | None = None) -> bytes:
-        """nonce ‖ ciphertext ‖ tag, bound to the associated data ``ad``."""
+        """Nonce ‖ ciphertext ‖ tag, bound to the associated data ``ad``."""
         nonce = nonce or os.urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, plaintext, ad)
 

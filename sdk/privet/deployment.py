@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from privet.audit import Log
 from privet.clock import Clock, SystemClock
@@ -93,7 +93,7 @@ class Deployment:
             self._parts.cache.clear()
             self._parts.home.close()
 
-    def __enter__(self) -> Deployment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -86,7 +86,7 @@ class Log:
         try:
             ts = micros(self._clock.now())
             prepared = [prepare(entry, ts) for entry in entries]
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was recorded
+        except Exception as error:
             raise _unavailable(error) from None
         return self._groups.submit(prepared)
 
@@ -186,7 +186,7 @@ class Log:
                 seqs, new = self._write(tx, old, batch)
                 kept = self._keep_checkpoint(tx, new)
             self._file.check_committed()
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was recorded
+        except Exception as error:
             raise _unavailable(error) from None
         self._known, self._kept_us = new, kept
         return seqs

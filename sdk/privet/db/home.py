@@ -76,7 +76,7 @@ def exists(location: Location) -> bool:
             return row is not None and row[0] is not None
         finally:
             connection.close()
-    except Exception:  # noqa: BLE001 - typed, without the URL's password
+    except Exception:
         raise StoreUnavailable(
             "the database cannot be reached",
             why="the server refused or did not answer",
@@ -198,21 +198,19 @@ def _engine(location: Location, name: Name, sync: Sync) -> Engine:
                 "options": f"-csearch_path={name} -clock_timeout={lock_deadline_ms()}",
             },
         )
-    assert location.directory is not None
-    path = location.directory / f"{name}.db"
+    path = (location.directory or Path()) / f"{name}.db"
     engine = create_engine(
         f"sqlite:///{path}",
         hide_parameters=True,
         pool_size=8,
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 5.0},
     )
-    mode = 0o600
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
             connection.execute("PRAGMA page_size=8192")
-            os.chmod(path, mode)
+            path.chmod(0o600)
         for pragma in (
             "journal_mode=WAL",
             f"synchronous={sync}",

@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -188,7 +188,7 @@ class Store:
         try:
             cursor = connection.cursor()
             tx = Tx(cursor, self)
-            tx._execute(begin, ())
+            tx.run(begin)
             try:
                 yield tx
             except BaseException:
@@ -277,10 +277,9 @@ def _placeholders(sql: str) -> str:
 
 
 def _rollback(cursor: Any) -> None:
-    try:
+    # The first error is the one to tell; the pool resets what this cannot.
+    with suppress(Exception):
         cursor.execute("ROLLBACK")
-    except Exception:  # noqa: BLE001, S110 - the first error is the one to tell; the pool resets
-        pass
 
 
 # What the drivers say, as what a caller can do. Their own text may quote values: never passed on.
@@ -307,9 +306,7 @@ def _translated(error: Exception, store: Store) -> PrivetError:
     text = str(error).lower()
     for sign, reason, why in _CAUSES:
         if sign in text:
-            return StoreUnavailable(
-                f"the {store.name} store refused", why=why, reason=reason
-            )
+            return StoreUnavailable(f"the {store.name} store refused", why=why, reason=reason)
     return StoreUnavailable(
         f"the {store.name} store refused", why=f"the driver raised {type(error).__name__}"
     )

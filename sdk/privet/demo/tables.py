@@ -112,7 +112,7 @@ def _read(place: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         raise MissingExtra("reading parquet files", "demo") from None
     path = place / f"{name}.parquet"
     try:
-        return pq.read_table(path, columns=list(columns)).to_pandas()
+        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
     except (OSError, ValueError, KeyError):
         raise InvalidInput(
             f"the table {name!r} cannot be read",
@@ -120,6 +120,7 @@ def _read(place: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
             remedy=f"Give a directory with {', '.join(f'{n}.parquet' for n in NAMES)}.",
             reason="demo.data",
         ) from None
+    return frame
 
 
 def _sales(raw: pd.DataFrame) -> pd.DataFrame:

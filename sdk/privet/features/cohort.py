@@ -73,5 +73,5 @@ def _index(
 
     if found is None or subjects is None:
         return pd.RangeIndex(len(order), name="ordinal")
-    names = {sno: subject for sno, subject in zip(found, subjects, strict=True)}
+    names = dict(zip(found, subjects, strict=True))
     return pd.Index([names[int(s)] for s in order], name="subject", dtype=object)

@@ -291,12 +291,18 @@ def versions(parts: Parts, purpose: str, name: str | None = None) -> list[Versio
 
 def live(tx: Tx, purpose: str, name: str | None) -> tuple[str, Live] | None:
     """The named model's serving version, or of the purpose's last served one."""
-    sql = "SELECT name, version, epoch FROM model_live WHERE purpose = ? AND version > 0"
-    if name is not None:
-        row = tx.one(sql + " AND name = ?", (purpose, name))
-    else:
-        row = tx.one(sql + " ORDER BY served DESC, name LIMIT 1", (purpose,))
-    return (str(row[0]), Live(int(row[1]), int(row[2]))) if row else None
+    served = all_live(tx, purpose)
+    return next(((n, found) for n, found in served if name in (None, n)), None)
+
+
+def all_live(tx: Tx, purpose: str) -> list[tuple[str, Live]]:
+    """Every serving model of a purpose, the last served first."""
+    rows = tx.all(
+        "SELECT name, version, epoch FROM model_live WHERE purpose = ? AND version > 0 "
+        "ORDER BY served DESC",
+        (purpose,),
+    )
+    return [(str(name), Live(int(version), int(epoch))) for name, version, epoch in rows]
 
 
 def load(parts: Parts, version: int) -> tuple[Version, bytes]:

@@ -252,7 +252,8 @@ def _open_request(parts: Parts, sno: int) -> str | None:
 def _request(parts: Parts, receipt: str) -> dict[str, Any]:
     with parts.home.data.read() as tx:
         row = tx.one(
-            "SELECT sno, state, received, held_until, detail, certificate FROM request WHERE id = ?",
+            "SELECT sno, state, received, held_until, detail, certificate "
+            "FROM request WHERE id = ?",
             (receipt,),
         )
     if row is None:

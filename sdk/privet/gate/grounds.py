@@ -24,7 +24,6 @@ from privet.gate.write import FOREVER
 from privet.types import CONSENT, Action
 from privet.vault import Rows
 
-
 EVERYTHING = "*"
 FOLD_AT = 500
 ACTION_OF: Mapping[str, Action] = {

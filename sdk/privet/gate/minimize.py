@@ -86,7 +86,7 @@ def coarsen(at: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
     # Every zone's offset is a multiple of a quarter of an hour, so its days and hours are too.
     quarters, where = np.unique(at // QUARTER_US, return_inverse=True)
     cut = [_floor(int(quarter), unit, zone) for quarter in quarters]
-    return np.asarray(cut, dtype=np.int64)[where] if len(cut) else at.copy()
+    return np.asarray(cut, dtype=np.int64)[where]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -13,8 +13,8 @@ from privet import crypto
 from privet.audit import Log
 from privet.clock import Clock, micros
 from privet.consent import Ledger
-from privet.db import Home
 from privet.crypto import Signer
+from privet.db import Home
 from privet.errors import AccessDenied
 from privet.policy import Policy
 from privet.types import SELF_ROLE

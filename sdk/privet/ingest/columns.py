@@ -86,10 +86,8 @@ def identifier(value: object) -> str:
 
 
 def _array(raw: Any) -> np.ndarray:
-    array: np.ndarray = raw.to_numpy() if hasattr(raw, "to_numpy") else np.asarray(raw)
-    if array.dtype.kind not in "iufbO":
-        array = array.astype(object)
-    return array
+    array: np.ndarray = np.asarray(raw.to_numpy() if hasattr(raw, "to_numpy") else raw)
+    return array if array.dtype.kind in "iufbO" else array.astype(object)
 
 
 def _missing(array: np.ndarray) -> np.ndarray:
@@ -148,11 +146,10 @@ def _each_number(spec: FieldSpec, array: np.ndarray, missing: np.ndarray) -> Col
 
 
 def _number(spec: FieldSpec, value: object) -> float | int | None:
-    if isinstance(value, bool | np.bool_):
-        return int(value) if spec.kind == "bool" else None
-    if spec.kind == "bool" or not isinstance(value, int | float | str | Decimal | np.number):
-        return None
-    if isinstance(value, str) and len(value) > 40:
+    truth = isinstance(value, bool | np.bool_)
+    if truth or spec.kind == "bool":
+        return int(bool(value)) if truth and spec.kind == "bool" else None
+    if not isinstance(value, int | float | str | Decimal | np.number) or len(str(value)) > 40:
         return None
     try:
         exact = Decimal(str(value))

@@ -23,7 +23,7 @@ from privet.gate.read import Reading, Released, Snapshot, read
 from privet.gate.record import WHY, decide
 from privet.recommend.base import Fitted, Recommender, best
 from privet.recommend.codec import build, unpack
-from privet.recommend.popularity import PopularityFitted
+from privet.recommend.history import EMPTY
 from privet.recommend.reasons import because
 from privet.recommend.training import day_of
 
@@ -245,41 +245,38 @@ def _lists(
 
 def _general(parts: Parts, purpose: str, asked: Request, why: str) -> Picks:
     """The non-personal answer: what is popular with a least cohort, or the catalogue's order."""
-    popular = _popular(parts, purpose)
-    if popular is None:
-        level = known_items(parts).level("item")
-        order = np.flatnonzero(level.candidates)
-        among = asked.among
-        names = [level.names[i] for i in order if among is None or level.names[i] in among]
-        picks = tuple(Pick("", n, 0.0, "in the catalogue") for n in names[: asked.k])
-        return Picks(False, why, -1, 0, picks)
-    fitted = popular.fitted
-    assert isinstance(fitted, PopularityFitted)
-    top = fitted.popular(asked.k, among=_indices(fitted, asked.among))
-    picks = tuple(
-        Pick(
-            "",
-            fitted.level.names[i],
-            float(fitted.shares[i]),
-            f"popular with at least {fitted.least} customers",
-        )
-        for i in top
-    )
-    return Picks(False, why, -1, popular.live.version, picks)
+    for serving in _all_mapped(parts, purpose):
+        fitted = serving.fitted
+        top = fitted.popular(asked.k, among=_indices(fitted, asked.among))
+        if len(top):
+            shares = fitted.score(EMPTY, 0)
+            picks = tuple(
+                # Two decimals: one person more or less must not show in a score.
+                Pick(
+                    "",
+                    fitted.level.names[i],
+                    round(float(shares[i]), 2),
+                    _general_reason(fitted, i),
+                )
+                for i in top
+            )
+            return Picks(False, why, -1, serving.live.version, picks)
+    level = known_items(parts).level("item")
+    among = None if asked.among is None else frozenset(asked.among)
+    order = (level.names[i] for i in np.flatnonzero(level.candidates))
+    names = [n for n in order if among is None or n in among][: asked.k]
+    return Picks(False, why, -1, 0, tuple(Pick("", n, 0.0, "in the catalogue") for n in names))
 
 
-def _popular(parts: Parts, purpose: str) -> Serving | None:
+def _general_reason(fitted: Fitted, index: int) -> str:
+    return because(fitted.reason(EMPTY, int(index)))
+
+
+def _all_mapped(parts: Parts, purpose: str) -> Iterator[Serving]:
+    """The purpose's serving models, the last served first."""
     with parts.home.data.read() as tx:
-        rows = tx.all(
-            "SELECT l.name, l.version, l.epoch FROM model_live l JOIN model m "
-            "ON m.model = l.model AND m.version = l.version WHERE l.purpose = ? "
-            'AND m.spec LIKE \'%"kind": "popularity"%\' ORDER BY l.name LIMIT 1',
-            (purpose,),
-        )
-    if not rows:
-        return None
-    name, version, epoch = rows[0]
-    return _mapped(parts, purpose, str(name), artifact.Live(int(version), int(epoch)))
+        served = artifact.all_live(tx, purpose)
+    return (_mapped(parts, purpose, name, live) for name, live in served)
 
 
 def _indices(fitted: Fitted, among: tuple[str, ...] | None) -> np.ndarray | None:

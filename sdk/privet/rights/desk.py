@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,7 @@ def _table(rows: pd.DataFrame | Sequence[Mapping[str, str]]) -> dict[str, list[A
 
 
 def _text(value: object) -> str:
-    return (
-        value if isinstance(value, str) else "" if value is None or value != value else str(value)
-    )
+    if isinstance(value, str):
+        return value
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return "" if missing else str(value)
