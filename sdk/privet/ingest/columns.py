@@ -94,7 +94,8 @@ def _missing(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind in "iub":
         return np.zeros(len(array), bool)
     if array.dtype.kind == "f":
-        return np.isnan(array)
+        nan: np.ndarray = np.isnan(array)
+        return nan
     # None, NaN and NA are the three ways in which a frame says nothing.
     return np.fromiter((v is None or _is_nan(v) for v in array), bool, len(array))
 
@@ -149,10 +150,11 @@ def _number(spec: FieldSpec, value: object) -> float | int | None:
     truth = isinstance(value, bool | np.bool_)
     if truth or spec.kind == "bool":
         return int(bool(value)) if truth and spec.kind == "bool" else None
-    if not isinstance(value, int | float | str | Decimal | np.number) or len(str(value)) > 40:
+    if not isinstance(value, int | float | str | Decimal | np.number):
         return None
     try:
-        exact = Decimal(str(value))
+        text = str(value)  # refuses integers of thousands of digits by itself
+        exact = Decimal(text if len(text) <= 40 else "NaN")
         if not exact.is_finite():
             return None
         if spec.kind == "seconds":
