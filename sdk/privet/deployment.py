@@ -13,7 +13,7 @@ from privet.consent import Ledger
 from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
 from privet.db.home import exists
-from privet.errors import AccessDenied, StoreUnavailable
+from privet.errors import IntegrityError, StoreUnavailable
 from privet.gate import activation, grounds
 from privet.gate.catalogue import Items, items
 from privet.gate.parts import Caller, Parts
@@ -209,7 +209,7 @@ def _catch_up(parts: Parts) -> None:
     with parts.home.data.read() as tx:
         position = parts.ledger.position(tx)
     if position >= parts.log.size():
-        raise AccessDenied(
+        raise IntegrityError(
             "the audit log is behind the data store",
             why="the log was rolled back, or belongs to an older copy",
             remedy="Restore all three stores from one backup.",

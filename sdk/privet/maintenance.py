@@ -77,6 +77,8 @@ class Maintenance:
         waiting = forget.unsettled(self._parts)
         for sno, purpose in waiting:
             forget.settle(self._parts, CALLER, sno, purpose)
+        for key in [k for k in self._parts.cache if k.startswith("quarantine:")]:
+            self._parts.cache.pop(key, None)
         return len(waiting)
 
     def _counts(self) -> int:

@@ -328,8 +328,11 @@ class ConsentDesk:
         )
 
     def restrict(self, subject: Id, *, reason: str) -> Receipt:
-        """Restrict all processing of one person's data. Art. 18."""
-        return self._change(subject, "*", "restricted", {"reason": reason})
+        """Restrict all processing of one person's data; models go on without her. Art. 18."""
+        receipt = self._change(subject, "*", "restricted", {"reason": reason})
+        for purpose in self._parts.policy.purposes:
+            settle(self._parts, self._caller, _sno(self._parts, subject), purpose)
+        return receipt
 
     def lift(self, subject: Id, *, reason: str) -> Receipt:
         """Lift a restriction. Art. 18(3)."""

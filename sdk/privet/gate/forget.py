@@ -15,8 +15,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pyroaring import BitMap
+
 from privet.clock import iso
-from privet.db import Store
+from privet.consent import Standing
+from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate
 from privet.gate.artifact import Removed, remove
@@ -202,8 +205,8 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
         removed += remove(parts, caller, f"withdrawal-{purpose}-{sno}", [sno], affected)
     if spec.basis == "consent":
         with parts.home.data.read() as tx:
-            still = parts.ledger.why_not(tx, (purpose,), sno, parts.now) is None
-        if not still:
+            status = parts.ledger.standing(tx, sno, purpose, parts.now).status
+        if status != "active":  # a restriction alone destroys nothing (Art. 18)
             parts.vault.shred(sno, [purpose])
             for store in _stores(parts):
                 store.truncate_log()
@@ -212,21 +215,48 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
 
 def unsettled(parts: Parts) -> list[tuple[int, str]]:
     """Subjects who still stand in a model of a purpose whose ground has ended or lapsed."""
-    found: list[tuple[int, str]] = []
     with parts.home.data.read() as tx:
-        for purpose in parts.policy.purposes:
-            rows = tx.all(
-                "SELECT DISTINCT c.sno FROM contribution c JOIN model_live l "
-                "ON l.model = c.model WHERE l.purpose = ?",
-                (purpose,),
-            )
-            grounds = (purpose, *parts.policy.purposes[purpose].builds_on)
-            found += [
-                (int(r[0]), purpose)
-                for r in rows
-                if parts.ledger.why_not(tx, grounds, int(r[0]), parts.now) is not None
+        return [
+            (sno, purpose) for purpose in parts.policy.purposes for sno in _left(tx, parts, purpose)
+        ]
+
+
+def quarantined(parts: Parts, purpose: str) -> bool:
+    """Whether somebody stands in a model of this purpose past the policy's deadline.
+
+    Removal is overdue then, and no model of the purpose may serve until it is done.
+    """
+    spec = parts.policy.purposes[purpose]
+    with parts.home.data.read() as tx:
+        for sno in _left(tx, parts, purpose):
+            ends = [
+                _ended(tx, sno, standing)
+                for name in (purpose, *spec.builds_on)
+                if not (standing := parts.ledger.standing(tx, sno, name, parts.now)).active
             ]
-    return found
+            if ends and spec.models.deadline.after(min(ends)) <= parts.now:
+                return True
+    return False
+
+
+def _ended(tx: Tx, sno: int, standing: Standing) -> int:
+    """When her place in a model lost its ground: with the ground itself, or her request."""
+    if standing.status != "active":
+        return standing.since or 0
+    row = tx.one("SELECT MAX(received) FROM request WHERE sno = ?", (sno,))
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def _left(tx: Tx, parts: Parts, purpose: str) -> BitMap:
+    """Who contributed to a model of this purpose and has no ground for it now."""
+    rows = tx.all(
+        "SELECT DISTINCT c.sno FROM contribution c JOIN model_live l "
+        "ON l.model = c.model WHERE l.purpose = ?",
+        (purpose,),
+    )
+    people = BitMap([int(r[0]) for r in rows])
+    grounds = (purpose, *parts.policy.purposes[purpose].builds_on)
+    return people - parts.ledger.eligible(tx, grounds, parts.now, people)
 
 
 def _resting_on(parts: Parts, purpose: str) -> list[str]:

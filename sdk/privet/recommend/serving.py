@@ -16,11 +16,11 @@ import numpy as np
 
 from privet.errors import ConsentMissing, Erased, InvalidInput, ModelUnavailable, Objected
 from privet.features.items import known_items
-from privet.gate import artifact
+from privet.gate import artifact, forget
 from privet.gate.forget import RELEASE_WITHIN_US
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, Snapshot, read
-from privet.gate.record import WHY, decide
+from privet.gate.record import MINUTE_US, WHY, decide
 from privet.recommend.base import Fitted, Recommender, best
 from privet.recommend.codec import build, unpack
 from privet.recommend.history import EMPTY
@@ -28,6 +28,7 @@ from privet.recommend.reasons import because
 from privet.recommend.training import day_of
 
 ATTEMPTS = 5
+QUARANTINED = "the models of this purpose are overdue in forgetting somebody: run maintenance"
 MOST = 1000
 
 
@@ -127,6 +128,9 @@ def recommend(
     """
     if not 1 <= asked.k <= MOST:
         raise InvalidInput("k is out of range", remedy=f"Ask for 1 to {MOST}.", reason="k.range")
+    if _quarantined(parts, purpose):
+        decide(parts, caller, purpose, "recommend", ())
+        return {i: _listed(parts, asked, QUARANTINED) for i in ids}
     serving = mapped(parts, purpose, asked.model)
     if serving is None:
         decide(parts, caller, purpose, "recommend", ())
@@ -154,6 +158,15 @@ def recommend(
         if external not in answers:
             answers[external] = _general(parts, purpose, asked, missing)
     return {i: answers[i] for i in ids}
+
+
+def _quarantined(parts: Parts, purpose: str) -> bool:
+    """Looked up once a minute: a deadline is counted in hours."""
+    held: tuple[int, bool] | None = parts.cache.get(f"quarantine:{purpose}")
+    if held is None or not 0 <= parts.now - held[0] < MINUTE_US:
+        held = (parts.now, forget.quarantined(parts, purpose))
+        parts.cache[f"quarantine:{purpose}"] = held
+    return held[1]
 
 
 def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
@@ -261,6 +274,11 @@ def _general(parts: Parts, purpose: str, asked: Request, why: str) -> Picks:
                 for i in top
             )
             return Picks(False, why, -1, serving.live.version, picks)
+    return _listed(parts, asked, why)
+
+
+def _listed(parts: Parts, asked: Request, why: str) -> Picks:
+    """The catalogue's own order: rests on nobody's data."""
     level = known_items(parts).level("item")
     among = None if asked.among is None else frozenset(asked.among)
     order = (level.names[i] for i in np.flatnonzero(level.candidates))

@@ -40,7 +40,7 @@ def test_a_pack_lets_people_use_their_rights(pack: Policy) -> None:
 def test_a_pack_serves_its_desks(pack: Policy) -> None:
     for role, purpose, action in (
         ("privacy-desk", "privet:consent", "restrict"),
-        ("storefront", "privet:consent", "answer"),
+        ("storefront", "privet:consent", "begin"),
         ("auditor", "privet:accountability", "prove"),
         ("auditor", "privet:accountability", "export"),
         ("operator", "privet:administration", "administer"),
