@@ -66,20 +66,20 @@ def lock(tx: Tx, origin: str, signer: Signer) -> Head:
     head = _fetch(tx, tx.for_update)
     if head is not None:
         return head
-    if tx.one("SELECT seq FROM record WHERE log = ? LIMIT 1", (LOG,)) is not None:
+    # Two writers may both find none: the second waits here, and then finds the first's.
+    first = empty(origin, signer)
+    made = tx.run(
+        "INSERT INTO head (log, size, frontier, note, ts) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (log) DO NOTHING",
+        (LOG, 0, b"", first.note, 0),
+    )
+    if made and tx.one("SELECT seq FROM record WHERE log = ? LIMIT 1", (LOG,)) is not None:
         raise AuditUnavailable(
             "the audit log was refused",
             why="its head is gone while its records are there",
             remedy="Restore the audit store from a trusted copy.",
             reason="audit.head",
         )
-    # Two writers may both find none: the second waits here and then finds the first's.
-    first = empty(origin, signer)
-    tx.run(
-        "INSERT INTO head (log, size, frontier, note, ts) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (log) DO NOTHING",
-        (LOG, 0, b"", first.note, 0),
-    )
     return _fetch(tx, tx.for_update) or first
 
 

@@ -182,6 +182,13 @@ def test_two_logs_over_one_store_take_turns(home: Home, clock: Any) -> None:
     assert signed.root == merkle.root([merkle.leaf_hash(b) for b in bodies(home)])
 
 
+def test_writers_that_begin_a_log_at_once_both_find_its_head(home: Home, clock: Any) -> None:
+    logs = [make(home, clock) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        seqs = list(pool.map(lambda log: log.append([entry()])[0], logs))
+    assert sorted(seqs) == list(range(6))
+
+
 FAULTY = [entry(1, 2), entry(*range(100)), *[entry(n=i) for i in range(254)]]
 
 

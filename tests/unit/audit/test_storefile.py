@@ -46,6 +46,7 @@ def test_a_replaced_file_is_noticed(log: Log, directory: Path) -> None:
     shutil.copy(directory / "audit.db", copy)
     copy.replace(directory / "audit.db")
     assert refused(log) == "audit.replaced"
+    assert log.size() == 600  # nothing was even tried
 
 
 def test_a_deleted_file_is_noticed(log: Log, directory: Path) -> None:
