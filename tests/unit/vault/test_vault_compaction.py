@@ -179,3 +179,14 @@ def test_shredding_takes_only_the_domains_named(shop) -> None:
     assert len(shop.vault.shred(1)) == 1
     assert shop.cells() == 3
     assert shop.read(1, 2).columns["item"].tolist() == [2]
+
+
+def test_a_tag_never_goes_before_its_event(shop, covering) -> None:
+    hour = DAY // 24
+    rows = shop.purchases((1, DAY, 1), (1, 30 * DAY + 12 * hour, 2), keys=[b"1", b"2"])
+    shop.seal(rows)
+    now = 300 * DAY
+    cutoff = 30 * DAY + 6 * hour
+    assert shop.vault.sweep(covering(1), now, {"orders/hold": cutoff}) == 1
+    again = shop.purchases((1, 30 * DAY + 12 * hour, 2), keys=[b"2"])
+    assert shop.seal(again).repeated == 1

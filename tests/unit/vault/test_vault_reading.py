@@ -184,3 +184,31 @@ def test_nothing_sealed_shows_in_any_text(shop) -> None:
         assert "777" not in repr(thing)
     with pytest.raises(TypeError):
         pickle.dumps(shop.keys)
+
+
+def test_rows_of_a_domain_begun_anew_never_meet_those_that_a_held_one_kept(shop) -> None:
+    shop.seal(shop.purchases((1, 10, 1), (1, 20, 2)))
+    shop.vault.shred(1, ["orders/hold"])
+    shop.seal(shop.purchases((1, 10, 3)))
+    events = shop.read(1)
+    assert sorted(events.columns["discount"].tolist()) == [-3, -2, -1]
+    assert sorted(events.columns["item"].tolist()) == [NULL, NULL, 3]
+    of_three = events.columns["item"].tolist().index(3)
+    assert events.columns["discount"][of_three] == -3
+
+
+def test_a_key_that_was_wrapped_for_another_commitment_is_damage(shop) -> None:
+    from privet.crypto import commitment, random_key
+    from privet.vault import keys as room
+
+    shop.seal(shop.purchases((1, 10, 1)))
+    kc = commitment(b"privet-kc-v1", random_key())
+    ad = room._WRAP.pack(room._SUBJECT, shop.home.deployment, 1, 1, 1, 9, kc)
+    wrapped = shop.keys._kek(1).seal(random_key(), ad)
+    with shop.home.keys.write() as tx:
+        tx.run(
+            "UPDATE subject_key SET wrapped = ?, kc = ?, gen = 9 WHERE sno = 1 AND dom = 1",
+            (wrapped, kc),
+        )
+    with pytest.raises(IntegrityError, match="committed to"):
+        shop.read(1)
