@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 STORES: tuple[Name, ...] = ("data", "keys", "audit")
-SCHEMA_VERSION = 1
 Sync = Literal["FULL", "OFF"]
 
 
@@ -65,24 +64,19 @@ def locate(home: str | os.PathLike[str]) -> Location:
 def exists(location: Location) -> bool:
     """Whether a deployment has been created here."""
     if location.directory is not None:
-        return (location.directory / "data.db").exists()
-    engine = _engine(location, "data", "FULL")
+        return (location.directory / "audit.db").exists()
+    engine = _engine(location, "audit", "FULL")
     try:
         connection = engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute("SELECT to_regclass('data.meta')")
+            cursor.execute("SELECT to_regclass('audit.meta')")
             row = cursor.fetchone()
             return row is not None and row[0] is not None
         finally:
             connection.close()
-    except Exception:
-        raise StoreUnavailable(
-            "the database cannot be reached",
-            why="the server refused or did not answer",
-            remedy="Check the URL, the server and its roles.",
-            reason="store.unreachable",
-        ) from None
+    except Exception:  # typed, without the URL's password
+        raise _unreachable() from None
     finally:
         engine.dispose()
 
@@ -92,20 +86,65 @@ def create_stores(location: Location, sync: Sync = "FULL") -> Home:
 
     Safe where several processes begin at once: the later ones find it created.
     """
+    from sqlalchemy.exc import DBAPIError
+
     from privet.db import migrate
 
-    if location.directory is not None:
-        _make_directory(location.directory)
-        lock = FileLock(location.directory / "create.lock")
+    if location.directory is None:
+        engine = _engine(location, "audit", sync)
         try:
-            with lock.held("new"):
-                if not (location.directory / "audit.db").exists():
-                    migrate.create(location, os.urandom(16), lambda n: _engine(location, n, sync))
+            migrate.create_schemas(STORES, engine)
+        except Exception:  # typed, without the URL's password
+            raise _unreachable() from None
         finally:
-            lock.close()
-    else:
-        migrate.create(location, os.urandom(16), lambda n: _engine(location, n, sync))
+            engine.dispose()
+        return open_stores(location, sync)
+    _make_directory(location.directory)
+    lock = FileLock(location.directory / "create.lock")
+    try:
+        with lock.held("new"):
+            if not exists(location):
+                migrate.create_files(location.directory, STORES, lambda path: _sqlite(path, sync))
+    except (OSError, DBAPIError):
+        raise StoreUnavailable(
+            "the stores cannot be created",
+            why="the disk is full or read-only",
+            reason="store.full",
+        ) from None
+    finally:
+        lock.close()
     return open_stores(location, sync)
+
+
+def migrate_stores(location: Location) -> None:
+    """Bring the tables of an existing deployment to this version; while no worker runs.
+
+    Raises:
+        StoreUnavailable: there is no deployment, or a store cannot be changed.
+    """
+    from privet.db import migrate
+
+    if not exists(location):
+        raise StoreUnavailable(
+            "there is no deployment at this home",
+            remedy="Create one: `privet init --policy pack:shop`.",
+            reason="store.missing",
+        )
+    for name in STORES:
+        engine = _engine(location, name, "FULL")
+        try:
+            migrate.upgrade(name, engine)
+        finally:
+            engine.dispose()
+
+
+def _unreachable() -> StoreUnavailable:
+    return StoreUnavailable(
+        "the database cannot be reached",
+        why="the server refused or did not answer",
+        remedy="Check the URL, the server and its roles.",
+        reason="store.unreachable",
+    )
 
 
 def open_stores(location: Location, sync: Sync = "FULL") -> Home:
@@ -156,16 +195,19 @@ def _open(location: Location, name: Name, sync: Sync) -> Store:
 
 
 def _identity(store: Store) -> bytes:
+    from privet.db.migrate import REVISION
+
     with store.read() as tx:
-        rows = {str(k): bytes(v) for k, v in tx.all("SELECT key, value FROM meta")}
-    version = int(rows.get("schema", b"0"))
-    if version != SCHEMA_VERSION:
+        row = tx.one("SELECT version_num FROM alembic_version")
+        deployment = tx.one("SELECT value FROM meta WHERE key = 'deployment'")
+    if row is None or deployment is None or str(row[0]) != REVISION:
         raise StoreUnavailable(
-            f"the {store.name} store has schema {version}, this privet needs {SCHEMA_VERSION}",
+            f"the {store.name} store has another schema than {REVISION}",
+            why="it was written by another version of privet",
             remedy="Run `privet init --migrate` with this version, once, while no worker runs.",
             reason="store.schema",
         )
-    return rows["deployment"]
+    return bytes(deployment[0])
 
 
 def _make_directory(directory: Path) -> None:
@@ -182,9 +224,9 @@ def _make_directory(directory: Path) -> None:
 
 
 def _engine(location: Location, name: Name, sync: Sync) -> Engine:
-    from sqlalchemy import create_engine, event
-
     if location.url is not None:
+        from sqlalchemy import create_engine
+
         try:
             import psycopg  # noqa: F401
         except ImportError:
@@ -198,7 +240,12 @@ def _engine(location: Location, name: Name, sync: Sync) -> Engine:
                 "options": f"-csearch_path={name} -clock_timeout={lock_deadline_ms()}",
             },
         )
-    path = (location.directory or Path()) / f"{name}.db"
+    return _sqlite((location.directory or Path()) / f"{name}.db", sync)
+
+
+def _sqlite(path: Path, sync: Sync) -> Engine:
+    from sqlalchemy import create_engine, event
+
     engine = create_engine(
         f"sqlite:///{path}",
         hide_parameters=True,

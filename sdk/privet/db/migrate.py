@@ -1,68 +1,89 @@
-"""Creating and migrating the tables; nothing here runs on ``open``."""
+"""Creating and migrating the tables, by Alembic; nothing here runs on ``open``."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privet.db import schema
 from privet.db.store import Name
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
-    from privet.db.home import Location
+REVISION = "0001"
+"""The newest revision of every store: what ``open`` asks for."""
 
-# The log only grows: the database itself refuses anything else (SQLite; on PostgreSQL by rule).
-APPEND_ONLY = ("record", "tile", "checkpoint", "single", "set_chunk")
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_CREATING = 7237110  # an advisory lock of privet's own: one creator or migrator at a time
 
 
-def create(location: Location, deployment: bytes, engine_of: Callable[[Name], Engine]) -> None:
-    """Create all tables of all three stores and write their identity."""
-    from privet.db.home import SCHEMA_VERSION, STORES
+def create_files(
+    directory: Path, names: tuple[Name, ...], engine_at: Callable[[Path], Engine]
+) -> None:
+    """Create SQLite stores: made aside and moved into place, the audit store last.
 
-    for name in STORES:
-        engine = engine_of(name)
+    A crash leaves either no audit store, and the next creation begins anew, or all three.
+    """
+    aside = directory / "new"
+    aside.mkdir(mode=0o700, exist_ok=True)
+    deployment = os.urandom(16)
+    for name in names:
+        path = aside / f"{name}.db"
+        path.unlink(missing_ok=True)
+        engine = engine_at(path)
         try:
             with engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
-                if engine.dialect.name == "postgresql":
-                    # One creator at a time; the later ones find the tables and leave.
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7237110)")
-                    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name}")
-                    made = connection.exec_driver_sql(f"SELECT to_regclass('{name}.meta')")
-                    if made.scalar() is not None:
-                        connection.exec_driver_sql("COMMIT")
-                        continue
-                schema.METADATA[name].create_all(connection)
-                if name == "audit":
-                    for table in APPEND_ONLY:
-                        for statement in _guards(engine.dialect.name, table):
-                            connection.exec_driver_sql(statement)
-                mark = "?" if engine.dialect.name == "sqlite" else "%s"
-                for key, value in (("deployment", deployment), ("schema", b"%d" % SCHEMA_VERSION)):
-                    connection.exec_driver_sql(
-                        f"INSERT INTO meta (key, value) VALUES ({mark}, {mark})", (key, value)
-                    )
+                _found(connection, name, deployment)
                 connection.exec_driver_sql("COMMIT")
         finally:
             engine.dispose()
+    for name in names:
+        (aside / f"{name}.db").replace(directory / f"{name}.db")
+    aside.rmdir()
 
 
-def _guards(dialect: str, table: str) -> list[str]:
-    if dialect == "sqlite":
-        return [
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            "BEGIN SELECT RAISE(ABORT, 'the log only grows'); END"
-            for verb in ("UPDATE", "DELETE")
-        ]
-    return [
-        (
-            "CREATE OR REPLACE FUNCTION only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'the log only grows'; END $$"
-        ),
-        (
-            f"CREATE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION only_grows()"
-        ),
-    ]
+def create_schemas(names: tuple[Name, ...], engine: Engine) -> None:
+    """Create PostgreSQL schemas with all tables, in one transaction; the first creator wins."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATING})")
+        if connection.exec_driver_sql("SELECT to_regclass('audit.meta')").scalar() is None:
+            deployment = os.urandom(16)
+            for name in names:
+                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name}")
+                connection.exec_driver_sql(f"SET LOCAL search_path = {name}")
+                _found(connection, name, deployment)
+        connection.exec_driver_sql("COMMIT")
+
+
+def upgrade(name: Name, engine: Engine) -> None:
+    """Bring one existing store to the newest revision, in one transaction."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATING})")
+        _upgrade(connection, name)
+        connection.exec_driver_sql("COMMIT")
+
+
+def _found(connection: Connection, name: Name, deployment: bytes) -> None:
+    _upgrade(connection, name)
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    connection.exec_driver_sql(
+        f"INSERT INTO meta (key, value) VALUES ('deployment', {mark})", (deployment,)
+    )
+
+
+def _upgrade(connection: Connection, name: Name) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("version_locations", str(_MIGRATIONS / name))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, store=name)
+    command.upgrade(config, "head")
