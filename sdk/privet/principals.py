@@ -377,6 +377,16 @@ class RightsDesk:
         """
         return rights.erase(self._parts, self._caller, _sno(self._parts, subject), request)
 
+    def link(self, subject: Id, handle: Id) -> Receipt:
+        """Let a further id (a cookie, a login) lead to a person who is known already.
+
+        Raises:
+            InvalidInput: the id leads to somebody else.
+            Erased: the id belongs to an erased person.
+        """
+        sno = _sno(self._parts, subject)
+        return rights.link(self._parts, self._caller, sno, check_subject(handle))
+
     def access(self, subject: Id) -> dict[str, Any]:
         """All that is kept about one person, with purposes, recipients and reads. Art. 15."""
         return disclosure.everything(self._parts, self._caller, _sno(self._parts, subject))

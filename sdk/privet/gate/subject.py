@@ -10,8 +10,9 @@ from pyroaring import BitMap
 
 from privet.clock import iso
 from privet.consent import Change
+from privet.gate.grounds import seal_private
 from privet.gate.parts import IDENTITY, IDENTITY_EVENT, Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import decide, entry
 from privet.types import RIGHTS
 from privet.vault import Plan
 
@@ -33,6 +34,23 @@ def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
         cells = parts.vault.fetch(tx, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), [sno])
     opened = parts.vault.open(warrant, cells)
     return [json.loads(text) for text in opened.columns.get("id", ())]
+
+
+def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> int:
+    """Let a further id lead to this subject; the index of its record.
+
+    Raises:
+        InvalidInput: the id leads to somebody else (reason ``subject.taken``).
+        Erased: the id belongs to an erased person.
+    """
+    decide(parts, caller, RIGHTS, "correct", (), about=(sno,))
+    record = parts.log.append(
+        [entry(parts, caller, "write", purpose=RIGHTS, action="correct", subjects=(sno,))]
+    )[0]
+    parts.subjects.alias(handle, sno)
+    text = json.dumps(handle, ensure_ascii=False)
+    seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", [(sno, text)])
+    return record
 
 
 def standing_of(parts: Parts, sno: int) -> dict[str, str]:

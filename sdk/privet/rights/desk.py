@@ -14,7 +14,7 @@ from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
-from privet.ingest.rows import check_subject
+from privet.ingest.rows import Receipt, check_subject
 from privet.policy import load
 from privet.types import CONSENT
 
@@ -32,6 +32,11 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
 def erase(parts: Parts, caller: Caller, sno: int, reference: str) -> Erasure:
     """Erase one person; see ``privet.gate.forget``."""
     return forget.erase(parts, caller, sno, reference)
+
+
+def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> Receipt:
+    """Let a further id lead to one person."""
+    return Receipt(subject.link(parts, caller, sno, handle), new=True)
 
 
 def state(parts: Parts, sno: int) -> dict[str, str]:
