@@ -16,20 +16,12 @@ import numpy.typing as npt
 
 from privet.clock import DAY_US
 from privet.errors import StoreUnavailable
+from privet.vault.batch import CELL_ROWS, LONG_HISTORY, LONG_ROWS, NEVER, WEEK_US, Cut
 from privet.vault.codec import Column, Decoded, Ints, Layout, encode, nulls_in
+from privet.vault.joining import Joined, join, latest
 from privet.vault.layout import KEY_SUFFIX
-from privet.vault.reading import PROFILE, Joined, Room, Row, decode_cells, join, latest
-from privet.vault.writing import (
-    CELL_ROWS,
-    LONG_HISTORY,
-    LONG_ROWS,
-    NEVER,
-    WEEK_US,
-    Cut,
-    Pen,
-    open_pen,
-    put,
-)
+from privet.vault.pen import Pen, open_pen, put
+from privet.vault.reading import PROFILE, Room, Row, decode_cells
 
 if TYPE_CHECKING:
     from privet.db import Tx

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from privet.clock import Clock
     from privet.db import Home, Tx
     from privet.types import Events, Warrant
+    from privet.vault.batch import Rows
     from privet.vault.compaction import Overdue
     from privet.vault.keys import Keys
     from privet.vault.subjects import Subjects
-    from privet.vault.writing import Committed, Prepared, Rows
+    from privet.vault.writing import Committed, Prepared
 
 
 @dataclass(frozen=True, slots=True)
