@@ -94,10 +94,14 @@ def sha256(data: bytes) -> bytes:
 class Signer:
     """Ed25519 signing key; the seed leaves only through ``seed()``."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_public")
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        # Kept: deriving it costs as much as a signature, and every checkpoint names it.
+        self._public = self._key.public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        )
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of ``message``."""
@@ -106,9 +110,7 @@ class Signer:
     @property
     def public(self) -> bytes:
         """The raw 32-byte public key."""
-        return self._key.public_key().public_bytes(
-            serialization.Encoding.Raw, serialization.PublicFormat.Raw
-        )
+        return self._public
 
     def __repr__(self) -> str:
         return "Signer(<key hidden>)"

@@ -153,6 +153,10 @@ class Fitted(ABC):
             index: one of the entries that it answered.
         """
 
+    def reasons(self, history: History, indices: np.ndarray) -> list[Reason]:
+        """Why each of these entries; the same as ``reason`` of one by one."""
+        return [self.reason(history, int(index)) for index in indices]
+
     def top(
         self,
         history: History,

@@ -129,7 +129,14 @@ class ItemItemFitted(Fitted):
 
     def reason(self, history: History, index: int) -> Reason:
         """The entry of her history that speaks most for this one."""
+        return self._reason(*self._weights(history), index)
+
+    def reasons(self, history: History, indices: np.ndarray) -> list[Reason]:
+        """The same for a whole list, her history weighed once."""
         own, weight = self._weights(history)
+        return [self._reason(own, weight, int(index)) for index in indices]
+
+    def _reason(self, own: np.ndarray, weight: np.ndarray, index: int) -> Reason:
         if index in own:
             return Reason("again", self.event, self.level.names[index])
         said = np.where(self.neighbour[own] == index, weight, 0).max(axis=1)

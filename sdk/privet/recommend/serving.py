@@ -244,14 +244,10 @@ def _lists(
         scores = fitted.score(history, now_day)
         exclude = history.index if asked.unseen else None
         top = best(scores, fitted.level, asked.k, exclude, among)
+        reasons = fitted.reasons(history, top)
         picks = tuple(
-            Pick(
-                f"{record}-{rank}",
-                fitted.level.names[i],
-                float(scores[i]),
-                because(fitted.reason(history, int(i))),
-            )
-            for rank, i in enumerate(top, 1)
+            Pick(f"{record}-{rank}", fitted.level.names[i], float(scores[i]), because(reason))
+            for rank, (i, reason) in enumerate(zip(top, reasons, strict=True), 1)
         )
         yield int(sno), Picks(True, "", record, serving.live.version, picks)
 

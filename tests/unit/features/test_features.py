@@ -98,6 +98,14 @@ def test_rows_without_a_basket_are_one_visit_a_day(table, shop):
     assert columns("frequency", events, shop)["frequency"].tolist() == [2]
 
 
+def test_rows_without_a_number_for_a_basket_are_one_visit_a_day_as_well(table, shop):
+    absent = int(np.iinfo(np.int64).min)
+    rows = [(1, DAY_US, absent), (1, DAY_US + 5, absent), (1, 2 * DAY_US, absent)]
+    events = {"purchase": table([*rows, (1, 3 * DAY_US, 7)], ["basket"], [1])}
+    found = compute(["frequency"], events, None, shop, 9 * DAY_US, UTC)
+    assert found["frequency"].tolist() == [3]
+
+
 def test_equal_basket_ids_of_two_people_are_two_visits(table, shop):
     rows = [(1, ago(3), 0, "x", 1, 0), (2, ago(3), 0, "x", 1, 0)]
     events = {"purchase": table(rows, NAMES, [1, 2])}
