@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from privet.errors import PrivetError
-from privet.gate import artifact, forget, upkeep
+from privet.gate import artifact, forget, health, upkeep
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import flush_counts
 from privet.log import get_logger
@@ -53,6 +53,22 @@ class Maintenance:
             "cells": upkeep.overdue(self._parts),
         }
 
+    def rotate(self) -> int:
+        """Begin a new key epoch: from then on no backup of the keys store opens anything.
+
+        Returns:
+            The new epoch's number.
+
+        Raises:
+            AuditUnavailable: it could not be recorded; nothing was changed.
+            KeyUnavailable: the keyring did not give or destroy a secret; run it again.
+        """
+        return upkeep.rotate(self._parts, CALLER)
+
+    def examine(self) -> list[health.Finding]:
+        """Look at the stores, the policy, the clock, the log and what waits; changes nothing."""
+        return health.examine(self._parts)
+
     def _steps(self) -> dict[str, Callable[[], int]]:
         parts = self._parts
         return {
@@ -63,6 +79,7 @@ class Maintenance:
             "grounds": lambda: upkeep.fold(parts),
             "retention": lambda: upkeep.sweep(parts, CALLER),
             "compaction": lambda: upkeep.compact(parts, CALLER),
+            "epochs": lambda: upkeep.rotate_when_due(parts, CALLER),
             "counts": self._counts,
             "logs": lambda: upkeep.truncate(parts),
         }

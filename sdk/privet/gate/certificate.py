@@ -16,6 +16,7 @@ from privet import crypto
 from privet.clock import iso
 from privet.gate.artifact import Removed
 from privet.gate.parts import Parts
+from privet.gate.upkeep import epoch_ends
 
 if TYPE_CHECKING:
     from privet.gate.forget import Held
@@ -55,9 +56,9 @@ def body(
         ],
         "recipients": sorted({r for p in purposes for r in p.recipients}),
         "backups": {
-            "until": "",
-            "why": "copies of the keys store made before the erasure open until their key "
-            "epoch is destroyed: rotate the epoch to set that date",
+            "until": iso(epoch_ends(parts)),
+            "why": "copies of the keys store made before the erasure open nothing once "
+            "maintenance has ended their key epoch, due on this date",
         },
         "policy": parts.policy.hash,
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from privet.clock import DAY_US
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
 from privet.types import ADMINISTRATION
 
 MANY = 1000
+EPOCH_US = 30 * DAY_US
 
 
 def fold(parts: Parts) -> int:
@@ -62,6 +64,45 @@ def compact(parts: Parts, caller: Caller) -> int:
         )
     )
     return sum(parts.vault.compact(warrant, sno) for sno in due)
+
+
+def epoch_ends(parts: Parts) -> int:
+    """When maintenance ends the active key epoch, UTC microseconds.
+
+    From then on no copy of the keys store made before opens anything: the date that an
+    erasure certificate names.
+    """
+    return parts.keys.epoch_began() + EPOCH_US
+
+
+def rotate_when_due(parts: Parts, caller: Caller) -> int:
+    """End the key epoch where it has lasted its time; 1 if it was ended."""
+    if parts.now < epoch_ends(parts):
+        return 0
+    rotate(parts, caller)
+    return 1
+
+
+def rotate(parts: Parts, caller: Caller) -> int:
+    """Begin a new key epoch and have the old one's secret destroyed; the new number.
+
+    Recorded first: from the destruction on no backup of the keys store opens anything,
+    which must not happen without a trace.
+    """
+    parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "admin",
+                purpose=ADMINISTRATION,
+                action="administer",
+                subject="keys",
+                task="rotation",
+            )
+        ]
+    )
+    return parts.keys.rotate()
 
 
 def overdue(parts: Parts) -> int:

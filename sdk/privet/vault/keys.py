@@ -255,6 +255,14 @@ class Keys:
         self.forget()
         return epoch.kek_id
 
+    def epoch_began(self) -> int:
+        """When the active epoch began, UTC microseconds."""
+        with self.store.read() as tx:
+            row = tx.one("SELECT created FROM epoch WHERE state = 'active'")
+        if row is None:
+            raise _uninitialised()
+        return int(row[0])
+
     def destruction(self, kek_id: int) -> int | None:
         """The moment (UTC µs) from which a retired epoch opens nowhere, if one is stated."""
         with self.store.read() as tx:
