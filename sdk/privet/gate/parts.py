@@ -76,6 +76,10 @@ class Parts:
     counted: int = 0
     counting: Lock = field(default_factory=Lock, repr=False)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Every handle of the public face holds these: none of them can be carried away.
+        raise TypeError("an open deployment cannot be pickled; open it in each process")
+
     @property
     def now(self) -> int:
         """The present instant in UTC microseconds."""
