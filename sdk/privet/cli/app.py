@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from privet import __version__
-from privet.cli import demo, init
+from privet.cli import (
+    audit,
+    consent,
+    demo,
+    doctor,
+    ingest,
+    init,
+    maintain,
+    policy,
+    recommend,
+    rights,
+)
 from privet.cli.face import Face
 
 app = typer.Typer(
@@ -42,6 +53,14 @@ def privet(
 
 app.command("init")(init.init)
 app.command("demo")(demo.demo)
+app.command("ingest")(ingest.ingest)
+app.add_typer(policy.app, name="policy")
+app.add_typer(consent.app, name="consent")
+app.command("recommend")(recommend.recommend)
+app.add_typer(audit.app, name="audit")
+app.add_typer(rights.app, name="rights")
+app.command("maintain")(maintain.maintain)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class Face(TyperGroup):
         except (typer.Abort, KeyboardInterrupt):
             screen.note("stopped; what was finished stays, the rest can be run again")
             code = INTERRUPTED
-        except Exception as error:  # noqa: BLE001 - the last place that can tell it safely
+        except Exception as error:
             code = told(screen, error)
         sys.exit(code if isinstance(code, int) else 0)
 

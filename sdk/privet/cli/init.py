@@ -10,29 +10,47 @@ import typer
 
 from privet.cli.options import Home, Json, Keyring
 from privet.cli.screen import Screen
-from privet.errors import StoreUnavailable
-from privet.settings import resolve
+from privet.errors import InvalidInput
+from privet.settings import Settings, resolve
+from privet.types import ADMINISTRATION
 
 
 def init(
     policy: Annotated[
-        str,
+        str | None,
         typer.Option("--policy", metavar="REF", help="pack:NAME, a policy document, a directory."),
-    ],
+    ] = None,
+    migrate: Annotated[
+        bool,
+        typer.Option("--migrate", help="Bring the tables of a home to this version instead."),
+    ] = False,
     home: Home = None,
     keyring: Keyring = None,
     json: Json = False,
 ) -> None:
-    """Create a home with a policy."""
+    """Create a home with a policy, or migrate one while no worker runs."""
+    screen = Screen(json)
+    if migrate == (policy is not None):
+        raise InvalidInput(
+            "it is not clear what to do",
+            remedy="Give --policy REF to create a home, or --migrate for one that is there.",
+            reason="usage",
+        )
+    found = resolve(home, keyring)
+    screen.begin("privet", (), ADMINISTRATION, found.place)
+    if policy is None:
+        _migrate(screen, found)
+    else:
+        _create(screen, found, policy)
+
+
+def _create(screen: Screen, found: Settings, policy: str) -> None:
     from privet.db import locate
     from privet.db.home import exists
     from privet.deployment import open_deployment
 
-    screen = Screen(json)
-    found = resolve(home, keyring)
-    screen.begin("privet", (), "privet:administration", found.place)
     if exists(locate(found.home)):
-        raise StoreUnavailable(
+        raise InvalidInput(
             "there is a deployment at this home already",
             why="creating it again would change nothing",
             remedy="Use it, or name another home; `privet policy activate` changes its policy.",
@@ -48,6 +66,16 @@ def init(
             "next": following,
         }
     screen.answer(made, lambda: _show(screen, made, following))
+
+
+def _migrate(screen: Screen, found: Settings) -> None:
+    from privet.db import locate
+    from privet.db.home import migrate_stores
+    from privet.db.migrate import REVISION
+
+    migrate_stores(locate(found.home))
+    told = {"home": found.place, "revision": REVISION}
+    screen.answer(told, lambda: screen.say(f"its tables are of revision {REVISION}"))
 
 
 def _next(place: str, policy: str) -> list[str]:

@@ -44,10 +44,11 @@ class Screen:
         """Whether people see a terminal that can draw."""
         return self.text.isatty()
 
-    def begin(self, name: str, roles: Iterable[str], purpose: str, place: str) -> None:
-        """The first line: as whom and for what, where."""
+    def begin(self, name: str, roles: Iterable[str], purpose: str, place: str = "") -> None:
+        """The first line: as whom and for what, and in which home if one is opened."""
         held = ", ".join(roles)
-        self.say(f"as `{name}`{f' ({held})' if held else ''} for {purpose} in {place}")
+        where = f"in {place}" if place else "without a home"
+        self.say(f"as `{name}`{f' ({held})' if held else ''} for {purpose} {where}")
 
     def say(self, line: str = "") -> None:
         """One line for people."""
@@ -69,22 +70,27 @@ class Screen:
         """Rows under their columns: drawn on a terminal, plain text elsewhere."""
         cells = [[printable(_cell(value)) for value in row] for row in rows]
         if self.fancy:
-            _draw(columns, cells)
+            _draw(self.text, columns, cells)
             return
         widths = [max([len(c), *(len(r[i]) for r in cells)]) for i, c in enumerate(columns)]
         for row in [list(columns), *cells]:
             line = "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))
             self.text.write(line.rstrip() + "\n")
 
+    def tree(self, branches: Sequence[tuple[str, Sequence[object]]]) -> None:
+        """Named branches with their leaves; those without a leaf are left out."""
+        for name, leaves in branches:
+            if leaves:
+                self.say(f"  {name}")
+                for leaf in leaves:
+                    self.say(f"    - {leaf}")
+
     def error(self, error: PrivetError) -> None:
         """An error: what, why and what to do next."""
-        told: dict[str, Any] = dict(error.to_json())
-        if isinstance(error, PolicyError) and error.problems:
-            told["problems"] = list(error.problems)
         if self.as_json:
-            self.answer({"error": told}, lambda: None)
+            self.answer({"error": error.to_json()}, lambda: None)
         self.note(f"error: {error}")
-        for problem in told.get("problems", ()):
+        for problem in error.problems if isinstance(error, PolicyError) else ():
             self.note(fault(problem))
 
     def bug(self, kind: str, place: str) -> None:
@@ -145,7 +151,7 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _draw(text: IO[str], columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -154,4 +160,4 @@ def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a value are no markup
-    Console().print(table)
+    Console(file=text).print(table)

@@ -1,0 +1,117 @@
+"""``privet audit``: the log, for those who answer for it. GDPR Art. 5(2), 30."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from privet.cli import verdict
+from privet.cli.options import (
+    Home,
+    Json,
+    Keyring,
+    Name,
+    SubjectId,
+    VerifierKey,
+    Who,
+    acting,
+    role,
+)
+from privet.cli.screen import Screen
+from privet.types import ACCOUNTABILITY
+
+ROLE = "auditor"
+NO_KEY = "the key came with the input; give --vkey as you know it"
+NO_ANCHOR = "no anchor; a log that was cut off and signed again would not show"
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Export, verify, history.")
+Roles = Annotated[list[str] | None, role(ROLE)]
+
+
+@app.command()
+def export(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export of this log.")
+    ],
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "auditor",
+    roles: Roles = None,
+    json: Json = False,
+) -> None:
+    """Write the whole log as a directory that anybody can verify offline."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [ROLE]))
+    with acting(screen, who, ACCOUNTABILITY) as (_, principal):
+        report = principal.audit.export(directory)
+        key = principal.audit.verifier_key
+    told = {
+        "directory": str(report.directory),
+        "size": report.size,
+        "root": report.root,
+        "records": report.records,
+        "sets": report.sets,
+        "vkey": key,
+    }
+
+    def shown() -> None:
+        screen.say(f"{report.size} records in {report.directory}")
+        screen.say(f"root {report.root}")
+        screen.say(f"verifier key {key}")
+
+    screen.answer(told, shown)
+
+
+@app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An audit export.")],
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            "--anchor",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="An older checkpoint, kept where the log's keeper cannot reach it.",
+        ),
+    ] = None,
+    vkey: VerifierKey = None,
+    json: Json = False,
+) -> None:
+    """Check an export by the stand-alone verifier; exit code 5 names the first bad record."""
+    from privet.audit.verifier import NOTE_LIMIT, verify_directory
+
+    screen = Screen(json)
+    screen.begin("anybody", (), "verifying an audit export")
+    past = None if anchor is None else _start(anchor, NOTE_LIMIT)
+    found = verify_directory(directory, anchor=past, vkey=vkey)
+    notes = ([] if vkey else [NO_KEY]) + ([] if anchor else [NO_ANCHOR])
+    verdict.tell(screen, found, "an audit export", notes)
+
+
+def _start(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+@app.command()
+def history(
+    subject: SubjectId,
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "auditor",
+    roles: Roles = None,
+    json: Json = False,
+) -> None:
+    """Every record that one person's data is in, oldest first; this look is one of them."""
+    from privet.clock import iso
+
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [ROLE]))
+    with acting(screen, who, ACCOUNTABILITY) as (_, principal):
+        records = principal.audit.history(subject)
+    columns = ("seq", "kind", "purpose", "action", "roles", "fields")
+    rows = [(iso(int(r["ts"])), *(r.get(name) for name in columns)) for r in records]
+    screen.answer(records, lambda: screen.table(("at", *columns), rows))

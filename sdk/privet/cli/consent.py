@@ -1,0 +1,178 @@
+"""``privet consent``: the grounds of one person, on her behalf."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from privet.cli.options import Home, Json, Keyring, Name, SubjectId, Who, acting, role
+from privet.cli.screen import Screen
+from privet.errors import InvalidInput
+from privet.types import CONSENT
+
+if TYPE_CHECKING:
+    from privet.ingest import Receipt
+
+DESK = "privacy-desk"
+SHOP = "storefront"
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Grounds of one person, on her behalf."
+)
+DeskRoles = Annotated[list[str] | None, role(DESK)]
+ShopRoles = Annotated[list[str] | None, role(SHOP)]
+Purpose = Annotated[str, typer.Argument(metavar="PURPOSE", help="A purpose of the policy.")]
+Evidence = Annotated[
+    str, typer.Option("--evidence", metavar="TEXT", help="How it can be shown; kept sealed.")
+]
+Reference = Annotated[
+    str, typer.Option("--reference", metavar="TEXT", help="The contract; kept sealed.")
+]
+
+
+@app.command()
+def show(
+    subject: SubjectId,
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "desk",
+    roles: DeskRoles = None,
+    json: Json = False,
+) -> None:
+    """Where each purpose stands for one person now."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [DESK]))
+    with acting(screen, who, CONSENT) as (_, principal):
+        state = principal.consent.state(subject)
+    screen.answer(
+        {"purposes": state},
+        lambda: screen.table(("purpose", "stands"), list(state.items())),
+    )
+
+
+@app.command()
+def answer(
+    subject: SubjectId,
+    notice: Annotated[
+        str, typer.Option("--notice", metavar="N", help="Version of the text that she saw.")
+    ],
+    channel: Annotated[
+        str, typer.Option("--channel", metavar="C", help="Where she answered, such as letter.")
+    ],
+    evidence: Evidence,
+    yes: Annotated[
+        list[str] | None, typer.Option("--yes", metavar="PURPOSE", help="May be repeated.")
+    ] = None,
+    no: Annotated[
+        list[str] | None, typer.Option("--no", metavar="PURPOSE", help="May be repeated.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="When, ISO 8601 with a zone; now if left out."),
+    ] = None,
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "desk",
+    roles: DeskRoles = None,
+    json: Json = False,
+) -> None:
+    """Record answers that the person gave elsewhere (GDPR Art. 7(1))."""
+    screen = Screen(json)
+    answers = _answers(yes or [], no or [])
+    who = Who(home, keyring, name, tuple(roles or [DESK]))
+    with acting(screen, who, CONSENT) as (_, principal):
+        receipt = principal.consent.on_behalf(
+            subject,
+            answers,
+            notice=notice,
+            channel=channel,
+            evidence=evidence,
+            at=None if at is None else _instant(at),
+        )
+    _told(screen, receipt)
+
+
+@app.command()
+def withdraw(
+    subject: SubjectId,
+    purposes: Annotated[
+        list[str], typer.Argument(metavar="PURPOSE...", help="Purposes of the policy.")
+    ],
+    evidence: Evidence,
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "desk",
+    roles: DeskRoles = None,
+    json: Json = False,
+) -> None:
+    """Record a withdrawal; it holds from the next read, and models follow (Art. 7(3))."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [DESK]))
+    with acting(screen, who, CONSENT) as (_, principal):
+        receipt = principal.consent.withdraw(subject, *purposes, evidence=evidence)
+    _told(screen, receipt)
+
+
+@app.command()
+def begin(
+    subject: SubjectId,
+    purpose: Purpose,
+    reference: Reference = "",
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "web",
+    roles: ShopRoles = None,
+    json: Json = False,
+) -> None:
+    """Begin a contract: the ground of a purpose that rests on one (Art. 6(1)(b))."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [SHOP]))
+    with acting(screen, who, CONSENT) as (_, principal):
+        receipt = principal.consent.begin(subject, purpose, reference=reference)
+    _told(screen, receipt)
+
+
+@app.command()
+def end(
+    subject: SubjectId,
+    purpose: Purpose,
+    reference: Reference = "",
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "web",
+    roles: ShopRoles = None,
+    json: Json = False,
+) -> None:
+    """End a contract that was begun."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [SHOP]))
+    with acting(screen, who, CONSENT) as (_, principal):
+        receipt = principal.consent.end(subject, purpose, reference=reference)
+    _told(screen, receipt)
+
+
+def _told(screen: Screen, receipt: Receipt) -> None:
+    line = f"recorded at {receipt.record}" if receipt.new else "nothing changed"
+    screen.answer(receipt, lambda: screen.say(line))
+
+
+def _answers(yes: list[str], no: list[str]) -> dict[str, bool]:
+    if not (yes or no) or set(yes) & set(no):
+        raise InvalidInput(
+            "there is no answer, or two to one purpose",
+            remedy="Give --yes PURPOSE or --no PURPOSE, each purpose once.",
+            reason="consent.answer",
+        )
+    return {**dict.fromkeys(yes, True), **dict.fromkeys(no, False)}
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            "a time is not in the form that is read",
+            remedy="Write it as 2026-11-24T09:30:00+01:00.",
+            reason="time.form",
+        ) from None

@@ -1,0 +1,167 @@
+"""A policy as a lawyer reads it: a record of processing activities (GDPR Art. 30)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from privet.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from privet.policy import Minimize, Permit, Policy, PurposeSpec
+
+
+def data(policy: Policy) -> dict[str, Any]:
+    """The policy as plain data."""
+    return {
+        "name": policy.name,
+        "hash": policy.hash,
+        "timezone": policy.timezone,
+        "controller": policy.controller,
+        "purposes": [_purpose(p) for p in policy.purposes.values()],
+        "recipients": [
+            {**_fields_sorted(r.receives), "name": r.name, "is": r.role, "country": r.country}
+            for r in policy.recipients.values()
+        ],
+        "roles": {name: sorted(closure - {name}) for name, closure in policy.roles.items()},
+        "separate": [sorted(group) for group in policy.separate],
+        "permits": [_permit(p) for p in policy.permits.values()],
+        "denies": [_deny(d) for d in policy.denies],
+        "never": list(policy.items.never),
+    }
+
+
+def _fields_sorted(fields: frozenset[str]) -> dict[str, list[str]]:
+    return {"fields": sorted(fields)}
+
+
+def _purpose(spec: PurposeSpec) -> dict[str, Any]:
+    hold = spec.hold
+    return {
+        "name": spec.name,
+        "text": spec.text,
+        "ground": spec.basis,
+        "reference": spec.reference,
+        "retention": str(spec.retention),
+        "renew": None if spec.renew is None else str(spec.renew),
+        "reuses": list(spec.reuses),
+        "builds_on": list(spec.builds_on),
+        "direct_marketing": spec.direct_marketing,
+        "recipients": list(spec.recipients),
+        "hold": None
+        if hold is None
+        else {**_fields_sorted(hold.fields), "for": str(hold.period), "law": hold.law},
+    }
+
+
+def _permit(permit: Permit) -> dict[str, Any]:
+    return {
+        "id": permit.id,
+        "role": permit.role,
+        "for": permit.purpose,
+        "may": sorted(permit.actions),
+        **_fields_sorted(permit.fields),
+        "minimize": permit.minimize.to_dict(),
+        "least": permit.least,
+        "to": sorted(permit.to),
+    }
+
+
+def _deny(deny: Any) -> dict[str, Any]:
+    return {
+        "id": deny.id,
+        "text": deny.text,
+        "roles": None if deny.roles is None else sorted(deny.roles),
+        "purposes": sorted(deny.purposes),
+        "actions": None if deny.actions is None else sorted(deny.actions),
+        "fields": None if deny.fields is None else sorted(deny.fields),
+    }
+
+
+def show(screen: Screen, policy: Policy) -> None:
+    """Tables, the purposes first."""
+    controller = policy.controller
+    screen.say(f"policy {policy.name}, hash {policy.hash}, times in {policy.timezone}")
+    screen.say(f"controller {controller.name}, {controller.contact}")
+    _purposes(screen, policy)
+    _holds(screen, policy)
+    _recipients(screen, policy)
+    _permits(screen, policy)
+    _limits(screen, policy)
+
+
+def _purposes(screen: Screen, policy: Policy) -> None:
+    screen.say()
+    screen.table(
+        ("purpose", "ground", "kept for", "asked again", "reads also", "needs also", "told as"),
+        [
+            (
+                p.name,
+                f"{p.basis} {p.reference}".strip(),
+                str(p.retention),
+                None if p.renew is None else f"after {p.renew}",
+                p.reuses,
+                p.builds_on,
+                p.text,
+            )
+            for p in policy.purposes.values()
+        ],
+    )
+
+
+def _holds(screen: Screen, policy: Policy) -> None:
+    rows = [
+        (p.name, str(p.hold.period), p.hold.law, sorted(p.hold.fields))
+        for p in policy.purposes.values()
+        if p.hold is not None
+    ]
+    if rows:
+        screen.say()
+        screen.table(("held past erasure", "for", "by", "fields"), rows)
+
+
+def _recipients(screen: Screen, policy: Policy) -> None:
+    rows = [
+        (r.name, r.role, r.country, r.contract, sorted(r.receives))
+        for r in policy.recipients.values()
+    ]
+    if rows:
+        screen.say()
+        screen.table(("recipient", "is", "country", "contract", "receives"), rows)
+
+
+def _permits(screen: Screen, policy: Policy) -> None:
+    screen.say()
+    every = frozenset(policy.fields)
+    screen.table(
+        ("role", "for", "may", "fields", "minimized", "permit"),
+        [
+            (
+                p.role,
+                p.purpose,
+                sorted(p.actions),
+                "all" if p.fields == every else sorted(p.fields),
+                _minimized(p.minimize, p.least),
+                p.id,
+            )
+            for p in policy.permits.values()
+        ],
+    )
+
+
+def _minimized(how: Minimize, least: int) -> str:
+    parts = [f"without {name}" for name in sorted(how.drop)]
+    parts += [f"last {how.last} events"] if how.last is not None else []
+    parts += [f"times to the {how.time}"] if how.time is not None else []
+    parts += [f"{name} {operation}({width})" for name, operation, width in how.rules]
+    parts += [f"at least {least} people"] if least > 1 else []
+    return ", ".join(parts)
+
+
+def _limits(screen: Screen, policy: Policy) -> None:
+    screen.say()
+    for deny in policy.denies:
+        screen.say(f"denied whatever a permit says: {deny.id}, {deny.text}")
+    for group in policy.separate:
+        screen.say(f"nobody holds two of: {', '.join(sorted(group))}")
+    if policy.items.never:
+        screen.say(f"items are never used that reveal: {', '.join(policy.items.never)}")

@@ -1,0 +1,119 @@
+"""What an open deployment can say about its own state, for `privet doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from privet.audit.selfcheck import check as check_log
+from privet.clock import SKEW, iso
+from privet.db import Store
+from privet.errors import IntegrityError, PrivetError
+from privet.gate import forget, upkeep
+from privet.gate.activation import active
+from privet.gate.parts import Parts
+
+SKEW_US = int(SKEW.total_seconds() * 1_000_000)
+State = Literal["ok", "warn", "fail"]
+MAINTAIN = "Run `privet maintain`."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        check: its name.
+        state: ``"fail"`` must be mended, ``"warn"`` should be looked at.
+        what: what was found.
+        remedy: what to do; empty where it is well.
+    """
+
+    check: str
+    state: State
+    what: str
+    remedy: str = ""
+
+
+def examine(parts: Parts) -> list[Finding]:
+    """Look at the stores, the policy, the clock, the log and what waits. Changes nothing."""
+    checks: dict[str, Callable[[Parts], Finding]] = {
+        "stores": _stores,
+        "policy": _policy,
+        "clock": _clock,
+        "audit log": _log,
+        "maintenance": _waiting,
+    }
+    return [_guarded(name, check, parts) for name, check in checks.items()]
+
+
+def _guarded(name: str, check: Callable[[Parts], Finding], parts: Parts) -> Finding:
+    """One check that cannot be made must not hide what the others find."""
+    try:
+        return check(parts)
+    except PrivetError as error:
+        return failed(name, error)
+
+
+def failed(name: str, error: PrivetError) -> Finding:
+    """An error as a finding."""
+    why = f": {error.why}" if error.why else ""
+    return Finding(name, "fail", f"{error.what}{why} [{error.reason}]", error.remedy)
+
+
+def _stores(parts: Parts) -> Finding:
+    stores = (parts.home.data, parts.home.keys, parts.home.audit)
+    if stores[0].dialect != "sqlite":
+        return Finding("stores", "ok", "three schemas of one deployment")
+    for store in stores:
+        _check_pages(store)
+    return Finding("stores", "ok", "three stores of one deployment, every page in order")
+
+
+def _check_pages(store: Store) -> None:
+    with store.read() as tx:
+        told = tx.one("PRAGMA quick_check(1)")
+    if told is None or told[0] != "ok":
+        raise IntegrityError(
+            f"the {store.name} store is damaged",
+            why="SQLite's own check of its pages fails",
+            reason="store.damaged",
+        )
+
+
+def _policy(parts: Parts) -> Finding:
+    found = active(parts.home)
+    if found.hash != parts.policy.hash:
+        return Finding("policy", "warn", "another one was activated meanwhile", "Look again.")
+    return Finding("policy", "ok", f"{found.name}, hash {found.hash[:16]} as activated")
+
+
+def _clock(parts: Parts) -> Finding:
+    last = parts.log.leaves(parts.log.size() - 1, 1)
+    newest = int(last[0][1]["ts"]) if last else 0
+    if newest > parts.now + SKEW_US:
+        return Finding(
+            "clock",
+            "fail",
+            f"it stands before the newest record, which is of {iso(newest)}",
+            "Set the machine's clock; what lapsed meanwhile may be taken for current.",
+        )
+    return Finding("clock", "ok", "not before the newest record of the log")
+
+
+def _log(parts: Parts) -> Finding:
+    size = check_log(parts.home.audit, parts.log.vkey)
+    return Finding("audit log", "ok", f"{size} records under one signed tree")
+
+
+def _waiting(parts: Parts) -> Finding:
+    waiting = {
+        "erasures": len(forget.pending(parts)),
+        "withdrawals": len(forget.unsettled(parts)),
+        "cells": upkeep.overdue(parts),
+    }
+    told = ", ".join(f"{count} {name}" for name, count in waiting.items() if count)
+    if not told:
+        return Finding("maintenance", "ok", "nothing waits")
+    return Finding("maintenance", "warn", f"waiting: {told}", MAINTAIN)
