@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import resource
 import sys
 import time
@@ -193,7 +194,12 @@ def _features(story: Story) -> None:
     grouping = story.shop.principal("nightly", roles=["trainer"]).purpose("segmentation")
     with story.stage("computing features", 1):
         frame = grouping.features(FEATURES)
-    story.facts["features"] = {"subjects": len(frame), "columns": list(frame.columns)}
+    story.facts["features"] = {
+        "subjects": len(frame),
+        "columns": list(frame.columns),
+        # Equal whatever those without a ground did; compare it between two runs.
+        "sha256": hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest(),
+    }
 
 
 def _learn(story: Story) -> None:
