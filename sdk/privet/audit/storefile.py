@@ -6,6 +6,7 @@ locks that SQLite holds in this process.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from privet.errors import AuditUnavailable
@@ -38,12 +39,12 @@ class StoreFile:
         """
         if self._path is None:
             return
-        if _identity(self._path) != self._seen:
+        stat = _stat(self._path)
+        if (stat.st_dev, stat.st_ino) != self._seen:
             raise _replaced("its file is not the one that was opened")
-        size = self._path.stat().st_size
-        if size < self._size:
+        if stat.st_size < self._size:
             raise _replaced("its file was cut short")
-        self._size = size
+        self._size = stat.st_size
 
     def check_committed(self) -> None:
         """As ``check``, right after a commit: the write-ahead log counts as well.
@@ -61,11 +62,15 @@ class StoreFile:
 
 
 def _identity(path: Path) -> tuple[int, int]:
+    stat = _stat(path)
+    return stat.st_dev, stat.st_ino
+
+
+def _stat(path: Path) -> os.stat_result:
     try:
-        stat = path.stat()
+        return path.stat()
     except OSError:
         raise _replaced("one of its files is gone") from None
-    return stat.st_dev, stat.st_ino
 
 
 def _replaced(why: str) -> AuditUnavailable:

@@ -21,6 +21,8 @@ from privet.types import Events
 
 NULL = np.iinfo(np.int64).min
 QUARTER_US = 900_000_000
+BLOCK_BITS = 14  # half a year of quarters: 128 KiB of floors that are looked up
+BLOCK_MASK = (1 << BLOCK_BITS) - 1
 
 
 def window(events: Events, since: int | None, until: int | None) -> Events:
@@ -83,13 +85,33 @@ def coarsen(at: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
     Returns:
         UTC microseconds, shape (R,).
     """
+    if not len(at):
+        return at
     # Every zone's offset is a multiple of a quarter of an hour, so its days and hours are too.
-    quarters, where = np.unique(at // QUARTER_US, return_inverse=True)
-    cut = [_floor(int(quarter), unit, zone) for quarter in quarters]
-    return np.asarray(cut, dtype=np.int64)[where]
+    quarters = at // QUARTER_US
+    blocks, within = quarters >> BLOCK_BITS, quarters & BLOCK_MASK
+    first = int(blocks.min())
+    cut = np.empty(len(at), np.int64)
+    for step in np.flatnonzero(np.bincount(blocks - first)).tolist():
+        here = blocks == first + step
+        cut[here] = _floors(first + step, within[here], unit, zone)
+    return cut
 
 
-@lru_cache(maxsize=1 << 16)
+def _floors(block: int, quarters: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
+    """The floors of some quarters of one block; each is worked out once, then looked up."""
+    table = _table(block, unit, zone)
+    fresh = np.unique(quarters[table[quarters] == NULL])
+    table[fresh] = [_floor((block << BLOCK_BITS) + int(q), unit, zone) for q in fresh]
+    found: np.ndarray = table[quarters]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _table(block: int, unit: str, zone: ZoneInfo) -> np.ndarray:
+    return np.full(1 << BLOCK_BITS, NULL)
+
+
 def _floor(quarter: int, unit: str, zone: ZoneInfo) -> int:
     local = (EPOCH + timedelta(minutes=15 * quarter)).astimezone(zone)
     local = local.replace(minute=0, second=0, microsecond=0)

@@ -129,24 +129,31 @@ class ItemItemFitted(Fitted):
 
     def reason(self, history: History, index: int) -> Reason:
         """The entry of her history that speaks most for this one."""
-        return self._reason(*self._weights(history), index)
+        (found,) = self.reasons(history, np.array([index]))
+        return found
 
     def reasons(self, history: History, indices: np.ndarray) -> list[Reason]:
         """The same for a whole list, her history weighed once."""
         own, weight = self._weights(history)
-        return [self._reason(own, weight, int(index)) for index in indices]
-
-    def _reason(self, own: np.ndarray, weight: np.ndarray, index: int) -> Reason:
-        if index in own:
-            return Reason("again", self.event, self.level.names[index])
-        said = np.where(self.neighbour[own] == index, weight, 0).max(axis=1)
-        nearest = own[int(said.argmax())]
-        return Reason("together", self.event, self.level.names[nearest])
+        had, near = set(own.tolist()), self.neighbour[own]
+        names = self.level.names
+        return [
+            Reason("again", self.event, names[index])
+            if index in had
+            else Reason("together", self.event, names[_speaks(own, weight, near == index)])
+            for index in indices.tolist()
+        ]
 
     def _weights(self, history: History) -> tuple[np.ndarray, np.ndarray]:
         """Her distinct entries, and what each says for each of its neighbours."""
         own, times = np.unique(history.index, return_counts=True)
         return own, self.cosine[own] * times[:, None]
+
+
+def _speaks(own: np.ndarray, weight: np.ndarray, named: np.ndarray) -> int:
+    """Which of her entries weighs most where ``named`` is true; the first of equals."""
+    row, column = np.nonzero(named)
+    return int(own[row[weight[row, column].argmax()]])
 
 
 def _pairs(entries: np.ndarray, size: int) -> np.ndarray:
