@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from privet.db import Home, create_stores, locate
+from privet.deployment import Deployment, open_deployment
 
 settings.register_profile(
     "ci",
@@ -87,3 +88,23 @@ def home(where: str) -> Iterator[Home]:
     stores = create_stores(locate(where), "OFF")
     yield stores
     stores.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, clock: SettableClock) -> Iterator[Deployment]:
+    """A small shop with three items, and nobody in it yet."""
+    with open_deployment(
+        tmp_path / "shop",
+        policy="pack:shop",
+        keyring=f"file:{tmp_path / 'keys'}",
+        clock=clock,
+        sync="OFF",
+    ) as deployment:
+        deployment.principal("ops", roles=["operator"]).admin.load_items(
+            [
+                {"item": "kettle", "text": "steel water kettle"},
+                {"item": "teapot", "text": "steel teapot for tea water"},
+                {"item": "lamp", "text": "desk lamp"},
+            ]
+        )
+        yield deployment

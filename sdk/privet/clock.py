@@ -34,9 +34,10 @@ def micros(instant: datetime) -> int:
     """UTC microseconds since 1970 of an aware instant.
 
     Raises:
-        InvalidInput: the instant is naive; privet never guesses a zone.
+        InvalidInput: the instant is naive, or none; privet never guesses a zone.
     """
-    if instant.tzinfo is None or instant.utcoffset() is None:
+    # A row of a frame may hold anything, NaT and text included.
+    if getattr(instant, "tzinfo", None) is None or instant.utcoffset() is None:
         raise InvalidInput(
             "a time without a zone was refused",
             why="a naive time means different instants in different places",

@@ -28,12 +28,13 @@ from privet.recommend.base import Recommender
 from privet.recommend.serving import Picks, Request, recommend
 from privet.rights import access as disclosure
 from privet.rights import desk as rights
-from privet.types import CONSENT, SELF_ROLE, check_text
+from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, SELF_ROLE, Action, check_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Id = str | int
+MAX_NOTE = 4096
 
 
 class Principal:
@@ -141,8 +142,14 @@ class Access:
             ConsentMissing: no ground covers the purpose.
             UnknownSubject: nobody is known under this id.
         """
-        sno = _sno(self._parts, subject)
+        if not fields:
+            raise InvalidInput(
+                "no field was named",
+                remedy="Name the fields of the profile that are needed.",
+                reason="field.unknown",
+            )
         wanted = [f"profile.{name}" for name in fields]
+        sno = _known(self._parts, self._caller, subject, self._purpose, "read", wanted)
         return disclosure.profile(self._parts, self._caller, self._purpose, sno, wanted)
 
     def features(
@@ -290,14 +297,8 @@ class ConsentDesk:
         at: datetime | None = None,
     ) -> Receipt:
         """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1)."""
-        return _answer(
-            self._parts,
-            self._caller,
-            [subject],
-            [answers],
-            Proof(notice=notice, details={"channel": channel, "evidence": evidence}),
-            [at],
-        )
+        proof = _proof(notice, channel=channel, evidence=evidence)
+        return _answer(self._parts, self._caller, subject, answers, proof, at)
 
     def load(self, frame: pd.DataFrame, *, notice: str, channel: str, evidence: str) -> int:
         """Record many answers kept elsewhere, in the order of the frame.
@@ -318,21 +319,20 @@ class ConsentDesk:
             self._parts,
             self._caller,
             frame,
-            Proof(notice=notice, details={"channel": channel, "evidence": evidence}),
+            _proof(notice, channel=channel, evidence=evidence),
         )
 
     def withdraw(self, subject: Id, *purposes: str, evidence: str) -> Receipt:
         """Record a withdrawal that reached a desk; it holds from the next read."""
-        return _withdraw(
-            self._parts, self._caller, subject, purposes, Proof(details={"evidence": evidence})
-        )
+        parts, proof = self._parts, _proof(evidence=evidence)
+        for purpose in purposes:
+            grounds.check(parts, Wish(purpose, "withdrawn"))
+        sno = _known(parts, self._caller, subject, CONSENT, "withdraw")
+        return _withdraw(parts, self._caller, sno, purposes, proof)
 
     def restrict(self, subject: Id, *, reason: str) -> Receipt:
         """Restrict all processing of one person's data; models go on without her. Art. 18."""
-        receipt = self._change(subject, "*", "restricted", {"reason": reason})
-        for purpose in self._parts.policy.purposes:
-            settle(self._parts, self._caller, _sno(self._parts, subject), purpose)
-        return receipt
+        return self._change(subject, "*", "restricted", {"reason": reason})
 
     def lift(self, subject: Id, *, reason: str) -> Receipt:
         """Lift a restriction. Art. 18(3)."""
@@ -344,17 +344,17 @@ class ConsentDesk:
 
     def state(self, subject: Id) -> dict[str, str]:
         """Where each purpose stands for one person now."""
-        sno = _sno(self._parts, subject)
-        decide(self._parts, self._caller, CONSENT, "read", (), about=(sno,))
+        sno = _known(self._parts, self._caller, subject, CONSENT, "read")
         return rights.state(self._parts, sno)
 
     def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
-        decide(self._parts, self._caller, CONSENT, grounds.ACTION_OF[kind], ())
-        sno = grounds.enrol(self._parts, self._caller, [check_subject(subject)])[0]
-        seqs = grounds.change(
-            self._parts, self._caller, [(sno, Wish(purpose, kind))], Proof(details=details)
-        )
-        return Receipt(seqs[-1] if seqs else -1, bool(seqs))
+        wish, proof = Wish(purpose, kind), _proof(**details)
+        sno = _enrolled(self._parts, self._caller, subject, [wish])
+        seqs = grounds.change(self._parts, self._caller, [(sno, wish)], proof)
+        over = {"ended": [purpose], "restricted": list(self._parts.policy.purposes)}
+        for ended in over.get(kind, ()):  # models go on without her
+            settle(self._parts, self._caller, sno, ended)
+        return _receipt(seqs)
 
 
 class RightsDesk:
@@ -366,7 +366,7 @@ class RightsDesk:
 
     def plan(self, subject: Id) -> list[PlanLine]:
         """A dry run of an erasure: what goes, what is held, by which law, until when."""
-        return rights.plan(self._parts, self._caller, _sno(self._parts, subject))
+        return rights.plan(self._parts, self._caller, self._about(subject, "erase"))
 
     def erase(self, subject: Id, *, request: str = "") -> Erasure:
         """Erase one person everywhere, models included. Art. 17.
@@ -375,7 +375,8 @@ class RightsDesk:
             subject: the app's own id of the person.
             request: the host's own number of the request; kept as a keyed hash.
         """
-        return rights.erase(self._parts, self._caller, _sno(self._parts, subject), request)
+        sno = self._about(subject, "erase")
+        return rights.erase(self._parts, self._caller, sno, request)
 
     def link(self, subject: Id, handle: Id) -> Receipt:
         """Let a further id (a cookie, a login) lead to a person who is known already.
@@ -384,19 +385,20 @@ class RightsDesk:
             InvalidInput: the id leads to somebody else.
             Erased: the id belongs to an erased person.
         """
-        sno = _sno(self._parts, subject)
+        sno = self._about(subject, "correct")
         return rights.link(self._parts, self._caller, sno, check_subject(handle))
 
     def access(self, subject: Id) -> dict[str, Any]:
         """All that is kept about one person, with purposes, recipients and reads. Art. 15."""
-        return disclosure.everything(self._parts, self._caller, _sno(self._parts, subject))
+        return disclosure.everything(self._parts, self._caller, self._about(subject, "read"))
 
     def export(self, subject: Id, path: str | Path) -> Receipt:
         """The same as a JSON file that only the owner of this process can read. Art. 20."""
-        return disclosure.export(self._parts, self._caller, _sno(self._parts, subject), Path(path))
+        sno = self._about(subject, "export")
+        return disclosure.export(self._parts, self._caller, sno, Path(path))
 
-    def __repr__(self) -> str:
-        return "RightsDesk()"
+    def _about(self, subject: Id, action: Action) -> int:
+        return _known(self._parts, self._caller, subject, RIGHTS, action)
 
 
 class AuditDesk:
@@ -408,7 +410,8 @@ class AuditDesk:
 
     def history(self, subject: Id) -> list[dict[str, Any]]:
         """Every record that one person's data is in, oldest first."""
-        return rights.history(self._parts, self._caller, _sno(self._parts, subject))
+        sno = _known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
+        return rights.history(self._parts, self._caller, sno)
 
     def export(self, directory: str | Path) -> Any:
         """The whole log as a directory that anybody can verify offline."""
@@ -512,27 +515,31 @@ class OwnConsent:
         Raises:
             StaleAnswer: she answered before her last withdrawal and it arrives after it.
         """
-        proof = Proof(notice=notice, details={"channel": how, "actor": "self"})
-        return _answer(
-            self._parts, _self_caller(), [self._id], [answers], proof, [None], event_id, seen
-        )
+        proof = _proof(notice, channel=how, actor="self")
+        return _answer(self._parts, _self_caller(), self._id, answers, proof, None, event_id, seen)
 
     def withdraw(self, *purposes: str) -> Receipt:
         """Withdraw: as easy as to give (Art. 7(3)); holds from the next read, models follow."""
-        return _withdraw(self._parts, _self_caller(), self._id, purposes, Proof())
+        for purpose in purposes:
+            grounds.check(self._parts, Wish(purpose, "withdrawn"))
+        return _withdraw(self._parts, _self_caller(), self._sno(), purposes, Proof())
 
     def object(self, purpose: str) -> Receipt:
         """Object to a purpose that rests on a legitimate interest. Art. 21."""
-        parts, caller = self._parts, _self_caller()
-        sno = grounds.enrol(parts, caller, [self._id], back=True)[0]
-        seqs = grounds.change(parts, caller, [(sno, Wish(purpose, "objected"))], Proof())
+        parts, caller, wish = self._parts, _self_caller(), Wish(purpose, "objected")
+        sno = _enrolled(parts, caller, self._id, [wish])
+        seqs = grounds.change(parts, caller, [(sno, wish)], Proof())
         settle(parts, caller, sno, purpose)
-        return Receipt(seqs[-1] if seqs else -1, bool(seqs))
+        return _receipt(seqs)
 
     def state(self) -> dict[str, str]:
         """Where each purpose stands for her now."""
         sno = self._parts.subjects.find([self._id])[0]
+        decide(self._parts, _self_caller(sno), CONSENT, "read", (), about=_one(sno))
         return rights.state(self._parts, -1 if sno is None else sno)
+
+    def _sno(self) -> int:
+        return _known(self._parts, _self_caller(), self._id, CONSENT, "withdraw")
 
 
 class OwnRights:
@@ -544,26 +551,26 @@ class OwnRights:
 
     def plan(self) -> list[PlanLine]:
         """What an erasure would destroy and what a law would hold."""
-        sno, caller = self._herself()
+        sno, caller = self._herself("erase")
         return rights.plan(self._parts, caller, sno)
 
     def erase(self) -> Erasure:
         """Erase everything about her that no law holds, models included. Art. 17."""
-        sno, caller = self._herself()
+        sno, caller = self._herself("erase")
         return rights.erase(self._parts, caller, sno, "")
 
     def access(self) -> dict[str, Any]:
         """All that is kept about her. Art. 15."""
-        sno, caller = self._herself()
+        sno, caller = self._herself("read")
         return disclosure.everything(self._parts, caller, sno)
 
     def export(self, path: str | Path) -> Receipt:
         """The same as a file. Art. 20."""
-        sno, caller = self._herself()
+        sno, caller = self._herself("export")
         return disclosure.export(self._parts, caller, sno, Path(path))
 
-    def _herself(self) -> tuple[int, Caller]:
-        sno = _sno(self._parts, self._id)
+    def _herself(self, action: Action) -> tuple[int, Caller]:
+        sno = _known(self._parts, _self_caller(), self._id, RIGHTS, action)
         return sno, _self_caller(sno)
 
 
@@ -571,62 +578,106 @@ def _self_caller(own: int | None = None) -> Caller:
     return Caller("self", frozenset({SELF_ROLE}), own)
 
 
-def _sno(parts: Parts, subject: Id) -> int:
+def _one(sno: int | None) -> tuple[int, ...]:
+    return () if sno is None else (sno,)
+
+
+def _known(
+    parts: Parts,
+    caller: Caller,
+    subject: Id,
+    purpose: str,
+    action: Action,
+    fields: Iterable[str] = (),
+) -> int:
+    """A person's ordinal; the decision comes first, or a refusal would tell who is known here.
+
+    Raises:
+        AccessDenied: this caller may not do this at all (recorded, with the person).
+        UnknownSubject: nobody is known under this id.
+    """
     sno = parts.subjects.find([check_subject(subject)])[0]
+    decide(parts, caller, purpose, action, fields, about=_one(sno))
     if sno is None:
         raise UnknownSubject("nobody is known under this id")
     return sno
 
 
+def _enrolled(parts: Parts, caller: Caller, subject: Id, wishes: Sequence[Wish]) -> int:
+    """A person's ordinal, a new one where needed: after all that could be refused was checked."""
+    for wish in wishes:
+        grounds.check(parts, wish)
+    external = check_subject(subject)
+    about = _one(parts.subjects.find([external])[0])
+    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in wishes}):
+        decide(parts, caller, CONSENT, action, (), about=about)
+    return grounds.enrol(parts, caller, [external], back=SELF_ROLE in caller.roles)[0]
+
+
 def _answer(
     parts: Parts,
     caller: Caller,
-    subjects: Sequence[Id],
-    answers: Sequence[Mapping[str, bool]],
+    subject: Id,
+    answers: Mapping[str, bool],
     proof: Proof,
-    at: Sequence[datetime | None],
+    at: datetime | None,
     event_id: str = "",
     seen: int = -1,
 ) -> Receipt:
-    for given in answers:
-        if not given or not all(isinstance(v, bool) for v in given.values()):
-            raise InvalidInput("answers are purposes with True or False", reason="consent.answer")
-        for purpose in given:
-            parts.policy.check_purpose(purpose)
-    decide(parts, caller, CONSENT, "answer", ())
-    snos = grounds.enrol(parts, caller, subjects, back=SELF_ROLE in caller.roles)
+    if not answers or not all(isinstance(v, bool) for v in answers.values()):
+        raise InvalidInput("answers are purposes with True or False", reason="consent.answer")
+    when = None if at is None else micros(at)
     wishes = [
-        (
-            sno,
-            Wish(
-                purpose,
-                "yes" if yes else "no",
-                None if when is None else micros(when),
-                f"{event_id}:{purpose}" if event_id else "",
-                seen,
-            ),
+        Wish(
+            purpose,
+            "yes" if yes else "no",
+            when,
+            f"{check_text(event_id, 'an event id')}:{purpose}" if event_id else "",
+            seen,
         )
-        for sno, given, when in zip(snos, answers, at, strict=True)
-        for purpose, yes in given.items()
+        for purpose, yes in answers.items()
     ]
-    seqs = grounds.change(parts, caller, wishes, proof)
-    for sno, wish in wishes:
+    sno = _enrolled(parts, caller, subject, wishes)
+    seqs = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
+    for wish in wishes:
         if wish.kind == "no":
             settle(parts, caller, sno, wish.purpose)
-    return Receipt(seqs[-1] if seqs else -1, bool(seqs))
+    return _receipt(seqs)
 
 
 def _withdraw(
-    parts: Parts, caller: Caller, subject: Id, purposes: Sequence[str], proof: Proof
+    parts: Parts, caller: Caller, sno: int, purposes: Sequence[str], proof: Proof
 ) -> Receipt:
     if not purposes:
         raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
-    sno = _sno(parts, subject)
     wishes = [(sno, Wish(purpose, "withdrawn")) for purpose in purposes]
     seqs = grounds.change(parts, caller, wishes, proof)
     for purpose in purposes:
         settle(parts, caller, sno, purpose)
+    return _receipt(seqs)
+
+
+def _receipt(seqs: Sequence[int]) -> Receipt:
     return Receipt(seqs[-1] if seqs else -1, bool(seqs))
+
+
+def _proof(notice: str = "", **details: str) -> Proof:
+    """Notice and details of a change, as text that can be sealed."""
+    for text in (notice, *details.values()):
+        if not _is_note(text):
+            raise InvalidInput(
+                "a notice, channel, evidence or reason was refused",
+                remedy=f"Give text of at most {MAX_NOTE} bytes.",
+                reason="consent.note",
+            )
+    return Proof(notice=notice, details=details)
+
+
+def _is_note(value: object) -> bool:
+    try:
+        return isinstance(value, str) and len(value.encode()) <= MAX_NOTE
+    except UnicodeEncodeError:
+        return False
 
 
 __all__ = [

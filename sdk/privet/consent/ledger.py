@@ -20,7 +20,7 @@ from privet.consent import entries, epochs
 from privet.consent.change import EVERYTHING, MAX_SNO, Change
 from privet.consent.chunk import SPAN
 from privet.consent.grounds import Grounds
-from privet.consent.judge import judge
+from privet.consent.judge import judge, require_fit
 from privet.consent.macs import Macs
 from privet.consent.project import FITTING, PRESUMED, SUBJECT
 from privet.consent.standing import FENCED, RESTRICTED, Standing, describe, reason
@@ -74,6 +74,15 @@ class Ledger:
             (APPLIED_KEY, b"-1"),
         )
         tx.one(f"SELECT value FROM meta WHERE key = ?{tx.for_update}", (APPLIED_KEY,))
+
+    def require_fit(self, purpose: str, kind: str) -> None:
+        """Refuse a kind of change that no subject can have of this purpose.
+
+        Raises:
+            AccessDenied: the purpose is unknown.
+            InvalidInput: the kind means nothing where the purpose rests on its basis.
+        """
+        require_fit(self._basis(purpose), kind)
 
     def check(self, tx: Tx, change: Change) -> Change | None:
         """Judge a change before it enters the log.

@@ -19,7 +19,7 @@ from privet.consent import Change
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
-from privet.gate.record import decide, entry
+from privet.gate.record import WHY, decide, entry
 from privet.gate.write import FOREVER
 from privet.types import CONSENT, Action
 from privet.vault import Rows
@@ -85,27 +85,56 @@ def enrol(
     if back:
         for external in ids:
             parts.subjects.lift(external)
-    snos, new = parts.subjects.enrol(ids)
-    if any(s is None for s in snos):
-        raise Erased(
-            "an erased person is not taken in again",
-            why="her id is suppressed since her erasure",
-            reason="subject.suppressed",
+    if any(parts.subjects.suppressed(ids)):  # before the others get ordinals
+        raise _kept_out()
+    found, _ = parts.subjects.enrol(ids)
+    snos = [int(s) for s in found if s is not None]
+    if len(snos) != len(ids):
+        raise _kept_out()
+    # Not only the new ones: a crash may have come between an ordinal and its leaf.
+    unheard = _unheard(parts, snos)
+    if unheard:
+        _introduce(parts, caller, {s: i for s, i in zip(snos, ids, strict=True) if s in unheard})
+    return snos
+
+
+def _kept_out() -> Erased:
+    return Erased(
+        "an erased person is not taken in again",
+        why="her id is suppressed since her erasure",
+        reason="subject.suppressed",
+    )
+
+
+def _unheard(parts: Parts, snos: Sequence[int]) -> set[int]:
+    """Those whose enrolment is not in the ledger."""
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        return {s for s in set(snos) if parts.ledger.check(tx, _known(s, parts.now)) is not None}
+
+
+def _known(sno: int, now: int) -> Change:
+    return Change(sno=sno, purpose=EVERYTHING, kind="known", at=now, event_id=f"known-{sno}")
+
+
+def check(parts: Parts, wish: Wish) -> None:
+    """Refuse what no subject could wish for, before anybody is enrolled for it.
+
+    Raises:
+        AccessDenied: the purpose is not one of the policy's own.
+        InvalidInput: the kind does not fit the purpose's basis, or it is from the future.
+    """
+    parts.ledger.require_fit(wish.purpose, wish.kind)
+    if wish.at is not None and wish.at > parts.now:
+        raise InvalidInput(
+            "an answer from the future was refused",
+            remedy="Send the instant at which it was given; check the clocks.",
+            reason="time.future",
         )
-    if new:
-        fresh = set(new)
-        first = {int(s): i for i, s in zip(ids, snos, strict=True) if s in fresh}
-        _introduce(parts, caller, first)
-    return [int(s) for s in snos if s is not None]
 
 
 def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> None:
-    now = parts.now
-    changes = [
-        (sno, Change(sno=sno, purpose=EVERYTHING, kind="known", at=now, event_id=f"known-{sno}"))
-        for sno in people
-    ]
-    _commit(parts, caller, changes)
+    # The leaf comes last: as long as it is missing, an introduction begins again.
     seal_private(
         parts,
         caller,
@@ -114,6 +143,8 @@ def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> No
         "id",
         [(sno, json.dumps(external, ensure_ascii=False)) for sno, external in people.items()],
     )
+    now = parts.now
+    _commit(parts, caller, [(sno, _known(sno, now)) for sno in people])
 
 
 def change(
@@ -131,14 +162,21 @@ def change(
         proof: notice and evidence.
 
     Returns:
-        The log index of each change; the earlier one's for a repeat.
+        The log index of each change; nothing for a repeat.
 
     Raises:
         StaleAnswer: an old 'yes' arrived after the last 'no'.
-        InvalidInput: an unknown purpose, or an answer from the future.
+        AccessDenied: no permit, an unknown purpose, or a policy that was replaced.
+        InvalidInput: a kind that does not fit, or an answer from the future.
+        Erased: an erasure of one of the subjects has begun.
     """
+    for _, wish in wishes:
+        check(parts, wish)
+    people = {sno for sno, _ in wishes}
     for action in sorted({ACTION_OF[wish.kind] for _, wish in wishes}):
-        decide(parts, caller, CONSENT, action, ())
+        decide(parts, caller, CONSENT, action, (), about=people)
+    if not wishes:
+        return []
     salt = os.urandom(16).hex()
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
@@ -146,6 +184,8 @@ def change(
     asked = [(sno, _change(parts, sno, w, proof, notice, commitment)) for sno, w in wishes]
     fresh: list[tuple[int, Change]] = []
     with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        _refuse_fenced(tx, {sno for sno, _ in asked})
         for sno, wanted in asked:
             checked = parts.ledger.check(tx, wanted)
             if checked is not None:
@@ -154,9 +194,15 @@ def change(
         return []
     seqs = _commit(parts, caller, fresh)
     if proof.details:
-        people = sorted({sno for sno, _ in fresh})
-        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", [(s, details) for s in people])
+        told = sorted({sno for sno, _ in fresh})
+        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", [(s, details) for s in told])
     return seqs
+
+
+def _refuse_fenced(tx: Tx, snos: set[int]) -> None:
+    fenced = tx.all("SELECT sno FROM fence WHERE sno BETWEEN ? AND ?", (min(snos), max(snos)))
+    if snos & {int(row[0]) for row in fenced}:
+        raise Erased("nothing was recorded", why=WHY["subject.fenced"], reason="subject.fenced")
 
 
 def _change(
@@ -164,15 +210,8 @@ def _change(
 ) -> Change:
     now = parts.now
     at = now if wish.at is None else wish.at
-    if at > now:
-        raise InvalidInput(
-            "an answer from the future was refused",
-            remedy="Send the instant at which it was given; check the clocks.",
-            reason="time.future",
-        )
     expires = None
     if wish.purpose != EVERYTHING:
-        parts.policy.check_purpose(wish.purpose)
         renew = parts.policy.purposes[wish.purpose].renew
         expires = renew.after(at) if renew is not None and wish.kind == "yes" else None
     return Change(

@@ -72,6 +72,10 @@ class Reading:
         snos = sorted(self.warrant.subjects)
         return (BitMap(snos[i : i + CHUNK]) for i in range(0, len(snos), CHUNK))
 
+    def still(self, tx: Tx, snos: BitMap) -> BitMap:
+        """Those of the authorised subjects whose grounds hold in this snapshot."""
+        return self.parts.ledger.eligible(tx, self.decision.grounds, self.parts.now, snos)
+
     def open(self, snos: BitMap, inspect: Callable[[Tx], Any] | None = None) -> Released:
         """R4 and R5 for some of the authorised subjects.
 
@@ -80,12 +84,14 @@ class Reading:
             inspect: reads what must be of the same snapshot as the cells.
 
         Raises:
-            ConsentMissing, Objected, Erased: the ground of the only one ended after R2.
+            ConsentMissing, Objected, Erased: the ground of the only one asked for ended
+                after R2. In a bulk read whoever has none any more is left out.
         """
         parts = self.parts
         with parts.home.data.read() as tx:
             parts.check_policy(tx)
-            still = narrow(tx, parts, self.decision, snos)
+            alone = len(self.warrant.subjects) == 1
+            still = narrow(tx, parts, self.decision, snos, alone=alone)
             inspected = inspect(tx) if inspect else None
             fetched = [parts.vault.fetch(tx, plan, still) for plan in self.plans]
         released: dict[str, Events] = {}
@@ -169,16 +175,29 @@ def read(
     )
 
 
-def narrow(tx: Tx, parts: Parts, decision: Decision, snos: BitMap) -> BitMap:
+def narrow(
+    tx: Tx, parts: Parts, decision: Decision, snos: BitMap, *, alone: bool = False
+) -> BitMap:
     """Those of ``snos`` whose grounds hold in this snapshot.
+
+    Args:
+        tx: the snapshot.
+        parts: the open deployment.
+        decision: whose grounds must hold.
+        snos: the subjects.
+        alone: they are one person, and nobody else was asked for: she gets a reason.
 
     Raises:
         ConsentMissing, Objected, Erased: the only one asked for has no ground any more.
     """
-    eligible, reason = _eligible(tx, parts, decision, snos)
+    if not decision.grounds or not snos:
+        return snos
+    if not alone:
+        return parts.ledger.eligible(tx, decision.grounds, parts.now, snos)
+    reason = parts.ledger.why_not(tx, decision.grounds, snos[0], parts.now)
     if reason is not None:
         raise ground_error(",".join(decision.grounds), reason)
-    return eligible
+    return snos
 
 
 def _eligible(

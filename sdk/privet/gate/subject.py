@@ -10,8 +10,9 @@ from pyroaring import BitMap
 
 from privet.clock import iso
 from privet.consent import Change
+from privet.errors import AccessDenied
 from privet.gate.grounds import seal_private
-from privet.gate.parts import IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.types import RIGHTS
 from privet.vault import Plan
@@ -19,6 +20,17 @@ from privet.vault import Plan
 
 def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
     """The app's own ids of one person, opened from where they are sealed."""
+    return list(dict.fromkeys(_private(parts, caller, sno, IDENTITY_EVENT, IDENTITY, "id")))
+
+
+def evidence_of(parts: Parts, caller: Caller, sno: int) -> list[dict[str, str]]:
+    """How changes of her grounds can be shown, each with the salt of its commitment."""
+    return _private(parts, caller, sno, EVIDENCE, EVIDENCE, "details")
+
+
+def _private(
+    parts: Parts, caller: Caller, sno: int, event: str, domain: str, name: str
+) -> list[Any]:
     warrant = parts.log.authorise(
         entry(
             parts,
@@ -27,13 +39,13 @@ def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
             purpose=RIGHTS,
             action="read",
             subjects=(sno,),
-            fields=["subject.id"],
+            fields=[f"{event}.{name}"],
         )
     )
     with parts.home.data.read() as tx:
-        cells = parts.vault.fetch(tx, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), [sno])
+        cells = parts.vault.fetch(tx, Plan(event, (name,), (domain,), None), [sno])
     opened = parts.vault.open(warrant, cells)
-    return [json.loads(text) for text in opened.columns.get("id", ())]
+    return [json.loads(text) for text in opened.columns.get(name, ())]
 
 
 def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> int:
@@ -73,6 +85,8 @@ def _plain(seq: int, change: Change) -> dict[str, Any]:
         "position": seq,
         "purpose": change.purpose,
         "kind": change.kind,
+        "notice": change.notice,
+        "commitment": change.commitment,
         "at": iso(change.at),
         "expires": None if change.expires is None else iso(change.expires),
     }
@@ -94,9 +108,16 @@ def reads_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
 
 
 def holding(parts: Parts, ids: Sequence[str | int], purpose: str) -> list[bool]:
-    """Whether the grounds of a purpose hold now, for each id; unknown ids have none."""
+    """Whether the grounds of a purpose hold now, for each id; unknown ids have none.
+
+    Raises:
+        AccessDenied: the purpose is not one of the policy's own.
+    """
+    spec = parts.policy.purposes.get(purpose)
+    if spec is None:
+        raise AccessDenied("the policy has no such purpose", reason="purpose.unknown")
     snos = parts.subjects.find(ids)
-    grounds = (purpose, *parts.policy.purposes[purpose].builds_on)
+    grounds = (purpose, *spec.builds_on)
     known = BitMap([s for s in snos if s is not None])
     with parts.home.data.read() as tx:
         eligible = parts.ledger.eligible(tx, grounds, parts.now, known)

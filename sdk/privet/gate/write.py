@@ -13,13 +13,12 @@ import numpy as np
 from pyroaring import BitMap
 
 from privet.clock import DAY_US
-from privet.db import Tx
 from privet.errors import StoreUnavailable
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
 from privet.gate.record import decide, entry, explained, refuse
-from privet.policy import Decision
 from privet.vault import Rows
+from privet.vault.batch import REFUSED
 
 ATTEMPTS = 20
 FOREVER = 2**62
@@ -93,9 +92,9 @@ def write(
         StoreUnavailable: the store refused, or others kept writing the same subjects.
     """
     fields = frozenset(f"{rows.event}.{name}" for name in rows.columns)
-    decision = decide(parts, caller, purpose, "collect", fields)
     snos = np.array([-1 if s is None else s for s in parts.subjects.find(rows.ids)], np.int64)
     known = BitMap(snos[snos >= 0].tolist())
+    decision = decide(parts, caller, purpose, "collect", fields, about=known)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         position = parts.ledger.position(tx)
@@ -122,6 +121,7 @@ def write(
             subjects=eligible,
             fields=sorted(fields),
             rows=len(kept.at),
+            refused=len(refused),
             position=position,
             **explained(decision),
         )
@@ -130,10 +130,12 @@ def write(
         prepared = parts.vault.prepare(warrant, kept)
         with parts.home.data.write() as tx:
             parts.check_policy(tx)
-            still = _still(tx, parts, decision, eligible)
+            for ground in sorted(decision.grounds):  # holds a withdrawal back until we commit
+                parts.ledger.epoch(tx, ground, lock=True)
+            still = narrow(tx, parts, decision, eligible)
             done = parts.vault.commit(tx, prepared, still)
             if done is not None:
-                late = np.flatnonzero(allowed)[~np.isin(kept.snos, np.array(still, np.int64))]
+                late = np.flatnonzero(allowed)[done.outcome == REFUSED]
                 return Written(
                     warrant.seq,
                     done.sealed,
@@ -146,18 +148,6 @@ def write(
         remedy="Try again; write one subject's events from one place at a time.",
         reason="store.contended",
     )
-
-
-def _still(tx: Tx, parts: Parts, decision: Decision, snos: BitMap) -> BitMap:
-    for purpose in sorted(decision.grounds):
-        parts.ledger.epoch(tx, purpose, lock=True)  # holds a withdrawal back until we commit
-    if len(snos) == 1:
-        return (
-            snos
-            if parts.ledger.why_not(tx, decision.grounds, snos[0], parts.now) is None
-            else BitMap()
-        )
-    return narrow(tx, parts, decision, snos)
 
 
 def _kept(

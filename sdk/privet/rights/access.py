@@ -21,7 +21,7 @@ from privet.gate import catalogue, forget, subject
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
 from privet.ingest import Receipt
-from privet.types import RIGHTS, Events
+from privet.types import RIGHTS, Action, Events
 
 NULL = np.iinfo(np.int64).min
 
@@ -36,17 +36,18 @@ def profile(
     return {k: v for k, v in rows[0].items() if k != "at"} if rows else {}
 
 
-def everything(parts: Parts, caller: Caller, sno: int) -> dict[str, Any]:
+def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") -> dict[str, Any]:
     """All that is kept about one person.
 
     Returns:
-        ``profile``, ``events`` by type, ``grounds`` with their history, ``purposes`` with
-        ground, retention and recipients, ``models`` she is part of, and ``reads``.
+        ``ids``, ``profile``, ``events`` by type, ``grounds`` with their history and the
+        ``evidence`` kept for it, ``purposes`` with ground, retention and recipients,
+        ``models`` she is part of, and ``reads``.
 
     Raises:
         AccessDenied: no permit under ``privet:rights``, or somebody else's data.
     """
-    reading = read(parts, caller, RIGHTS, "export", frozenset(parts.policy.fields), [sno])
+    reading = read(parts, caller, RIGHTS, action, frozenset(parts.policy.fields), [sno])
     released = reading.open(next(reading.slices())).events
     events = {n: list(plain_rows(parts, n, e)) for n, e in released.items() if n != "profile"}
     described = (
@@ -63,6 +64,7 @@ def everything(parts: Parts, caller: Caller, sno: int) -> dict[str, Any]:
         "profile": described[0] if described else {},
         "events": events,
         "grounds": subject.grounds_of(parts, sno),
+        "evidence": subject.evidence_of(parts, caller, sno),
         "purposes": _purposes(parts),
         "models": [f"{line.name}" for line in forget.models_of(parts, sno)],
         "reads": subject.reads_of(parts, sno),
@@ -71,7 +73,7 @@ def everything(parts: Parts, caller: Caller, sno: int) -> dict[str, Any]:
 
 def export(parts: Parts, caller: Caller, sno: int, path: Path) -> Receipt:
     """``everything`` as a JSON file of mode 0600; an existing file is never overwritten."""
-    content = json.dumps(everything(parts, caller, sno), ensure_ascii=False, indent=1)
+    content = json.dumps(everything(parts, caller, sno, "export"), ensure_ascii=False, indent=1)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError:
@@ -107,7 +109,8 @@ def _plain(parts: Parts, field: str, values: np.ndarray, extra: Sequence[str]) -
     if spec.kind == "decimal":
         return [None if v == NULL else str(Decimal(int(v)).scaleb(-spec.scale)) for v in values]
     if spec.kind in {"int", "bool"}:
-        return [None if v == NULL else int(v) for v in values]
+        plain = bool if spec.kind == "bool" else int
+        return [None if v == NULL else plain(v) for v in values]
     if spec.kind == "seconds":
         return [None if np.isnan(v) else float(v) for v in values]
     return [None if v is None else str(v) for v in values]

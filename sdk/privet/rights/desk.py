@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected")
+ENDING = frozenset({"no", "withdrawn", "ended", "objected"})
 
 
 def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
@@ -67,7 +68,6 @@ def eligible(
     parts: Parts, caller: Caller, ids: Sequence[str | int], purpose: str
 ) -> dict[str | int, bool]:
     """Whether a purpose's ground holds now, for each of these ids."""
-    parts.policy.check_purpose(purpose)
     decide(parts, caller, CONSENT, "read", ())
     holding = subject.holding(parts, ids, purpose)
     return dict(zip(ids, holding, strict=True))
@@ -109,25 +109,25 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
         raise InvalidInput(
             "a kind of answer is unknown", remedy=f"Use {', '.join(KINDS)}.", reason="consent.kind"
         )
-    for purpose in set(frame["purpose"]):
-        parts.policy.check_purpose(str(purpose))
-    for action in sorted({grounds.ACTION_OF[k] for k in set(frame["kind"])}):
-        decide(parts, caller, CONSENT, action, ())
     ids = [check_subject(s) for s in frame["subject"]]
+    events = frame["event_id"] if "event_id" in frame else [""] * len(frame)
+    asked = [
+        Wish(str(purpose), str(kind), micros(at), str(event))
+        for purpose, kind, at, event in zip(
+            frame["purpose"], frame["kind"], frame["at"], events, strict=True
+        )
+    ]
+    for wish in asked:
+        grounds.check(parts, wish)
+    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in asked}):
+        decide(parts, caller, CONSENT, action, ())
     known = subject.not_suppressed(parts, list(dict.fromkeys(ids)))
     snos = dict(zip(known, grounds.enrol(parts, caller, known), strict=True))
-    events = frame["event_id"] if "event_id" in frame else [""] * len(frame)
-    wishes = [
-        (snos[i], Wish(str(p), str(k), micros(at), str(event)))
-        for i, p, k, at, event in zip(
-            ids, frame["purpose"], frame["kind"], frame["at"], events, strict=True
-        )
-        if i in snos
-    ]
+    wishes = [(snos[i], wish) for i, wish in zip(ids, asked, strict=True) if i in snos]
     done = grounds.change(parts, caller, wishes, proof)
-    for sno, wish in wishes:
-        if wish.kind in {"no", "withdrawn", "ended", "objected"}:
-            forget.settle(parts, caller, sno, wish.purpose)
+    ended = {(sno, wish.purpose) for sno, wish in wishes if wish.kind in ENDING}
+    for sno, purpose in sorted(ended):
+        forget.settle(parts, caller, sno, purpose)
     return len(done)
 
 
