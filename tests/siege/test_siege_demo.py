@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 from privet.demo import Options, run
+from privet.demo.answers import PURPOSES
 from privet.deployment import open_deployment
 from privet.testing import FakeClock
 
@@ -176,6 +177,26 @@ def test_the_last_sale_of_all_may_be_of_somebody_without_a_ground(
         out = told(root, f"last-{hours}", bought)
         assert lists(out) == lists(first)
         assert facts(out)["cut"] == facts(first)["cut"]
+
+
+def test_features_know_nothing_of_those_who_are_not_in_their_purpose(
+    root: Path, first: Path
+) -> None:
+    """Who agreed to recommendations alone moves no feature of a segmentation, by no clock."""
+    grounds = pd.read_parquet(first / "grounds.parquet").set_index(["purpose", "household"])
+    agreed = {p: set(grounds.loc[p].query("eligible").index) for p in PURPOSES}
+    apart = sorted(agreed["recommendations"] - agreed["segmentation"])
+    bought = sales()
+    mine = bought.index[bought["household_id"].isin(apart)][0]
+    bought.loc[mine, "transaction_timestamp"] = END + pd.Timedelta(hours=20)
+    late = told(root, "apart-late", bought)
+    gone = told(root, "apart-gone", bought[~bought["household_id"].isin(apart)])
+    assert features(late) == features(first) == features(gone)
+
+
+def features(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "result.json").read_text())["features"]
+    return found
 
 
 def test_what_was_held_out_shows_in_no_list(root: Path, first: Path, without: set[int]) -> None:

@@ -132,11 +132,12 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
 
 
 def cut_of(found: Tables, drawn: list[answers.Answer]) -> pd.Timestamp:
-    """28 days before the last sale of those who agreed.
+    """28 days before the last sale of those who agreed to everything.
 
-    Of those alone: the sales of others must not move the cut, or they would change lists.
+    Of those alone: cut and clock bear on what is made for every purpose, and the sales of
+    those who are not in one of them must change nothing of it.
     """
-    agreed = answers.agreed(drawn, "recommendations")
+    agreed = set.intersection(*(answers.agreed(drawn, purpose) for purpose in answers.PURPOSES))
     mine = found.sales["household_id"].isin(agreed)
     times = found.sales["transaction_timestamp"]
     last: pd.Timestamp = (times[mine] if mine.any() else times).max()
