@@ -21,7 +21,7 @@ from privet.gate.record import entry, flush_counts
 from privet.maintenance import Maintenance
 from privet.policy import Policy, load
 from privet.principals import Id, Principal, Subject
-from privet.recommend.training import unlearn
+from privet.recommend.training import relearn, unlearn
 from privet.settings import resolve
 from privet.types import ADMINISTRATION
 from privet.vault import Keys, Subjects, Vault, open_keyring
@@ -175,6 +175,7 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
         ledger=Ledger(stores.data, keys.secret("mac"), bases),
         signer=signer,
         unlearn=unlearn,
+        relearn=relearn,
     )
     if created:
         log.append(

@@ -334,6 +334,15 @@ class Removal(DataTable, table=True):
     model: int = _int(key=True)
     lineage: int = _int(key=True)
     version: int = _int()
+    detail: str = _text()
+
+
+class ModelGone(DataTable, table=True):
+    """A version that was taken away and whose key is still to be destroyed."""
+
+    __tablename__ = "model_gone"
+    model: int = _int(key=True)
+    version: int = _int(key=True)
 
 
 class Request(DataTable, table=True):

@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
 from pyroaring import BitMap
@@ -27,6 +27,8 @@ from privet.policy import Decision
 from privet.types import FORGETTING, Warrant
 
 PAGE = 1 << 20
+BATCH = 4096  # contributions held in memory at once where a state is summed anew
+ATTEMPTS = 20
 LEASE_US = 6 * 3600 * 1_000_000
 _AD = struct.Struct(">12s16sQQII")
 
@@ -144,12 +146,17 @@ def keep(
 
     Returns:
         The subjects whose contributions were kept: only these may be added to the state.
+
+    Raises:
+        ModelUnavailable: the run was given up (reason ``model.run-ended``).
     """
     sealed = parts.vault.seal_many(warrant, training.purpose, training.label, contributions)
     with parts.home.data.write() as tx:
         parts.check_policy(tx)
         for purpose in sorted(decision.grounds):
             parts.ledger.epoch(tx, purpose, lock=True)
+        if not _stands(tx, training.model, training.lineage):
+            raise _ended()
         still = parts.ledger.eligible(tx, decision.grounds, parts.now, BitMap(sealed))
         tx.many(
             "INSERT INTO contribution (sno, model, lineage, ct) VALUES (?, ?, ?, ?)",
@@ -162,19 +169,24 @@ def keep(
 def publish(
     parts: Parts, caller: Caller, training: Training, decision: Decision, state: bytes
 ) -> Version:
-    """Make the trained version known, without those whose ground ended while it was trained."""
+    """Make the trained version known, without those whose ground ended while it was trained.
+
+    Raises:
+        ModelUnavailable: the run was given up, or people kept leaving while it was published.
+    """
     subjects = training.subjects
-    while True:
+    for _ in range(ATTEMPTS):
         with parts.home.data.read() as tx:
             epochs = _epochs(tx, parts, decision)
-            still = parts.ledger.eligible(tx, decision.grounds, parts.now, subjects)
+            # Who withdrew and agreed again meanwhile has a ground, but nothing kept any more.
+            present = subjects & _contributors(tx, training.model, training.lineage)
+            still = parts.ledger.eligible(tx, decision.grounds, parts.now, present)
         gone = subjects - still
         if gone:
-            kept = _kept(parts, caller, training.model, training.lineage, gone)
-            if len(kept) != len(gone):
-                _give_up(parts, training)
-            state = parts.unlearn(training.spec, state, list(kept.values()))
-            subjects = still
+            fewer = _without(parts, caller, training, state, gone, still)
+            if fewer is None:
+                continue
+            state, subjects = fewer, still
         fresh = _seal(parts, training.model, training.spec, state)
         version = Version(
             model=training.model,
@@ -193,24 +205,54 @@ def publish(
         )
         with parts.home.data.write() as tx:
             parts.check_policy(tx)
-            if _epochs(tx, parts, decision, lock=True) == epochs:
-                if tx.run("DELETE FROM run WHERE id = ?", (training.run,)) != 1:
-                    raise ModelUnavailable(
-                        "this training run was given up",
-                        why="its lease passed, or maintenance ended it",
-                        remedy="Train again.",
-                        reason="model.run-ended",
-                    )
+            unchanged = _epochs(tx, parts, decision, lock=True) == epochs
+            if not _stands(tx, training.model, training.lineage, lock=True):
+                raise _ended()
+            kept = _contributors(tx, training.model, training.lineage) - gone
+            if unchanged and kept == subjects:
+                tx.run("DELETE FROM run WHERE id = ?", (training.run,))
                 _drop_contributions(tx, training.model, training.lineage, gone)
                 _insert(tx, version, fresh.pages)
                 break
         parts.keys.destroy_model_key(training.model, fresh.version)
+    else:
+        _give_up(parts, training)
     parts.log.append([_model_entry(parts, caller, "train", version, contributors=version.subjects)])
     return version
 
 
+def _without(
+    parts: Parts,
+    caller: Caller,
+    summed: Training | Version,
+    state: bytes,
+    gone: BitMap,
+    others: BitMap,
+) -> bytes | None:
+    """A state without these people: subtracted, or summed anew where her part is destroyed.
+
+    Returns:
+        None where one of the others left in the meantime as well.
+    """
+    kept = _kept(parts, caller, summed.model, summed.lineage, gone)
+    if len(kept) == len(gone):
+        return parts.unlearn(summed.spec, state, list(kept.values()))
+    found: list[int] = []
+
+    def batches() -> Iterator[Sequence[bytes]]:
+        people = sorted(others)
+        for start in range(0, len(people), BATCH):
+            chosen = BitMap(people[start : start + BATCH])
+            batch = _kept(parts, caller, summed.model, summed.lineage, chosen)
+            found.append(len(batch))
+            yield list(batch.values())
+
+    fresh = parts.relearn(summed.spec, state, batches())
+    return fresh if sum(found) == len(others) else None
+
+
 def _give_up(parts: Parts, training: Training) -> NoReturn:
-    """End a run that added someone whose contribution is destroyed: it cannot be subtracted.
+    """End a run that people kept leaving while it was published.
 
     Raises:
         ModelUnavailable: always (reason ``model.overtaken``).
@@ -218,11 +260,26 @@ def _give_up(parts: Parts, training: Training) -> NoReturn:
     with parts.home.data.write() as tx:
         _end_run(tx, training.model, training.lineage)
     raise ModelUnavailable(
-        "this training run was overtaken by an erasure",
-        why="somebody whom it had learned from was erased before it was published",
+        "this training run was overtaken",
+        why="people whom it had learned from kept leaving while it was published",
         remedy="Train again.",
         reason="model.overtaken",
     )
+
+
+def _ended() -> ModelUnavailable:
+    return ModelUnavailable(
+        "this training run was given up",
+        why="its lease passed, or maintenance ended it",
+        remedy="Train again.",
+        reason="model.run-ended",
+    )
+
+
+def _stands(tx: Tx, model: int, lineage: int, *, lock: bool = False) -> bool:
+    """Whether a run may still publish; locked, nobody ends or publishes it before the commit."""
+    how = tx.for_update if lock else tx.for_share
+    return tx.one("SELECT 1 FROM run WHERE id = ?" + how, (f"{model}.{lineage}",)) is not None
 
 
 def _end_run(tx: Tx, model: int, lineage: int) -> None:
@@ -277,8 +334,7 @@ def serve(parts: Parts, caller: Caller, version: Version) -> None:
             model, lineage = map(int, str(run).split("."))
             if model == version.model and lineage < version.lineage:
                 _end_run(tx, model, lineage)
-    for number in old:
-        parts.keys.destroy_model_key(version.model, number)
+    destroy_gone(parts)
 
 
 def versions(parts: Parts, purpose: str, name: str | None = None) -> list[Version]:
@@ -314,9 +370,7 @@ def load(parts: Parts, version: int) -> tuple[Version, bytes]:
     """
     with parts.home.data.read() as tx:
         row = tx.one(_COLUMNS + " WHERE version = ?", (version,))
-        pages = tx.all(
-            "SELECT part, ct FROM model_page WHERE version = ? ORDER BY part", (version,)
-        )
+        pages = _pages(tx, version)
     if row is None:
         raise ModelUnavailable("this model version is gone", reason="model.superseded")
     found = _version(row)
@@ -354,59 +408,104 @@ def remove(
     return done
 
 
+def removals(parts: Parts, cause: str) -> list[Removed]:
+    """What was removed for one cause so far, the oldest first: also before a crash."""
+    with parts.home.data.read() as tx:
+        rows = tx.all("SELECT detail FROM removal WHERE cause = ? ORDER BY version", (cause,))
+    return [Removed(**json.loads(row[0])) for row in rows]
+
+
 def _remove_from(
     parts: Parts, caller: Caller, cause: str, people: BitMap, model: int, lineage: int
 ) -> Removed | None:
-    while True:
+    for _ in range(ATTEMPTS):
         with parts.home.data.read() as tx:
             row = tx.one(_COLUMNS + " WHERE model = ? AND lineage = ?", (model, lineage))
-            pages = (
-                tx.all(
-                    "SELECT part, ct FROM model_page WHERE model = ? AND version = ? ORDER BY part",
-                    (model, row[1]),
-                )
-                if row
-                else []
-            )
-        if row is None:  # not published yet: publishing narrows again, or gives the run up
+            pages = _pages(tx, int(row[1])) if row else []
+            everybody = _contributors(tx, model, lineage)
+        gone = everybody & people
+        if not gone:
             return None
+        if row is None:  # a run that is not published yet must not find her part any more
+            if _drop_unpublished(parts, model, lineage, gone):
+                return None
+            continue
         old = _version(row)
-        kept = _kept(parts, caller, model, lineage, people)
-        if not kept:
-            return None
-        state = parts.unlearn(old.spec, _open(parts, old, pages), list(kept.values()))
-        fresh = _seal(parts, model, old.spec, state)
-        new = Version(
-            **{
-                **{n: getattr(old, n) for n in Version.__dataclass_fields__},
-                "version": fresh.version,
-                "digest": fresh.digest,
-                "subjects": old.subjects - len(kept),
-            }
-        )
+        state = _without(parts, caller, old, _open(parts, old, pages), gone, everybody - gone)
+        if state is None:
+            continue
+        removed = _replace(parts, caller, cause, old, gone, state)
+        if removed is not None:
+            return removed
+    raise ModelUnavailable(
+        "a model could not be freed of somebody who left",
+        why="it was changed by others each time",
+        remedy="Run `privet maintain`, which takes it up again.",
+        reason="model.moving",
+    )
+
+
+def _drop_unpublished(parts: Parts, model: int, lineage: int, gone: BitMap) -> bool:
+    """Drop what a run has kept of these people; False where it was published meanwhile."""
+    with parts.home.data.write() as tx:
+        _stands(tx, model, lineage, lock=True)
+        if tx.one("SELECT 1 FROM model WHERE model = ? AND lineage = ?", (model, lineage)):
+            return False
+        _drop_contributions(tx, model, lineage, gone)
+    return True
+
+
+def _replace(
+    parts: Parts, caller: Caller, cause: str, old: Version, gone: BitMap, state: bytes
+) -> Removed | None:
+    """Publish the state without these people in one transaction with what is kept of them.
+
+    Returns:
+        None where another removal came first.
+    """
+    fresh = _seal(parts, old.model, old.spec, state)
+    new = replace(
+        old, version=fresh.version, digest=fresh.digest, subjects=old.subjects - len(gone)
+    )
+    removed = Removed(old.purpose, old.name, old.digest.hex(), new.digest.hex(), parts.now)
+    with parts.home.data.write() as tx:
+        if first := _delete(tx, old.model, old.version):
+            _drop_contributions(tx, old.model, old.lineage, gone)
+            _insert(tx, new, fresh.pages)
+            tx.run(
+                "INSERT INTO removal (cause, model, lineage, version, detail) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (cause, model, lineage) DO UPDATE "
+                "SET version = excluded.version, detail = excluded.detail",
+                (cause, old.model, old.lineage, new.version, json.dumps(asdict(removed))),
+            )
+            tx.run(
+                "UPDATE model_live SET version = ?, epoch = epoch + 1 "
+                "WHERE model = ? AND version = ?",
+                (new.version, old.model, old.version),
+            )
+    if not first:
+        parts.keys.destroy_model_key(old.model, fresh.version)
+        return None
+    destroy_gone(parts)
+    parts.log.append([_model_entry(parts, caller, "forget", new, removed=len(gone))])
+    return removed
+
+
+def destroy_gone(parts: Parts) -> int:
+    """Destroy the keys of versions that were taken away, also before a crash; how many."""
+    with parts.home.data.read() as tx:
+        gone = tx.all("SELECT model, version FROM model_gone")
+    for model, version in gone:
+        parts.keys.destroy_model_key(int(model), int(version))
+    if gone:
         with parts.home.data.write() as tx:
-            if _delete(tx, model, old.version):
-                _drop_contributions(tx, model, lineage, BitMap(kept))
-                _insert(tx, new, fresh.pages)
-                tx.run(
-                    "INSERT INTO removal (cause, model, lineage, version) VALUES (?, ?, ?, ?) "
-                    "ON CONFLICT (cause, model, lineage) DO UPDATE SET version = excluded.version",
-                    (cause, model, lineage, new.version),
-                )
-                tx.run(
-                    "UPDATE model_live SET version = ?, epoch = epoch + 1 "
-                    "WHERE model = ? AND version = ?",
-                    (new.version, model, old.version),
-                )
-                break
-        parts.keys.destroy_model_key(model, fresh.version)  # another removal came first
-    parts.keys.destroy_model_key(model, old.version)
-    parts.log.append([_model_entry(parts, caller, "forget", new, removed=len(kept))])
-    return Removed(old.purpose, old.name, old.digest.hex(), new.digest.hex(), parts.now)
+            tx.many("DELETE FROM model_gone WHERE model = ? AND version = ?", gone)
+    return len(gone)
 
 
 def abandon(parts: Parts) -> int:
     """Give up runs whose lease has passed, with what they had kept; the number given up."""
+    destroy_gone(parts)
     with parts.home.data.write() as tx:
         late = [str(r[0]) for r in tx.all("SELECT id FROM run WHERE lease < ?", (parts.now,))]
         for run in late:
@@ -483,6 +582,15 @@ def _contributions(tx: Tx, model: int, lineage: int, people: BitMap) -> dict[int
         return {}
     rows = tx.all(sql, (model, lineage, people.min(), people.max()))
     return {int(s): bytes(ct) for s, ct in rows if int(s) in people}
+
+
+def _contributors(tx: Tx, model: int, lineage: int) -> BitMap:
+    rows = tx.all("SELECT sno FROM contribution WHERE model = ? AND lineage = ?", (model, lineage))
+    return BitMap([int(row[0]) for row in rows])
+
+
+def _pages(tx: Tx, version: int) -> list[tuple[Any, ...]]:
+    return tx.all("SELECT part, ct FROM model_page WHERE version = ? ORDER BY part", (version,))
 
 
 def _drop_contributions(tx: Tx, model: int, lineage: int, people: BitMap) -> None:
@@ -573,8 +681,12 @@ def _insert(tx: Tx, v: Version, pages: Sequence[tuple[int, bytes]]) -> None:
 
 
 def _delete(tx: Tx, model: int, version: int) -> bool:
+    """Take a version away and note that its key is to go; False where it is gone already."""
     tx.run("DELETE FROM model_page WHERE model = ? AND version = ?", (model, version))
-    return tx.run("DELETE FROM model WHERE model = ? AND version = ?", (model, version)) == 1
+    if tx.run("DELETE FROM model WHERE model = ? AND version = ?", (model, version)) != 1:
+        return False
+    tx.run("INSERT INTO model_gone (model, version) VALUES (?, ?)", (model, version))
+    return True
 
 
 def _model_entry(parts: Parts, caller: Caller, action: str, v: Version, **more: Any) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pyroaring import BitMap
@@ -22,7 +22,7 @@ from privet.consent import Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate
-from privet.gate.artifact import Removed, remove
+from privet.gate.artifact import Removed, destroy_gone, removals, remove
 from privet.gate.grounds import catch_up
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
@@ -86,7 +86,7 @@ class Erasure:
 
 def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     """What an erasure would destroy, subtract and hold; nothing is changed."""
-    decide(parts, caller, RIGHTS, "erase", ())
+    decide(parts, caller, RIGHTS, "erase", (), about=(sno,))
     _own(caller, sno)
     holds = _holds(parts, caller, sno)
     with parts.home.data.read() as tx:
@@ -128,7 +128,7 @@ def erase(parts: Parts, caller: Caller, sno: int, reference: str = "") -> Erasur
         AccessDenied: the policy does not let this caller erase.
         AuditUnavailable: the intent could not be recorded; nothing has changed.
     """
-    decide(parts, caller, RIGHTS, "erase", ())
+    decide(parts, caller, RIGHTS, "erase", (), about=(sno,))
     _own(caller, sno)
     receipt = _open_request(parts, sno)
     if receipt is None:
@@ -214,11 +214,26 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
 
 
 def unsettled(parts: Parts) -> list[tuple[int, str]]:
-    """Subjects who still stand in a model of a purpose whose ground has ended or lapsed."""
+    """Subjects of whom a purpose still holds something though its ground has ended or lapsed."""
     with parts.home.data.read() as tx:
         return [
-            (sno, purpose) for purpose in parts.policy.purposes for sno in _left(tx, parts, purpose)
+            (sno, purpose)
+            for purpose in parts.policy.purposes
+            for sno in _left(tx, parts, purpose) | _covered_no_more(tx, parts, purpose)
         ]
+
+
+def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
+    """Whose data, collected under this consent alone, outlived it: a withdrawal was cut off."""
+    if parts.policy.purposes[purpose].basis != "consent":
+        return BitMap()
+    people = parts.vault.holders(tx, purpose)
+    without = people - parts.ledger.eligible(tx, (purpose,), parts.now, people)
+    return BitMap(
+        sno
+        for sno in without
+        if parts.ledger.standing(tx, sno, purpose, parts.now).status != "active"
+    )
 
 
 def quarantined(parts: Parts, purpose: str) -> bool:
@@ -327,11 +342,12 @@ def _fence(parts: Parts, caller: Caller, sno: int, receipt: str) -> None:
 
 
 def _subtract(parts: Parts, caller: Caller, sno: int, receipt: str) -> list[Removed]:
-    removed = remove(parts, caller, receipt, [sno])
-    earlier = _request(parts, receipt)["detail"].get("models", [])
-    together = [Removed(**m) for m in earlier] + removed
-    _mark(parts, receipt, "subtracted", {"models": [asdict(m) for m in together]})
-    return together
+    remove(parts, caller, receipt, [sno])
+    destroy_gone(parts)
+    # Of now, since a version was served until its removal was committed, not until it began.
+    removed = [replace(m, at=parts.now) for m in removals(parts, receipt)]
+    _mark(parts, receipt, "subtracted", {"models": [asdict(m) for m in removed]})
+    return removed
 
 
 def _destroy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -57,6 +57,16 @@ class Unlearn(Protocol):
         ...
 
 
+class Relearn(Protocol):
+    """Sums contributions anew: for a state from which a destroyed one cannot be subtracted."""
+
+    def __call__(
+        self, spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[bytes]], /
+    ) -> bytes:
+        """The state that these contributions alone give, over the same entries."""
+        ...
+
+
 @dataclass
 class Parts:
     """The open trust parts. Built by the deployment; everything above sees only the gate."""
@@ -71,6 +81,7 @@ class Parts:
     ledger: Ledger
     signer: Signer
     unlearn: Unlearn
+    relearn: Relearn
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
     counts: dict[tuple[Caller, str, str], int] = field(default_factory=dict, repr=False)
     counted: int = 0

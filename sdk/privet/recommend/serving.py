@@ -13,8 +13,16 @@ from dataclasses import dataclass, field
 from typing import overload
 
 import numpy as np
+from pyroaring import BitMap
 
-from privet.errors import ConsentMissing, Erased, InvalidInput, ModelUnavailable, Objected
+from privet.errors import (
+    ConsentMissing,
+    Erased,
+    InvalidInput,
+    KeyUnavailable,
+    ModelUnavailable,
+    Objected,
+)
 from privet.features.items import known_items
 from privet.gate import artifact, forget
 from privet.gate.forget import RELEASE_WITHIN_US
@@ -134,9 +142,8 @@ def recommend(
     serving = mapped(parts, purpose, asked.model)
     if serving is None:
         decide(parts, caller, purpose, "recommend", ())
-        return {i: _general(parts, purpose, asked, "no model serves this purpose yet") for i in ids}
-    snos = parts.subjects.find(ids)
-    owners = {s: i for s, i in zip(snos, ids, strict=True) if s is not None}
+        return _all_general(parts, purpose, ids, asked, "no model serves this purpose yet")
+    who = dict(zip(ids, parts.subjects.find(ids), strict=True))
     try:
         reading = read(
             parts,
@@ -144,20 +151,67 @@ def recommend(
             purpose,
             "recommend",
             serving.recommender.needs,
-            owners,
+            {sno for sno in who.values() if sno is not None},
             until=asked.until,
             counted=True,
         )
     except (ConsentMissing, Objected, Erased) as refusal:
-        return {i: _general(parts, purpose, asked, refusal.why) for i in ids}
-    answers: dict[str | int, Picks] = {}
-    for sno, picks in _personal(parts, purpose, reading, serving, asked):
-        answers[owners[sno]] = picks
-    missing = WHY["ground.missing"]
-    for external in ids:  # an empty personal list is an answer too
-        if external not in answers:
-            answers[external] = _general(parts, purpose, asked, missing)
-    return {i: answers[i] for i in ids}
+        return _all_general(parts, purpose, ids, asked, refusal.why)
+    for _ in range(ATTEMPTS):
+        began = time.monotonic()
+        lists = dict(_personal(parts, purpose, reading, serving, asked))
+        general = _general(parts, purpose, asked, WHY["ground.missing"])
+        if _timely(began) or _confirmed(parts, purpose, reading, lists, general):
+            # An empty personal list is an answer too.
+            return {
+                i: general if sno is None else lists.get(sno, general) for i, sno in who.items()
+            }
+    raise _moving()
+
+
+def _all_general(
+    parts: Parts, purpose: str, ids: Sequence[str | int], asked: Request, why: str
+) -> dict[str | int, Picks]:
+    for _ in range(ATTEMPTS):
+        began = time.monotonic()
+        general = _general(parts, purpose, asked, why)
+        if _timely(began) or _served(parts, purpose, {general.version}):
+            return dict.fromkeys(ids, general)
+    raise _moving()
+
+
+def _timely(began: float) -> bool:
+    """Whether lists may go out without another look: half the promised time is left."""
+    return (time.monotonic() - began) * 2e6 < RELEASE_WITHIN_US
+
+
+def _served(parts: Parts, purpose: str, versions: set[int]) -> bool:
+    """Whether these versions serve now; 0 stands for none."""
+    with parts.home.data.read() as tx:
+        live = {found.version for _, found in artifact.all_live(tx, purpose)}
+    return versions <= live | {0}
+
+
+def _confirmed(
+    parts: Parts, purpose: str, reading: Reading, lists: dict[int, Picks], general: Picks
+) -> bool:
+    """Look once more before lists go out that took long to make; whoever left is taken out."""
+    began = time.monotonic()
+    with parts.home.data.read() as tx:
+        still = reading.still(tx, BitMap(lists))
+    for sno in lists.keys() - set(still):
+        del lists[sno]
+    used = {picks.version for picks in (*lists.values(), general)}
+    return _served(parts, purpose, used) and _timely(began)
+
+
+def _moving() -> ModelUnavailable:
+    return ModelUnavailable(
+        "the model kept changing while a list was made",
+        why="removals followed each other, or this machine is too slow",
+        remedy="Try again, or ask for fewer people at once.",
+        reason="model.moving",
+    )
 
 
 def _quarantined(parts: Parts, purpose: str) -> bool:
@@ -185,7 +239,14 @@ def _mapped(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Servi
     if held is not None and held[0] is items and held[1].live == live:
         serving: Serving = held[1]
         return serving
-    version, state = artifact.load(parts, live.version)
+    try:
+        version, state = artifact.load(parts, live.version)
+    except (ModelUnavailable, KeyUnavailable):
+        with parts.home.data.read() as tx:
+            newer = artifact.live(tx, purpose, name)
+        if newer is None or newer[1] == live:
+            raise
+        return _mapped(parts, purpose, *newer)  # a removal came between the two reads
     fitted = unpack(state).finish(items)
     serving = Serving(name, live, build(version.spec["kind"], version.spec["params"]), fitted)
     parts.cache[key] = (items, serving)
@@ -200,7 +261,6 @@ def _personal(
 
     for chunk in reading.slices():
         for _ in range(ATTEMPTS):
-            began = time.monotonic()
             try:
                 released = reading.open(chunk, epoch)
             except (ConsentMissing, Objected, Erased):
@@ -210,26 +270,10 @@ def _personal(
             if released.inspected[1] != serving.live:
                 serving = _mapped(parts, purpose, *released.inspected)
                 continue
-            made = list(_lists(parts, released, reading.record, serving, asked))
-            if _still_served(parts, purpose, serving, began):
-                yield from made
-                break
+            yield from _lists(parts, released, reading.record, serving, asked)
+            break
         else:
-            raise ModelUnavailable(
-                "the model kept changing while a list was made",
-                why="removals followed each other, or this machine is too slow",
-                remedy="Try again.",
-                reason="model.moving",
-            )
-
-
-def _still_served(parts: Parts, purpose: str, serving: Serving, checked: float) -> bool:
-    """Whether a list may go out: its model was seen serving just now, or is seen so again."""
-    if (time.monotonic() - checked) * 1e6 < RELEASE_WITHIN_US:
-        return True
-    with parts.home.data.read() as tx:
-        found = artifact.live(tx, purpose, serving.name)
-    return found is not None and found[1] == serving.live
+            raise _moving()
 
 
 def _lists(

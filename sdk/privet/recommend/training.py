@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,16 @@ def unlearn(spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes
     for sealed in contributions:
         held.recommender.add(held.state, from_bytes(sealed), sign=-1)
     return pack(held)
+
+
+def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[bytes]]) -> bytes:
+    """The exact sum of these kept contributions, over the entries of a state."""
+    held = unpack(state)
+    fresh = held.recommender.empty(held.state.size)
+    for batch in batches:
+        for sealed in batch:
+            held.recommender.add(fresh, from_bytes(sealed))
+    return pack(replace(held, state=fresh))
 
 
 def evaluate(

@@ -234,6 +234,13 @@ class Vault:
         rows = by_subject(tx, "SELECT sno, dom FROM head", [sno])
         return [names[dom] for _, dom in rows]
 
+    def holders(self, tx: Tx, domain: str) -> BitMap:
+        """Ordinals of everybody of whom a domain holds something."""
+        from pyroaring import BitMap
+
+        rows = tx.all("SELECT sno FROM head WHERE dom = ?", (self._room.layouts.dom(domain),))
+        return BitMap([int(row[0]) for row in rows])
+
     def holdings(self, tx: Tx, sno: int) -> list[Holding]:
         """How many rows of which event each domain holds of a subject."""
         layouts = self._room.layouts

@@ -175,7 +175,14 @@ def upgrade() -> None:
         sa.Column("model", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lineage", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("cause", "model", "lineage"),
+    )
+    op.create_table(
+        "model_gone",
+        sa.Column("model", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("model", "version"),
     )
     op.create_table(
         "request",
