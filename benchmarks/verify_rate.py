@@ -23,12 +23,11 @@ from privet.audit.verifier import verify_directory
 if TYPE_CHECKING:
     from types import ModuleType
 
-ROOT = Path(__file__).parents[1]
+GENERATOR = Path(__file__).parents[1] / "tests" / "unit" / "verifier" / "conftest.py"
 
 
 def generator() -> ModuleType:
-    path = ROOT / "tests" / "unit" / "verifier" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("export_generator", path)
+    spec = importlib.util.spec_from_file_location("export_generator", GENERATOR)
     if spec is None or spec.loader is None:
         raise SystemExit("the generator of the verifier's tests is not there")
     module = importlib.util.module_from_spec(spec)
@@ -46,8 +45,8 @@ def floor(bodies: list[bytes]) -> float:
     return time.process_time() - start
 
 
-def main() -> None:
-    records = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
+def measure(records: int) -> dict[str, int]:
+    """Records a second, the best of three runs."""
     export = generator().make(records)
     with tempfile.TemporaryDirectory() as directory:
         generator().write(export.files(), Path(directory))
@@ -61,17 +60,18 @@ def main() -> None:
                 raise SystemExit("the synthetic export did not verify")
             took.append(time.perf_counter() - start)
             worked.append(time.process_time() - cpu)
-    print(
-        json.dumps(
-            {
-                "records": records,
-                "bytes_a_record": size,
-                "records_a_second": round(records / min(took)),
-                "records_a_cpu_second": round(records / min(worked)),
-                "hashing_alone_a_cpu_second": round(records / least),
-            }
-        )
-    )
+    return {
+        "records": records,
+        "bytes_a_record": size,
+        "records_a_second": round(records / min(took)),
+        "records_a_cpu_second": round(records / min(worked)),
+        "hashing_alone_a_cpu_second": round(records / least),
+    }
+
+
+def main() -> None:
+    records = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
+    print(json.dumps(measure(records)))
 
 
 if __name__ == "__main__":

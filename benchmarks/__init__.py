@@ -1,0 +1,1 @@
+"""What privet costs, against what does the same work without it; see ``README.md``."""
