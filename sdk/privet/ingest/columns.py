@@ -6,7 +6,8 @@ taken marks its row with a reason code; the value itself goes nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
 from typing import Any
@@ -18,6 +19,7 @@ from privet.policy import FieldSpec
 from privet.types import check_text
 
 NULL = np.iinfo(np.int64).min
+_ALIKE = frozenset({"string", "integer"})
 MAX_TEXT = 4096
 MAX_EXACT = 2**53  # beyond it a float no longer says which integer it means
 
@@ -70,8 +72,28 @@ def factorize(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.nd
         return np.array([-1 if missing[0] else 0]), array[~missing]
     import pandas as pd
 
-    codes, distinct = pd.factorize(array)
-    return np.where(missing, -1, codes), np.asarray(distinct)
+    if array.dtype != object or pd.api.types.infer_dtype(array, skipna=True) in _ALIKE:
+        codes, distinct = pd.factorize(array)
+        return np.where(missing, -1, codes), np.asarray(distinct)
+    return _apart(array, missing)
+
+
+def _apart(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct by type as well: Python holds 1, 1.0 and True for equal, an id does not."""
+    seen: dict[object, int] = {}
+    codes = np.full(len(array), -1)
+    distinct: list[object] = []
+    for i in np.flatnonzero(~missing):
+        value = array[i]
+        known = (type(value), value) if isinstance(value, Hashable) else (i,)
+        code = seen.get(known)
+        if code is None:
+            code = seen[known] = len(distinct)
+            distinct.append(value)
+        codes[i] = code
+    out = np.empty(len(distinct), dtype=object)
+    out[:] = distinct
+    return codes, out
 
 
 def identifier(value: object) -> str:
@@ -81,13 +103,20 @@ def identifier(value: object) -> str:
         InvalidInput: neither.
     """
     if isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_):
-        return str(int(value))
+        return str(int(value)) if -(2**63) <= value < 2**63 else _no_text()
     return check_text(value if isinstance(value, str) else _no_text(), "an id")
 
 
 def _array(raw: Any) -> np.ndarray:
     array: np.ndarray = np.asarray(raw.to_numpy() if hasattr(raw, "to_numpy") else raw)
-    return array if array.dtype.kind in "iufbO" else array.astype(object)
+    if array.dtype.kind in "iufbO":
+        return array
+    if array.dtype.kind in "US":
+        return array.astype(object)
+    # As they are: converted, a time would become a number of nanoseconds.
+    out = np.empty(len(array), dtype=object)
+    out[:] = list(array)
+    return out
 
 
 def _missing(array: np.ndarray) -> np.ndarray:
@@ -109,7 +138,10 @@ def _is_nan(value: object) -> bool:
 def _numbers(spec: FieldSpec, array: np.ndarray, missing: np.ndarray) -> Column:
     if array.dtype.kind == "O":
         return _each_number(spec, array, missing)
-    bad = np.zeros(len(array), bool)
+    if array.dtype.kind == "b" and spec.kind != "bool":
+        bad = np.ones(len(array), bool)
+        null = np.nan if spec.kind == "seconds" else NULL
+        return Column(np.full(len(array), null), bad, missing)
     if spec.kind == "seconds":
         values = array.astype(np.float64)
         bad = ~missing & (~np.isfinite(values) | (values < 0))
@@ -127,7 +159,9 @@ def _numbers(spec: FieldSpec, array: np.ndarray, missing: np.ndarray) -> Column:
     with np.errstate(invalid="ignore", over="ignore"):
         units = array.astype(np.float64) * scale
         nearest = np.rint(units)
-        off = np.abs(units - nearest) > 1e-6 * np.maximum(1.0, np.abs(units))
+        # What rounding can have done to the number as it came, and no more.
+        slack = 2 * np.spacing(np.abs(array)).astype(np.float64) * scale
+        off = np.abs(units - nearest) > np.minimum(np.maximum(slack, 1e-6), 0.25)
     bad = ~missing & (~np.isfinite(units) | off | (np.abs(units) > MAX_EXACT))
     safe = np.where(missing | bad, 0, nearest).astype(np.int64)
     return Column(np.where(missing | bad, NULL, safe), bad, missing)
@@ -150,15 +184,21 @@ def _number(spec: FieldSpec, value: object) -> float | int | None:
     truth = isinstance(value, bool | np.bool_)
     if truth or spec.kind == "bool":
         return int(bool(value)) if truth and spec.kind == "bool" else None
-    if not isinstance(value, int | float | str | Decimal | np.number):
-        return None
+    if isinstance(value, float | np.floating):  # as a frame's column of floats
+        column = _numbers(spec, np.array([value]), np.zeros(1, bool))
+        return None if column.bad[0] else column.values[0].item()
+    return _exact(spec, value) if isinstance(value, int | str | Decimal | np.integer) else None
+
+
+def _exact(spec: FieldSpec, value: int | str | Decimal | np.integer) -> float | int | None:
     try:
         text = str(value)  # refuses integers of thousands of digits by itself
         exact = Decimal(text if len(text) <= 40 else "NaN")
         if not exact.is_finite():
             return None
         if spec.kind == "seconds":
-            return float(exact) if exact >= 0 else None
+            real = float(exact)  # 1e999 is finite only as a decimal
+            return real if 0 <= real < math.inf else None
         units = exact.scaleb(spec.scale if spec.kind == "decimal" else 0)
     except (DecimalException, ValueError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from privet.errors import InvalidInput
 from privet.gate import catalogue
 from privet.gate.parts import Caller, Parts
 from privet.gate.write import Incoming, write
-from privet.ingest.columns import Column, factorize, typed
-from privet.ingest.keys import row_keys
+from privet.ingest.columns import factorize, typed
+from privet.ingest.keys import key_values, row_keys
 from privet.ingest.rows import EARLIEST, SKEW_US, check_subject
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def load(
         event: a declared event, or ``"profile"``.
         frame: one row each; ``at`` must be a column of aware times.
         columns: the frame's column to ``"subject"``, ``"at"`` or a field of the event.
-        progress: called with the number of rows done.
+        progress: called after each batch with the number of its rows.
 
     Raises:
         InvalidInput: a column is missing, mapped twice or to something undeclared, or
@@ -123,6 +123,8 @@ def _checked(
         problem = f"no column is mapped to {', '.join(sorted(required - set(fields)))}"
     elif set(columns) - set(frame.columns):
         problem = "a mapped column is not in the frame"
+    elif frame.columns[frame.columns.duplicated()].isin(list(columns)).any():
+        problem = "a mapped column is in the frame twice"
     if problem:
         raise InvalidInput(
             "this mapping of columns does not fit",
@@ -152,14 +154,15 @@ def _batch(
     columns: Mapping[str, str],
     fields: Mapping[str, str],
 ) -> _Batch:
-    items = catalogue.items(parts).codes
+    known = catalogue.items(parts)
     names = [n for n in _declared(parts, event) if n in fields]
-    taken = {n: typed(parts.policy.fields[f"{event}.{n}"], part[fields[n]], items) for n in names}
+    specs = parts.policy.fields
+    taken = {n: typed(specs[f"{event}.{n}"], part[fields[n]], known.codes) for n in names}
     who, ids, bad_id = _subjects(part[fields[SUBJECT]])
     at, bad_at = _instants(parts, part[fields[AT]] if AT in fields else None, len(part))
     reasons = np.full(len(part), None, dtype=object)
     for name, column in taken.items():
-        spec = parts.policy.fields[f"{event}.{name}"]
+        spec = specs[f"{event}.{name}"]
         if event != "profile" and not spec.optional:
             _note(reasons, column.missing, f"{event}.{name}:missing")
         _note(reasons, column.bad, f"{event}.{name}:type")
@@ -167,9 +170,8 @@ def _batch(
     _note(reasons, bad_id, "subject:form")
     good = reasons == None  # noqa: E711 - elementwise
     unique = parts.policy.events[event].unique if event != "profile" else ()
-    keys = (
-        row_keys([_key_column(taken[n], part[fields[n]], good) for n in unique]) if unique else None
-    )
+    told = [key_values(specs[f"{event}.{n}"], taken[n], good, known.ids) for n in unique]
+    keys = row_keys(told) if unique else None
     incoming = Incoming(
         event=event,
         ids=ids,
@@ -181,11 +183,6 @@ def _batch(
     )
     bad = np.flatnonzero(~good)
     return _Batch(incoming, np.flatnonzero(good), bad, [str(r) for r in reasons[bad]])
-
-
-def _key_column(column: Column, raw: Any, good: np.ndarray) -> Any:
-    """The field as text or integers: item codes may change, the app's own ids do not."""
-    return np.asarray(raw)[good] if column.values.dtype != object else column.values[good]
 
 
 def _note(reasons: np.ndarray, rows: np.ndarray, reason: str) -> None:

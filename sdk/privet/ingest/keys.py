@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from privet.ingest.columns import factorize
+from privet.ingest.columns import Column, factorize
+from privet.policy import FieldSpec
 
 
-def row_keys(columns: Sequence[Any]) -> list[bytes]:
+def key_values(spec: FieldSpec, column: Column, good: np.ndarray, ids: Sequence[str]) -> np.ndarray:
+    """One unique field's checked values, the same whichever way they came in.
+
+    An item counts by its id: the catalogue may come to know it between two loads.
+
+    Args:
+        spec: the field.
+        column: its values.
+        good: the rows that are kept, shape (R,), bool.
+        ids: the catalogue's item ids by code.
+    """
+    values: np.ndarray = column.values[good]
+    if spec.kind != "item":
+        return values
+    out = np.empty(len(values), dtype=object)
+    out[:] = [ids[c] if c >= 0 else column.extra[-c - 1] for c in values.tolist()]
+    return out
+
+
+def row_keys(columns: Sequence[np.ndarray]) -> list[bytes]:
     """One unambiguous byte string per row, from the values of its unique fields.
-
-    Integers and their decimal text are one key, so that a file and a form agree.
 
     Args:
         columns: arrays of equal length: int64, or object arrays of str.
     """
-    encoded = [_encoded(np.asarray(column)) for column in columns]
+    encoded = [_encoded(column) for column in columns]
     return [b"".join(parts) for parts in zip(*encoded, strict=True)]
 
 

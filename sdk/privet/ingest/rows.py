@@ -15,7 +15,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import ground_error
 from privet.gate.write import Incoming, write
 from privet.ingest.columns import typed
-from privet.ingest.keys import row_keys
+from privet.ingest.keys import key_values, row_keys
 from privet.policy import FieldSpec
 from privet.types import check_text
 
@@ -60,8 +60,7 @@ def record(
         )
     spec = parts.policy.events[event]
     moment = parts.now if at is None else check_time(micros(at), parts.now)
-    columns, extra, texts = _columns(parts, event, spec.fields, fields)
-    keys = row_keys([texts[name] for name in spec.unique]) if spec.unique else None
+    columns, extra, keys = _columns(parts, event, spec.fields, fields, spec.unique)
     return _write(parts, caller, purpose, event, subject, moment, columns, extra, keys)
 
 
@@ -107,9 +106,10 @@ def _columns(
     event: str,
     declared: tuple[str, ...],
     fields: Mapping[str, object],
+    unique: tuple[str, ...] = (),
     *,
     whole: bool = True,
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]], dict[str, np.ndarray]]:
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]], list[bytes] | None]:
     unknown = set(fields) - set(declared)
     if unknown or not fields:
         raise InvalidInput(
@@ -117,17 +117,17 @@ def _columns(
             remedy=f"Declared are: {', '.join(declared)}.",
             reason="field.unknown",
         )
-    items = catalogue.items(parts).codes
+    known, every = catalogue.items(parts), np.ones(1, bool)
     columns: dict[str, np.ndarray] = {}
     extra: dict[str, tuple[str, ...]] = {}
-    texts: dict[str, np.ndarray] = {}
+    told: dict[str, np.ndarray] = {}
     for name in declared:
         spec: FieldSpec = parts.policy.fields[f"{event}.{name}"]
         if name not in fields and not whole:
             continue
         value = np.empty(1, dtype=object)
         value[0] = fields.get(name)
-        column = typed(spec, value, items)
+        column = typed(spec, value, known.codes)
         if column.bad[0] or (column.missing[0] and not spec.optional and whole):
             raise InvalidInput(
                 f"the value of {event}.{name} was refused",
@@ -137,8 +137,9 @@ def _columns(
         columns[name] = column.values
         if column.extra:
             extra[name] = column.extra
-        texts[name] = value
-    return columns, extra, texts
+        if name in unique:
+            told[name] = key_values(spec, column, every, known.ids)
+    return columns, extra, row_keys([told[name] for name in unique]) if unique else None
 
 
 def _write(
