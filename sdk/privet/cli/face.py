@@ -106,7 +106,7 @@ def _usage(error: Any) -> InvalidInput:
 
 
 def _shown(parameter: Any, name: str) -> str:
-    return name if name.startswith("-") else str(parameter.human_readable_name)
+    return name if name.startswith("-") else str(parameter.metavar or name.upper()).strip("[]")
 
 
 def _place(error: Exception) -> str:

@@ -162,25 +162,23 @@ def _planned(screen: Screen, lines: Sequence[PlanLine]) -> None:
 
 
 def _confirm(screen: Screen) -> None:
-    """Ask on the terminal itself: standard input may be anything and is never read."""
-    answer = None
-    if not screen.as_json:
-        try:
-            with Path("/dev/tty").open(
-                "r+", encoding="utf-8", errors="replace", buffering=1
-            ) as tty:
-                tty.write("This cannot be undone. Erase? Type yes: ")
-                tty.flush()
-                answer = tty.readline().strip()
-        except OSError:
-            answer = None
-    if answer != "yes":
+    if screen.as_json or _answer() != "yes":
         raise InvalidInput(
             "nothing was erased",
             why="it was not confirmed",
             remedy="Answer yes on the terminal, or give --yes.",
             reason="confirm.missing",
         )
+
+
+def _answer() -> str:
+    """Asked on the terminal itself: standard input may be anything and is never read."""
+    try:
+        with Path("/dev/tty").open("r+b", buffering=0) as terminal:
+            terminal.write(b"This cannot be undone. Erase? Type yes: ")
+            return terminal.readline(16).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
 
 
 @app.command()

@@ -96,7 +96,13 @@ def booleans(raw: pd.Series) -> pd.Series:
 
 def identifiers(raw: pd.Series) -> pd.Series:
     """A column of ids as text: whole numbers as their digits, the rest as it stands."""
-    return raw.map(lambda v: str(v) if _whole(v) else v).astype(object)
+    import pandas as pd
+
+    values = [
+        str(v) if _whole(v) else None if missing else v
+        for v, missing in zip(raw, raw.isna(), strict=True)
+    ]
+    return pd.Series(values, index=raw.index, dtype=object)
 
 
 def write_refusals(path: Path, rows: Iterable[int], reasons: Iterable[str]) -> None:
@@ -130,20 +136,22 @@ def cell(text: str) -> str:
 def _csv(path: Path, columns: Collection[str]) -> pd.DataFrame:
     import pandas as pd
 
+    # pandas would cut rows that are too long, and guess at types.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file, strict=True), [])
-    _check(header, columns)
-    frame = pd.read_csv(
-        path,
-        usecols=list(columns),
-        dtype=str,
-        keep_default_na=False,
-        na_values=[""],
-        encoding="utf-8-sig",
-        index_col=False,
-    )
+        rows = csv.reader(file, strict=True)
+        header = next(rows, [])
+        _check(header, columns)
+        places = [header.index(column) for column in columns]
+        taken = [_cells(row, places, len(header)) for row in rows if row]
+    frame = pd.DataFrame(taken, columns=list(columns), dtype=object)
     frame.attrs["columns"] = header
-    return frame.astype(object).where(frame.notna(), None)
+    return frame
+
+
+def _cells(row: list[str], places: list[int], width: int) -> list[str | None]:
+    if len(row) != width:
+        raise ValueError("a row is longer or shorter than the header")
+    return [row[place] or None for place in places]
 
 
 def _parquet(path: Path, columns: Collection[str]) -> pd.DataFrame:
