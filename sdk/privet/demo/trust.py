@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 
 def withdraw_and_erase(story: Story) -> None:
-    """One household takes its consent back, another has itself erased."""
+    """One household takes its consent back, another has itself erased.
+
+    The first two with sales: in a home where the demo ran before, they did so already.
+    """
     web = story.shop.principal("web", roles=["storefront"]).purpose("recommendations")
-    living = [h for h in story.eligible if web.recommend(str(h), k=1).personal][:2]
-    if len(living) < 2:
+    buyers = set(story.tables.sales["household_id"])
+    chosen = [h for h in story.eligible if h in buyers][:2]
+    if len(chosen) < 2:
         return
-    leaving, erased = living[0], living[1]
+    leaving, erased = chosen
     before = _digests(story)
-    story.shop.subject(str(leaving), proof="demo").consent.withdraw("recommendations")
+    if web.recommend(str(leaving), k=1).personal:
+        story.shop.subject(str(leaving), proof="demo").consent.withdraw("recommendations")
     after = web.recommend(str(leaving), k=3)
     story.facts["withdrawal"] = {
         "household": leaving,
