@@ -14,7 +14,7 @@ from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
 from privet.db.home import exists
 from privet.errors import IntegrityError, StoreUnavailable
-from privet.gate import activation, grounds
+from privet.gate import activation, grounds, recovery
 from privet.gate.catalogue import Items, items
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry, flush_counts
@@ -217,3 +217,4 @@ def _catch_up(parts: Parts) -> None:
             reason="log.behind",
         )
     grounds.catch_up(parts)
+    recovery.recover(parts)

@@ -30,8 +30,12 @@ class Maintenance:
         """Do what is due, the most urgent first, until it is done or the budget is spent.
 
         Returns:
-            For each step how much it did.
+            For each step how much it did; -1 where it could not be done.
+
+        Raises:
+            HandleInvalid: the deployment is closed, or was carried across a fork.
         """
+        self._parts.home.data.check_handle()
         deadline = time.monotonic() + budget.total_seconds()
         done: dict[str, int] = {}
         for name, step in self._steps().items():

@@ -225,6 +225,10 @@ class Access:
         unseen: bool,
         at: datetime | None,
     ) -> dict[Id, Picks]:
+        if isinstance(among, str):
+            raise InvalidInput(
+                "among is one text", remedy="Give a list of entries.", reason="among.type"
+            )
         asked = Request(
             k=k,
             model=model,

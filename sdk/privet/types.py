@@ -102,13 +102,17 @@ class Warrant:
     seq: int
     purpose: str
     subjects: frozenset[int] = field(repr=False)
-    _proof: bytes = field(repr=False)
-    _pid: int = field(repr=False)
+    # Not of the constructor: a copy for other subjects (``dataclasses.replace``) proves nothing.
+    _proof: bytes = field(default=b"", init=False, repr=False)
+    _pid: int = field(default=-1, init=False, repr=False)
 
     @classmethod
     def issue(cls, seq: int, purpose: str, subjects: frozenset[int]) -> Warrant:
         """Make the warrant of a record that is durable. For the audit log alone."""
-        return cls(seq, purpose, subjects, _MINT, os.getpid())
+        warrant = cls(seq, purpose, subjects)
+        object.__setattr__(warrant, "_proof", _MINT)
+        object.__setattr__(warrant, "_pid", os.getpid())
+        return warrant
 
     def covers(self, sno: int) -> bool:
         """Whether this warrant is genuine, of this process, and names ``sno``."""

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -346,7 +345,9 @@ def a_talkative_host(directory: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", params=PACKS)
-def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Life]:
     root = tmp_path_factory.mktemp(f"siege-{request.param}")
     for name in ("out", "tmp"):
         (root / name).mkdir()

@@ -200,7 +200,12 @@ def made(where: str, policy: Path, keyring: Path, everybody: list[Person]) -> di
     ) as shop:
         shop.principal("op", roles=["operator"]).admin.load_items(
             [
-                {"item": i, "type": f"type {n % 6}", "brand": f"brand{n}", "department": f"d{n % 3}"}
+                {
+                    "item": i,
+                    "type": f"type {n % 6}",
+                    "brand": f"brand{n}",
+                    "department": f"d{n % 3}",
+                }
                 for n, i in enumerate(ITEMS)
             ]
         )

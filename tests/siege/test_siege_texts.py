@@ -37,7 +37,7 @@ SQL = [
     "NULL",
     "0 or 1",
 ]
-LINES = ["a\nb", "a\r\n{\"event\":\"forged\"}", "\x1b[31mred", "a\u2028b", "a\u202eb", "a\x00b", "\x85"]
+LINES = ["a\nb", 'a\r\n{"event":"forged"}', "\x1b[31mred", "a\u2028b", "a\u202eb", "a\x00b", "\x85"]
 TABLES = {
     "keys": ("subject_ref", "subject_key", "secret", "domain"),
     "data": ("cell", "head", "ledger", "ground", "fence", "item", "meta", "request"),
@@ -140,9 +140,7 @@ def test_items_with_sql_are_catalogue_entries(shop: privet.Deployment) -> None:
 
 
 @pytest.mark.parametrize("text", [t for t in LINES if "\u2028" not in t], ids=ascii)
-def test_what_could_forge_a_line_is_refused_as_an_id(
-    shop: privet.Deployment, text: str
-) -> None:
+def test_what_could_forge_a_line_is_refused_as_an_id(shop: privet.Deployment, text: str) -> None:
     agrees(shop, "ada-lovelace", "orders")
     before = counts(shop)
     good = {"item": "i", "order": "o", "quantity": 1, "value": 1}
@@ -278,9 +276,7 @@ def test_any_text_is_kept_exactly_or_refused_typed(
 
 
 @given(st.integers())
-def test_any_number_is_one_person_or_refused_typed(
-    one_shop: privet.Deployment, who: int
-) -> None:
+def test_any_number_is_one_person_or_refused_typed(one_shop: privet.Deployment, who: int) -> None:
     try:
         agrees(one_shop, who, "orders")
     except InvalidInput as refusal:

@@ -139,9 +139,7 @@ def test_what_comes_from_the_future_is_refused(shop: Shop) -> None:
     desk = shop.open.principal("desk", roles=["privacy-desk"]).consent
     said = {"notice": "n", "channel": "c", "evidence": "e"}
     with pytest.raises(InvalidInput) as refusal:
-        desk.on_behalf(
-            "ada-lovelace", {"newsletter": True}, at=START + timedelta(days=1), **said
-        )
+        desk.on_behalf("ada-lovelace", {"newsletter": True}, at=START + timedelta(days=1), **said)
     assert refusal.value.reason == "time.future"
     early = datetime.min.replace(tzinfo=UTC)
     with pytest.raises(InvalidInput):

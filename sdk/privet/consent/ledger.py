@@ -75,6 +75,14 @@ class Ledger:
         )
         tx.one(f"SELECT value FROM meta WHERE key = ?{tx.for_update}", (APPLIED_KEY,))
 
+    def hold(self, tx: Tx) -> None:
+        """Hold the epoch rows of all purposes, for a transaction that applies several leaves.
+
+        One leaf after the other would lock them out of the order in which publications
+        share them, and each would wait for the other.
+        """
+        epochs.hold(tx, self._every(tx))
+
     def require_fit(self, purpose: str, kind: str) -> None:
         """Refuse a kind of change that no subject can have of this purpose.
 

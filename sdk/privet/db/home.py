@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from privet.db.store import FileLock, Name, Store, lock_deadline_ms
+from privet.db.store import BUSY_WAIT_MS, FileLock, Name, Store, lock_deadline_ms
 from privet.errors import InvalidInput, MissingExtra, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -250,7 +250,11 @@ def _sqlite(path: Path, sync: Sync) -> Engine:
         f"sqlite:///{path}",
         hide_parameters=True,
         pool_size=8,
-        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 5.0},
+        connect_args={
+            "isolation_level": None,
+            "check_same_thread": False,
+            "timeout": BUSY_WAIT_MS / 1000,
+        },
     )
 
     @event.listens_for(engine, "connect")

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Name = Literal["data", "keys", "audit"]
 Row = tuple[Any, ...]
 LOCK_DEADLINE_S = 10.0
+BUSY_WAIT_MS = 5000
+# A checkpoint that waits for readers makes every writer wait, withdrawals included.
+CHECKPOINT_WAIT_MS = 200
 CHECKPOINT_EVERY = 1000  # commits between passive checkpoints
 
 
@@ -118,6 +121,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One writer's transaction, durable when the block ends; rolled back when it raises."""
+        self.check_handle()  # before the lock: a child's or a closed store's is not to be waited for
         if self._lock is None:
             with self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED") as tx:
                 yield tx
@@ -136,14 +140,16 @@ class Store:
             Whether it is empty now. False where a reader still holds it: try again
             later. On PostgreSQL True: its promise is the epoch's date (see the threat model).
         """
+        self.check_handle()
         if self._lock is None:
             return True
         with self._lock.held(self.name):
-            busy, log, done = self._pragma("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, log, done = self._pragma("PRAGMA wal_checkpoint(TRUNCATE)", CHECKPOINT_WAIT_MS)
         return busy == 0 and log == done
 
     def vacuum(self) -> None:
         """Rewrite the store, so that no deleted byte is left in its pages."""
+        self.check_handle()
         if self._lock is None:
             return
         with self._lock.held(self.name):
@@ -202,10 +208,16 @@ class Store:
         finally:
             connection.close()  # back to the pool
 
-    def _pragma(self, sql: str) -> tuple[int, int, int]:
-        connection = self._engine.raw_connection()
+    def _pragma(self, sql: str, wait_ms: int = BUSY_WAIT_MS) -> tuple[int, int, int]:
         try:
-            row = connection.cursor().execute(sql).fetchone() or (0, 0, 0)
+            connection = self._engine.raw_connection()
+        except Exception as error:  # re-raised, typed and without values
+            raise _translated(error, self) from None
+        try:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
+            row = cursor.execute(sql).fetchone() or (0, 0, 0)
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_WAIT_MS}")
             return int(row[0]), int(row[1]), int(row[2])
         except Exception as error:  # re-raised, typed and without values
             raise _translated(error, self) from None

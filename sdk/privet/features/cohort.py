@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privet.errors import UnknownSubject
+from privet.errors import InvalidInput, UnknownSubject
 from privet.features.compute import compute, needs
 from privet.features.items import known_items
 from privet.gate.parts import Caller, Parts
@@ -43,20 +43,25 @@ def features(
     import pandas as pd
 
     wanted = needs(names)
+    if not wanted:
+        raise InvalidInput(
+            "no feature was named",
+            remedy="Name features of docs/guide/features.md, as a list.",
+            reason="features.unknown",
+        )
     found = None if subjects is None else _ordinals(parts, subjects)
     reading = read(parts, caller, purpose, "derive", wanted, found)
     shown, now = known_items(parts), parts.now
     pieces: list[dict[str, np.ndarray]] = []
-    snos: list[np.ndarray] = []
+    order: list[np.ndarray] = []
     for chunk in reading.chunks():
         events = dict(chunk.events)
         profiles = events.pop("profile", None)
         first = next(iter(chunk.events.values()))
-        snos.append(first.subjects)
+        order.append(first.subjects)
         pieces.append(compute(names, events, profiles, shown, now, parts.zone, scales=parts.scales))
-    order = np.concatenate([np.zeros(0, np.int64), *snos])
-    columns = {n: np.concatenate([p[n] for p in pieces]) for n in (pieces[0] if pieces else ())}
-    return pd.DataFrame(columns, index=_index(order, found, subjects))
+    columns = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+    return pd.DataFrame(columns, index=_index(np.concatenate(order), found, subjects))
 
 
 def _ordinals(parts: Parts, subjects: Sequence[str | int]) -> list[int]:

@@ -34,6 +34,26 @@ def select(events: Events, keep: np.ndarray) -> Events:
     )
 
 
+def of_subjects(events: Events, subjects: np.ndarray) -> Events:
+    """The rows of some of the subjects.
+
+    Args:
+        events: any events.
+        subjects: ordinals that are all in ``events.subjects``, ascending, int64.
+    """
+    if len(subjects) == len(events.subjects):
+        return events
+    chosen = np.isin(events.subjects, subjects)
+    few = select(events, chosen[owners(events)])
+    return Events(
+        subjects=subjects,
+        starts=np.append(few.starts[:-1][chosen], len(few)),
+        at=few.at,
+        columns=few.columns,
+        extra=few.extra,
+    )
+
+
 def sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Exact sum per subject of integers, absent ones counting nothing.
 

@@ -75,9 +75,7 @@ def install(home: Home, vault: Vault, policy: Policy, *, first: bool = False) ->
     with home.data.write() as tx:
         if first and tx.one("SELECT 1 FROM meta WHERE key = ?", (ACTIVE,)):
             return
-        for name in ("policy", "data"):
-            _put(tx, f"policy:{name}", policy.documents[name])
-        _put(tx, ACTIVE, policy.hash)
+        _put_documents(tx, policy)
 
 
 def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
@@ -100,12 +98,19 @@ def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
             )
         ]
     )
-    install(parts.home, parts.vault, policy)
+    install_layout(parts.vault, policy)
     # Grounds are judged by basis; another policy may give a purpose another one.
     bases = {name: spec.basis for name, spec in policy.purposes.items()}
     ledger = Ledger(parts.home.data, parts.keys.secret("mac"), bases)
-    with parts.home.data.write() as tx:
+    with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
+        _put_documents(tx, policy)
         ledger.rebuild(tx)
+
+
+def _put_documents(tx: Tx, policy: Policy) -> None:
+    for name in ("policy", "data"):
+        _put(tx, f"policy:{name}", policy.documents[name])
+    _put(tx, ACTIVE, policy.hash)
 
 
 def _put(tx: Tx, key: str, value: str) -> None:

@@ -302,26 +302,27 @@ def serve(parts: Parts, caller: Caller, version: Version) -> None:
     """Put a version live for every worker at its next read; older ones are purged.
 
     Raises:
-        ModelUnavailable: the version is gone (superseded, or changed by a removal).
+        ModelUnavailable: the version is gone, or the policy's slice has changed since.
     """
+    _check_slice(parts, version)
     parts.log.append([_model_entry(parts, caller, "serve", version)])
     with parts.home.data.write() as tx:
         parts.check_policy(tx)
         rows = tx.all(
             "SELECT version, lineage FROM model WHERE model = ?" + tx.for_update, (version.model,)
         )
-        current = [int(v) for v, lineage in rows if int(lineage) == version.lineage]
-        if not current:
-            raise ModelUnavailable("this model version is gone", reason="model.superseded")
-        old = [int(v) for v, _ in rows if int(v) != current[0]]
+        live = [int(v) for v, lineage in rows if int(lineage) == version.lineage]
+        if not live:
+            raise _superseded()
+        old = [int(v) for v, lineage in rows if int(lineage) < version.lineage]
         tx.run(
             "UPDATE model_live SET version = ?, epoch = epoch + 1, served = ? "
             "WHERE purpose = ? AND name = ?",
-            (current[0], _next(tx), version.purpose, version.name),
+            (live[0], _next(tx), version.purpose, version.name),
         )
         tx.run(
             "UPDATE model SET state = 'live' WHERE model = ? AND version = ?",
-            (version.model, current[0]),
+            (version.model, live[0]),
         )
         for number in old:
             _delete(tx, version.model, number)
@@ -343,6 +344,35 @@ def versions(parts: Parts, purpose: str, name: str | None = None) -> list[Versio
         rows = tx.all(_COLUMNS + " WHERE purpose = ? ORDER BY version", (purpose,))
     found = [_version(row) for row in rows]
     return [v for v in found if name is None or v.name == name]
+
+
+def current(parts: Parts, version: Version) -> Version:
+    """A version as it stands in the store: a removal gives its lineage another number.
+
+    Raises:
+        ModelUnavailable: a newer training was served since (reason ``model.superseded``).
+    """
+    with parts.home.data.read() as tx:
+        row = tx.one(
+            _COLUMNS + " WHERE model = ? AND lineage = ?", (version.model, version.lineage)
+        )
+    if row is None:
+        raise _superseded()
+    return _version(row)
+
+
+def _superseded() -> ModelUnavailable:
+    return ModelUnavailable("this model version is gone", reason="model.superseded")
+
+
+def _check_slice(parts: Parts, version: Version) -> None:
+    if version.slice != parts.policy.slice_hash(version.purpose):
+        raise ModelUnavailable(
+            "this model was trained under another policy",
+            why="what the policy says about its purpose has changed",
+            remedy="Train and serve it again.",
+            reason="model.policy-changed",
+        )
 
 
 def live(tx: Tx, purpose: str, name: str | None) -> tuple[str, Live] | None:
@@ -372,15 +402,9 @@ def load(parts: Parts, version: int) -> tuple[Version, bytes]:
         row = tx.one(_COLUMNS + " WHERE version = ?", (version,))
         pages = _pages(tx, version)
     if row is None:
-        raise ModelUnavailable("this model version is gone", reason="model.superseded")
+        raise _superseded()
     found = _version(row)
-    if found.slice != parts.policy.slice_hash(found.purpose):
-        raise ModelUnavailable(
-            "this model was trained under another policy",
-            why="what the policy says about its purpose has changed",
-            remedy="Train and serve it again.",
-            reason="model.policy-changed",
-        )
+    _check_slice(parts, found)
     return found, _open(parts, found, pages)
 
 
@@ -501,6 +525,24 @@ def destroy_gone(parts: Parts) -> int:
         with parts.home.data.write() as tx:
             tx.many("DELETE FROM model_gone WHERE model = ? AND version = ?", gone)
     return len(gone)
+
+
+def drop_unopenable(parts: Parts) -> int:
+    """Take away versions that have no key: one store is older than the other; how many."""
+    with parts.home.data.read() as tx:
+        rows = tx.all("SELECT model, version, lineage FROM model")
+    keyed = parts.keys.model_versions()  # read later: a key is made before its version is known
+    lost = [row for row in rows if (int(row[0]), int(row[1])) not in keyed]
+    for model, version, lineage in lost:
+        with parts.home.data.write() as tx:
+            if _delete(tx, model, version):
+                tx.run("DELETE FROM contribution WHERE model = ? AND lineage = ?", (model, lineage))
+                tx.run(
+                    "UPDATE model_live SET version = 0, epoch = epoch + 1 "
+                    "WHERE model = ? AND version = ?",
+                    (model, version),
+                )
+    return len(lost)
 
 
 def abandon(parts: Parts) -> int:

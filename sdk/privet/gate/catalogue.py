@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from privet.db import Tx
 from privet.errors import InvalidInput
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
@@ -105,6 +106,8 @@ def load_items(
         ]
     )
     with parts.home.data.write() as tx:
+        parts.check_policy(tx)
+        version = _next_version(tx)  # locks: two loads at once must not give one code twice
         known = {str(i): int(c) for i, c in tx.all("SELECT id, code FROM item")}
         fresh = 0
         rows = []
@@ -118,11 +121,14 @@ def load_items(
             "ON CONFLICT (id) DO UPDATE SET fields = excluded.fields",
             rows,
         )
-        row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'")
-        version = int(bytes(row[0])) + 1 if row else 1
-        tx.run(
-            "INSERT INTO meta (key, value) VALUES ('catalogue', ?) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (b"%d" % version,),
-        )
+        tx.run("UPDATE meta SET value = ? WHERE key = 'catalogue'", (b"%d" % version,))
     return fresh
+
+
+def _next_version(tx: Tx) -> int:
+    tx.run(
+        "INSERT INTO meta (key, value) VALUES ('catalogue', ?) ON CONFLICT (key) DO NOTHING",
+        (b"0",),
+    )
+    row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'" + tx.for_update)
+    return int(bytes(row[0])) + 1 if row else 1

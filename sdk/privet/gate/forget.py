@@ -17,13 +17,13 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from privet.clock import iso
+from privet.clock import DAY_US, iso
 from privet.consent import Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate
 from privet.gate.artifact import Removed, destroy_gone, removals, remove
-from privet.gate.grounds import catch_up
+from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.policy import Hold
@@ -32,8 +32,6 @@ from privet.vault import Plan
 
 # A process that read a model's epoch must release its list within this time, or drop it.
 RELEASE_WITHIN_US = 1_000_000
-ANSWER_WITHIN_DAYS = 30  # Art. 12(3): one month
-DAY_US = 86_400_000_000
 SUPPRESS_FOR_US = 10 * 365 * DAY_US
 
 
@@ -141,7 +139,7 @@ def erase(parts: Parts, caller: Caller, sno: int, reference: str = "") -> Erasur
                     receipt,
                     sno,
                     parts.now,
-                    parts.now + ANSWER_WITHIN_DAYS * DAY_US,
+                    parts.now + ANSWER_WITHIN_US,
                     json.dumps({"reference": certificate.hashed(parts, reference)}),
                 ),
             )
@@ -158,11 +156,8 @@ def resume(parts: Parts, caller: Caller, receipt: str) -> Erasure:
         _fence(parts, caller, sno, receipt)
     removed = _subtract(parts, caller, sno, receipt)
     holds = _destroy(parts, caller, sno, receipt, request)
-    # Every log is tried, also where one is busy.
-    if not all([store.truncate_log() for store in _stores(parts)]):  # noqa: C419
+    if not _emptied(parts):
         return Erasure(receipt, "pending", tuple(holds.values()))
-    parts.home.keys.vacuum()
-    parts.home.keys.truncate_log()
     _look_through(parts, sno, set(holds))
     return _conclude(parts, caller, sno, receipt, removed, holds)
 
@@ -183,15 +178,29 @@ def release_holds(parts: Parts, caller: Caller) -> int:
         rows = tx.all(
             "SELECT id, sno FROM request WHERE state = 'held' AND held_until <= ?", (parts.now,)
         )
-    for receipt, sno in rows:
-        parts.vault.shred(int(sno))
-        parts.subjects.drop_refs(int(sno), held=False)
-        for store in _stores(parts):
-            store.truncate_log()
-        parts.home.keys.vacuum()
-        _look_through(parts, int(sno), set())
-        _conclude(parts, caller, int(sno), str(receipt), [], {})
-    return len(rows)
+    return sum(_release(parts, caller, int(sno), str(receipt)) for receipt, sno in rows)
+
+
+def _release(parts: Parts, caller: Caller, sno: int, receipt: str) -> bool:
+    """End one hold; False where a log is busy: it stays held, and is tried again."""
+    parts.vault.shred(sno)
+    parts.subjects.drop_refs(sno, held=False)
+    if not _emptied(parts):
+        return False
+    _look_through(parts, sno, set())
+    told = _request(parts, receipt)["detail"].get("models", [])
+    _conclude(parts, caller, sno, receipt, [Removed(**m) for m in told], {})
+    return True
+
+
+def _emptied(parts: Parts) -> bool:
+    """Rewrite what held keys, so that no deleted byte is left; False where a log is busy."""
+    # Every log is tried, also where one is busy.
+    if not all([store.truncate_log() for store in _stores(parts)]):  # noqa: C419
+        return False
+    parts.home.keys.vacuum()
+    parts.home.keys.truncate_log()
+    return True
 
 
 def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed]:

@@ -10,11 +10,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 from pyroaring import BitMap
 
 from privet import crypto
+from privet.clock import DAY_US
 from privet.consent import Change
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput
@@ -25,6 +27,7 @@ from privet.types import CONSENT, Action
 from privet.vault import Rows
 
 EVERYTHING = "*"
+ANSWER_WITHIN_US = 30 * DAY_US  # Art. 12(3): one month
 FOLD_AT = 500
 ACTION_OF: Mapping[str, Action] = {
     "yes": "answer",
@@ -263,9 +266,14 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
     """
     applied = 0
     with parts.home.data.write() as tx:
-        position = parts.ledger.position(tx)
+        # Before the position is read: whoever waited here finds the leaves applied.
+        parts.ledger.lock(tx)
+        leaves = iter(parts.log.redo(parts.ledger.position(tx), upto))
+        first = list(islice(leaves, 2))
+        if len(first) > 1:
+            parts.ledger.hold(tx)
         pending: list[tuple[int, Change]] = []
-        for seq, body in parts.log.redo(position, upto):
+        for seq, body in chain(first, leaves):
             if body["kind"] == "ground":
                 pending.append((seq, Change.from_leaf(body["ground"])))
                 continue
@@ -284,7 +292,15 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
 def _replay_erasure(tx: Tx, parts: Parts, seq: int, body: dict[str, object]) -> None:
     sno = int(str(body["sno"]))
     if body["kind"] == "erase.intent":
-        parts.ledger.fence(tx, sno, str(body["request"]), seq)
+        request, at = str(body["request"]), int(str(body["ts"]))
+        parts.ledger.fence(tx, sno, request, seq)
+        # The register may be older than the log: maintenance takes it up from there.
+        tx.run(
+            "INSERT INTO request (id, kind, sno, received, due, state, held_until, detail, "
+            "certificate) VALUES (?, 'erasure', ?, ?, ?, 'fenced', NULL, ?, NULL) "
+            "ON CONFLICT (id) DO NOTHING",
+            (request, sno, at, at + ANSWER_WITHIN_US, json.dumps({"fenced": at})),
+        )
     elif body["kind"] == "erase.done":
         parts.ledger.forget(tx, sno)
 

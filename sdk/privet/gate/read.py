@@ -129,7 +129,7 @@ def read(
         since: release only rows after this instant (UTC microseconds).
         until: release only rows up to this instant.
         to: recipient, for an export.
-        counted: a missing ground is counted instead of recorded: there is a fallback.
+        counted: a missing ground is not recorded: the caller counts its fallbacks.
 
     Raises:
         AccessDenied: the policy does not permit it (recorded).
@@ -148,7 +148,9 @@ def read(
         position = parts.ledger.position(tx)
         eligible, reason = _eligible(tx, parts, decision, asked)
     if reason is not None:
-        raise refuse(parts, caller, purpose, action, reason, counted=counted)
+        if counted:
+            raise ground_error(purpose, reason)
+        raise refuse(parts, caller, purpose, action, reason)
     if len(eligible) < decision.least:
         raise too_few(parts, caller, purpose, action, decision.least)
     warrant = parts.log.authorise(

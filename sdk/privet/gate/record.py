@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from privet.audit import Entry
-from privet.errors import AccessDenied, ConsentMissing, Erased, Objected
+from privet.errors import AccessDenied, ConsentMissing, Erased, Objected, PrivetError
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
 from privet.types import Action
@@ -83,19 +83,15 @@ def decide(
 
 
 def refuse(
-    parts: Parts, caller: Caller, purpose: str, action: str, reason: str, *, counted: bool = False
+    parts: Parts, caller: Caller, purpose: str, action: str, reason: str
 ) -> AccessDenied | Erased:
     """Record a refusal for a missing ground, without the subject, and return its error.
 
-    The log must not track those who said no: only that it happened stays, and where a
-    fallback answers, only how often it did in a minute.
+    The log must not track those who said no: only that it happened stays.
     """
-    if counted:
-        count(parts, caller, purpose, action)
-    else:
-        parts.log.append(
-            [entry(parts, caller, "denial", purpose=purpose, action=action, reason=reason)]
-        )
+    parts.log.append(
+        [entry(parts, caller, "denial", purpose=purpose, action=action, reason=reason)]
+    )
     return ground_error(purpose, reason)
 
 
@@ -113,11 +109,11 @@ def too_few(parts: Parts, caller: Caller, purpose: str, action: str, least: int)
     )
 
 
-def count(parts: Parts, caller: Caller, purpose: str, action: str) -> None:
-    """Count an answer that opened nothing; a minute's count becomes one record."""
+def count(parts: Parts, caller: Caller, purpose: str, action: str, n: int = 1) -> None:
+    """Count answers that opened nothing; a minute's count becomes one record."""
     with parts.counting:
         key = (caller, purpose, action)
-        parts.counts[key] = parts.counts.get(key, 0) + 1
+        parts.counts[key] = parts.counts.get(key, 0) + n
         due = parts.now - parts.counted >= MINUTE_US
     if due:
         flush_counts(parts)
@@ -127,12 +123,18 @@ def flush_counts(parts: Parts) -> None:
     """Record what was counted so far."""
     with parts.counting:
         counts, parts.counts, parts.counted = parts.counts, {}, parts.now
-    parts.log.append(
-        [
-            entry(parts, caller, "counted", purpose=purpose, action=action, n=n)
-            for (caller, purpose, action), n in counts.items()
-        ]
-    )
+    try:
+        parts.log.append(
+            [
+                entry(parts, caller, "counted", purpose=purpose, action=action, n=n)
+                for (caller, purpose, action), n in counts.items()
+            ]
+        )
+    except PrivetError:
+        with parts.counting:  # they are recorded with the next
+            for key, n in counts.items():
+                parts.counts[key] = parts.counts.get(key, 0) + n
+        raise
 
 
 def ground_error(purpose: str, reason: str) -> AccessDenied | Erased:

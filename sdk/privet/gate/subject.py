@@ -9,7 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from privet.clock import iso
-from privet.consent import Change
+from privet.consent import Change, Standing
 from privet.errors import AccessDenied
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
@@ -66,12 +66,23 @@ def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> int:
 
 
 def standing_of(parts: Parts, sno: int) -> dict[str, str]:
-    """Where each purpose of the policy stands for one person now."""
+    """Where each purpose of the policy stands for one person now.
+
+    A ground that holds by itself reads ``restricted`` or ``fenced`` where it is of no
+    use now: processing is restricted (Art. 18), or her erasure has begun.
+    """
     with parts.home.data.read() as tx:
+        parts.check_policy(tx)
         return {
-            purpose: parts.ledger.standing(tx, sno, purpose, parts.now).status
+            purpose: _word(parts.ledger.standing(tx, sno, purpose, parts.now))
             for purpose in parts.policy.purposes
         }
+
+
+def _word(standing: Standing) -> str:
+    if standing.active or standing.status != "active":
+        return standing.status
+    return "restricted" if standing.restricted else "fenced"
 
 
 def grounds_of(parts: Parts, sno: int) -> list[dict[str, Any]]:

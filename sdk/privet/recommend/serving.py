@@ -28,7 +28,7 @@ from privet.gate import artifact, forget
 from privet.gate.forget import RELEASE_WITHIN_US
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, Snapshot, read
-from privet.gate.record import MINUTE_US, WHY, decide
+from privet.gate.record import MINUTE_US, WHY, count, decide
 from privet.recommend.base import Fitted, Recommender, best
 from privet.recommend.codec import build, unpack
 from privet.recommend.history import EMPTY
@@ -134,15 +134,17 @@ def recommend(
         InvalidInput: ``k`` is not between 1 and 1000.
         AuditUnavailable: the record did not become durable; nothing was opened.
     """
-    if not 1 <= asked.k <= MOST:
+    if type(asked.k) is not int or not 1 <= asked.k <= MOST:
         raise InvalidInput("k is out of range", remedy=f"Ask for 1 to {MOST}.", reason="k.range")
     if _quarantined(parts, purpose):
         decide(parts, caller, purpose, "recommend", ())
-        return {i: _listed(parts, asked, QUARANTINED) for i in ids}
-    serving = mapped(parts, purpose, asked.model)
-    if serving is None:
+        count(parts, caller, purpose, "recommend", len(ids))
+        return dict.fromkeys(ids, _listed(parts, asked, QUARANTINED))
+    serving = _usable(parts, purpose, asked.model)
+    if isinstance(serving, str):
         decide(parts, caller, purpose, "recommend", ())
-        return _all_general(parts, purpose, ids, asked, "no model serves this purpose yet")
+        count(parts, caller, purpose, "recommend", len(ids))
+        return _all_general(parts, purpose, ids, asked, serving)
     who = dict(zip(ids, parts.subjects.find(ids), strict=True))
     try:
         reading = read(
@@ -156,6 +158,7 @@ def recommend(
             counted=True,
         )
     except (ConsentMissing, Objected, Erased) as refusal:
+        count(parts, caller, purpose, "recommend", len(ids))
         return _all_general(parts, purpose, ids, asked, refusal.why)
     for _ in range(ATTEMPTS):
         began = time.monotonic()
@@ -163,9 +166,13 @@ def recommend(
         general = _general(parts, purpose, asked, WHY["ground.missing"])
         if _timely(began) or _confirmed(parts, purpose, reading, lists, general):
             # An empty personal list is an answer too.
-            return {
+            answers = {
                 i: general if sno is None else lists.get(sno, general) for i, sno in who.items()
             }
+            others = sum(not picks.personal for picks in answers.values())
+            if others:
+                count(parts, caller, purpose, "recommend", others)
+            return answers
     raise _moving()
 
 
@@ -221,6 +228,16 @@ def _quarantined(parts: Parts, purpose: str) -> bool:
         held = (parts.now, forget.quarantined(parts, purpose))
         parts.cache[f"quarantine:{purpose}"] = held
     return held[1]
+
+
+def _usable(parts: Parts, purpose: str, name: str | None) -> Serving | str:
+    """The serving model, or why none can serve: a policy may have changed under it."""
+    try:
+        return mapped(parts, purpose, name) or "no model serves this purpose yet"
+    except ModelUnavailable as refusal:
+        if refusal.reason != "model.policy-changed":
+            raise
+        return refusal.what
 
 
 def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
@@ -331,10 +348,13 @@ def _general_reason(fitted: Fitted, index: int) -> str:
 
 
 def _all_mapped(parts: Parts, purpose: str) -> Iterator[Serving]:
-    """The purpose's serving models, the last served first."""
+    """The purpose's models that can serve, the last served first."""
     with parts.home.data.read() as tx:
         served = artifact.all_live(tx, purpose)
-    return (_mapped(parts, purpose, name, live) for name, live in served)
+    for name, _ in served:
+        serving = _usable(parts, purpose, name)
+        if not isinstance(serving, str):
+            yield serving
 
 
 def _indices(fitted: Fitted, among: tuple[str, ...] | None) -> np.ndarray | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from privet.errors import InvalidInput, ModelUnavailable
 from privet.features.items import known_items
+from privet.features.rows import of_subjects
 from privet.gate import artifact
 from privet.gate.minimize import coarsen
 from privet.gate.parts import Caller, Parts
-from privet.gate.read import Reading, read
+from privet.gate.read import Reading, Released, read
 from privet.gate.record import decide
 from privet.recommend.base import Recommender
 from privet.recommend.codec import Artifact, build, pack, unpack
@@ -21,6 +23,7 @@ from privet.recommend.history import Histories
 from privet.recommend.metrics import Quality, quality
 from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
+from privet.types import Events
 
 LIST = 10
 ATTEMPTS = 3  # an erasure while a model is trained makes the training begin again
@@ -143,8 +146,14 @@ def evaluate(
     """Rank for everybody eligible as of the cut, and compare with what came after it.
 
     Raises:
+        AccessDenied: the policy does not let this caller evaluate.
         InvalidInput: the version was trained on events after the cut.
+        ModelUnavailable: the version is gone, or of another purpose or policy.
     """
+    version = artifact.current(parts, version)  # what the caller holds may be anything
+    recommender = build(version.spec["kind"], version.spec["params"])
+    decide(parts, caller, purpose, "evaluate", recommender.needs)
+    _check_purpose(version, purpose)
     if version.spec["until"] > cut:
         raise InvalidInput(
             "a model cannot be evaluated on what it has seen",
@@ -155,18 +164,18 @@ def evaluate(
     found, state = artifact.load(parts, version.version)
     held = unpack(state)
     fitted = held.finish(known_items(parts))
-    recommender = build(found.spec["kind"], found.spec["params"])
     past = read(parts, caller, purpose, "evaluate", recommender.needs, until=cut)
     future = read(
         parts, caller, purpose, "evaluate", recommender.needs, past.warrant.subjects, since=cut
     )
     rows: dict[Task, list[np.ndarray]] = {task: [] for task in TASKS}
     truths: dict[Task, list[Truth]] = {task: [] for task in TASKS}
-    for before, after in zip(past.chunks(), future.chunks(), strict=True):
-        cohort = recommender.histories(before.events, fitted.level)
+    for chunks in zip(past.chunks(), future.chunks(), strict=True):
+        before, after = _of_both(*chunks)
+        cohort = recommender.histories(before, fitted.level)
         ranked = lists(fitted, cohort, LIST, day_of(parts, cut))
-        was = entries_of(before.events[recommender.event], fitted.level, item=recommender.item)
-        came = entries_of(after.events[recommender.event], fitted.level, item=recommender.item)
+        was = entries_of(before[recommender.event], fitted.level, item=recommender.item)
+        came = entries_of(after[recommender.event], fitted.level, item=recommender.item)
         for task in TASKS:
             rows[task].append(ranked[task])
             truths[task].append(came if task == "repeat" else came.without(was))
@@ -179,10 +188,23 @@ def evaluate(
             )
             for t in TASKS
         },
-        len(past.warrant.subjects),
+        sum(len(ranked) for ranked in rows["repeat"]),
     )
     artifact.evaluated(parts, caller, found, report(result))
     return result
+
+
+def _of_both(
+    before: Released, after: Released
+) -> tuple[Mapping[str, Events], Mapping[str, Events]]:
+    """The rows of those who are in both: somebody may have left between the two reads."""
+    every = [e.subjects for part in (before, after) for e in part.events.values()]
+    subjects = reduce(np.intersect1d, every)
+    first, second = (
+        {name: of_subjects(events, subjects) for name, events in part.events.items()}
+        for part in (before, after)
+    )
+    return first, second
 
 
 def report(result: Evaluation) -> dict[str, Any]:
@@ -192,15 +214,20 @@ def report(result: Evaluation) -> dict[str, Any]:
 
 def serve(parts: Parts, caller: Caller, purpose: str, version: artifact.Version) -> None:
     """Put a version live; needs a permit of its own."""
+    version = artifact.current(parts, version)
     recommender = build(version.spec["kind"], version.spec["params"])
     decide(parts, caller, purpose, "serve", recommender.needs)
+    _check_purpose(version, purpose)
+    artifact.serve(parts, caller, version)
+
+
+def _check_purpose(version: artifact.Version, purpose: str) -> None:
     if version.purpose != purpose:
         raise ModelUnavailable(
             "this model belongs to another purpose",
             why="a model is bound to the purpose that it was trained for",
             reason="model.purpose",
         )
-    artifact.serve(parts, caller, version)
 
 
 def day_of(parts: Parts, at: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
+from privet.ingest.columns import identifier
 from privet.ingest.rows import Receipt, check_subject
 from privet.policy import load
 from privet.types import CONSENT
@@ -150,7 +152,7 @@ def load_items(
             remedy="Give `item` and the catalogue's fields, or map columns to them.",
             reason="items.columns",
         )
-    ids = [str(i) for i in fields.pop("item")]
+    ids = [identifier(i) for i in fields.pop("item")]
     texts = {name: [_text(v) for v in values] for name, values in fields.items()}
     return catalogue.load_items(parts, caller, ids, texts)
 
@@ -165,5 +167,12 @@ def _table(rows: pd.DataFrame | Sequence[Mapping[str, str]]) -> dict[str, list[A
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return "" if missing else str(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidInput(
+        "an item's text is not text",
+        remedy="Give text or numbers; leave out what is unknown.",
+        reason="items.text",
+    )

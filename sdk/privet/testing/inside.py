@@ -23,7 +23,7 @@ _SQLITE = b"SQLite format 3\0"
 _PARQUET = b"PAR1"
 
 
-class Unreadable(Exception):  # noqa: N818 - told by the scan as a refusal of privet's
+class Unreadable(Exception):
     """Something could not be looked into to its end."""
 
 

@@ -14,7 +14,6 @@ from privet.errors import IntegrityError, InvalidInput, MissingExtra
 from privet.testing import looking
 from privet.testing.forms import LEAST
 
-
 _CHILD = "from privet.testing.looking import main; raise SystemExit(main())"
 
 

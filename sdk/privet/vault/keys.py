@@ -156,6 +156,11 @@ class Keys:
         kek_id, wrapped, kc = row
         return self._unwrap(_MODEL, (kek_id, model, version, 0), bytes(wrapped), bytes(kc))
 
+    def model_versions(self) -> set[tuple[int, int]]:
+        """(model, version) of every model key there is."""
+        with self.store.read() as tx:
+            return {(int(m), int(v)) for m, v in tx.all("SELECT model, version FROM model_key")}
+
     def destroy_model_key(self, model: int, version: int) -> None:
         """Destroy the key of one model version; safe to repeat."""
         with self.store.write() as tx:
@@ -217,6 +222,14 @@ class Keys:
         now = {(sno, dom): bytes(kc) for sno, dom, kc in rows}
         return all(now.get(pair) == kc for pair, kc in commitments.items())
 
+    def domains(self, snos: Sequence[int]) -> dict[int, set[int]]:
+        """Numbers of the domains in which each of these subjects has a key."""
+        found: dict[int, set[int]] = {}
+        with self.store.read() as tx:
+            for sno, dom in by_subject(tx, "SELECT sno, dom FROM subject_key", snos):
+                found.setdefault(int(sno), set()).add(int(dom))
+        return found
+
     def destroy_subject(self, sno: int, doms: Iterable[int] | None) -> list[int]:
         """Delete one subject's keys (of some domains, or all); the domains that had one."""
         with self.store.write() as tx:
@@ -242,14 +255,19 @@ class Keys:
         if last is None:
             raise _uninitialised()
         epoch = self._new_epoch(last + 1)
+        committing = False
         try:
             with self.store.write() as tx:
                 self._retire(tx, last)
                 epoch.insert(tx, self._keyring.name, micros(self._clock.now()))
                 wraps = sum(rewrap(tx, epoch) for rewrap in self._rewraps())
                 tx.run("UPDATE epoch SET wraps = ? WHERE kek_id = ?", (wraps, epoch.kek_id))
+                committing = True
         except BaseException:
-            self._keyring.destroy(epoch.ref)
+            # A commit that was not heard of may have happened: every key may hang on this
+            # secret. One that nothing hangs on harms nobody.
+            if not committing:
+                self._keyring.destroy(epoch.ref)
             raise
         self._destroy_retiring()
         self.forget()
@@ -335,7 +353,9 @@ class Keys:
 
     def _charge(self, tx: Tx, count: int) -> int:
         """Count wraps against the active epoch and hold it still; its number."""
-        row = tx.one(f"SELECT kek_id, wraps FROM epoch WHERE state = 'active'{tx.for_update}")
+        sql = f"SELECT kek_id, wraps FROM epoch WHERE state = 'active'{tx.for_update}"
+        # Who waited for a rotation finds the old epoch retired, and the new one at a second look.
+        row = tx.one(sql) or tx.one(sql)
         if row is None:
             raise _uninitialised()
         kek_id, wraps = row

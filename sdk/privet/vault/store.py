@@ -234,6 +234,11 @@ class Vault:
         rows = by_subject(tx, "SELECT sno, dom FROM head", [sno])
         return [names[dom] for _, dom in rows]
 
+    def keyed_domains(self, snos: Sequence[int]) -> dict[int, set[str]]:
+        """Names of the domains in which each of these subjects has a key."""
+        names = {dom: name for name, dom in self._room.layouts.domains.items()}
+        return {s: {names[d] for d in doms} for s, doms in self._keys.domains(snos).items()}
+
     def holders(self, tx: Tx, domain: str) -> BitMap:
         """Ordinals of everybody of whom a domain holds something."""
         from pyroaring import BitMap

@@ -14,6 +14,7 @@ from privet.clock import Clock, SystemClock, micros
 from privet.crypto import mac
 from privet.errors import Erased, InvalidInput
 from privet.types import check_text
+from privet.vault.rows import by_subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +133,12 @@ class Subjects:
                 tx.run("UPDATE subject_ref SET held = 1 WHERE sno = ?", (sno,))
             else:
                 tx.run("DELETE FROM subject_ref WHERE sno = ?", (sno,))
+
+    def linked(self, snos: Sequence[int]) -> set[int]:
+        """Those of these subjects that an id still leads to, other than for a hold."""
+        with self._store.read() as tx:
+            rows = by_subject(tx, "SELECT sno FROM subject_ref", snos, "sno", held=(0,))
+        return {int(row[0]) for row in rows}
 
     def high_water(self) -> int:
         """The highest ordinal ever given."""

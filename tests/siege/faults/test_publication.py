@@ -6,13 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 import privet
+from privet.clock import SystemClock
 from privet.gate import artifact, read
 from privet.recommend import ItemItem, Popularity, serving
 from privet.recommend.codec import unpack
@@ -146,18 +147,11 @@ def served_until(erasure: privet.Erasure) -> float:
     return min(datetime.fromisoformat(m["served_until"]).timestamp() for m in models)
 
 
-class Wall:
-    """The machine's own time."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 def test_lists_of_many_people_are_not_held_back_past_the_time_in_a_certificate(
     stall: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first chunk is ready long before the last one: all of it is of one moment."""
-    stall.clock = Wall()
+    stall.clock = SystemClock()
     shop, other = stall.stocked(), stall.open()
     monkeypatch.setattr(read, "CHUNK", 2)
     real, opened, erasures = read.Reading.open, [0], []

@@ -74,9 +74,7 @@ FORMS = {
     "npz": _npz(CANARY),
     "parquet": _parquet(CANARY),
 }
-FORMS |= {
-    f"base64, alignment {n}": base64.b64encode(b"<" * n + PLAIN + b"?>") for n in range(3)
-}
+FORMS |= {f"base64, alignment {n}": base64.b64encode(b"<" * n + PLAIN + b"?>") for n in range(3)}
 FORMS |= {
     f"base64 for urls, alignment {n}": base64.urlsafe_b64encode(b"\xff" * n + PLAIN)
     for n in range(3)

@@ -136,7 +136,7 @@ def test_a_sweep_visits_only_whom_the_warrant_names(shop, covering) -> None:
     now = 500 * DAY
     assert shop.vault.sweep(covering(2), now, {"orders": now - DAY, "orders/hold": now}) == 2
     assert shop.read(1, 2).columns["item"].tolist() == [1]
-    forged = type(covering(1))(1, "x", frozenset({1}), b"", 0)
+    forged = type(covering(1))(1, "x", frozenset({1}))
     with pytest.raises(AccessDenied):
         shop.vault.sweep(forged, now, {"orders": now})
 

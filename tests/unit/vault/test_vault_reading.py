@@ -53,7 +53,7 @@ def test_without_a_warrant_of_every_subject_nothing_opens(shop, covering) -> Non
     shop.seal(rows)
     with shop.home.data.read() as tx:
         fetched = shop.vault.fetch(tx, Plan("purchase", ("item",), ("orders/hold",), None), [1, 2])
-    copied = Warrant(1, "orders", frozenset({1, 2}), b"\0" * 16, 0)
+    copied = Warrant(1, "orders", frozenset({1, 2}))
     for bad in (covering(1), copied):
         for act in (
             lambda w=bad: shop.vault.open(w, fetched),
