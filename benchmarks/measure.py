@@ -121,5 +121,5 @@ def machine() -> dict[str, Any]:
 def shown(value: float | None) -> str:
     """A number for people: no more digits than it has."""
     if value is None:
-        return "–"
+        return "none"
     return f"{value:,.0f}" if value >= 100 else f"{value:g}"

@@ -39,12 +39,12 @@ def markdown(found: dict[str, Any]) -> str:
     """A paragraph on the run, then a table for each theme."""
     machine, size = found["machine"], found["size"]
     load = ", ".join(str(x) for x in machine["load_before"])
-    lines = [
+    about = (
         f"`{found['command']}` over {size['subjects']:,} people and {size['events']:,} events: "
         f"{machine['system']} on {machine['machine']}, {machine['cores']} cores, "
-        f"Python {machine['python']}, SQLite {machine['sqlite']}, load before: {load}.",
-        "",
-    ]
+        f"Python {machine['python']}, SQLite {machine['sqlite']}, load before: {load}."
+    )
+    lines = [about, ""]
     for theme, rows in groupby(found["rows"], key=lambda row: row["theme"]):
         lines += [
             f"### {theme.capitalize()}",
