@@ -44,9 +44,9 @@ TABLES = {
     "audit": ("record", "single"),
 }
 LOOK_ALIKES = [
-    ("user1", "user①", "uѕer1", "user１", "user¹"),  # noqa: RUF001 - Cyrillic, circled, full-width
+    ("user1", "user①", "uѕer1", "user１", "user¹"),
     ("Zoë", "Zoe\u0301", "Zoe\u0308", "Zoe"),
-    ("paypal", "pаypal", "paypa1", "paypaI"),  # noqa: RUF001 - Cyrillic a
+    ("paypal", "pаypal", "paypa1", "paypaI"),
     ("ada", "Ada", "ADA", "ada ", " ada", "a\u200bda", "ada\ufeff", "ad\u00ada"),
     ("ﬁne", "fine"),
     ("straße", "strasse", "STRASSE"),

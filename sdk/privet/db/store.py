@@ -121,7 +121,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One writer's transaction, durable when the block ends; rolled back when it raises."""
-        self.check_handle()  # before the lock: a child's or a closed store's is not to be waited for
+        self.check_handle()  # before the lock, which a child must not wait for
         if self._lock is None:
             with self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED") as tx:
                 yield tx

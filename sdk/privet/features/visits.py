@@ -34,7 +34,8 @@ def visit_of(events: Events, basket: str | None) -> np.ndarray:
         fresh[1:] |= values[1:] != values[:-1]
     heads = np.flatnonzero(fresh)
     token = days[heads] if basket is None else _codes(baskets[heads], days[heads])
-    return _numbered(owner[heads], token)[np.cumsum(fresh) - 1]
+    numbered: np.ndarray = _numbered(owner[heads], token)[np.cumsum(fresh) - 1]
+    return numbered
 
 
 def starts_of(visit: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

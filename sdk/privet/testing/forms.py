@@ -49,7 +49,7 @@ def _number(text: str) -> Iterator[tuple[bytes, str]]:
     """Digits as an integer column holds them; smaller ones would be found everywhere."""
     if text.isascii() and text.isdecimal() and 2**40 <= int(text) < 2**63:
         for order in ("little", "big"):
-            yield int(text).to_bytes(8, order), "integer"  # type: ignore[arg-type]
+            yield int(text).to_bytes(8, order), "integer"
 
 
 def _encoded(data: bytes, of: str) -> Iterator[tuple[bytes, str]]:

@@ -69,7 +69,7 @@ def scan(place: str | os.PathLike[str], *canaries: str | bytes) -> list[Hit]:
     ]
 
 
-def _check(canary: str | bytes) -> None:
+def _check(canary: object) -> None:
     if not isinstance(canary, str | bytes) or len(_raw(canary)) < LEAST:
         raise InvalidInput(
             "a canary is too short, or neither text nor bytes",

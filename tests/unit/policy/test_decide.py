@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001 (documents and look-alikes stand as an author would write them)
+# ruff: noqa: E501 (documents and look-alikes stand as an author would write them)
 """Decisions: default deny, deny overrides, explained as data, never an exception."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001 (documents and look-alikes stand as an author would write them)
+# ruff: noqa: E501 (documents and look-alikes stand as an author would write them)
 """Each fault of a document is found, at its line, with a remedy."""
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def test_an_id_leads_to_one_subject_in_every_process(shop, another) -> None:
 
 
 def test_ids_are_typed_and_never_folded(shop) -> None:
-    ids = [1, "1", "Ada", "ada", "user1", "АDA", -1, np.int64(7), 7]  # noqa: RUF001
+    ids = [1, "1", "Ada", "ada", "user1", "АDA", -1, np.int64(7), 7]
     snos, _ = shop.subjects.enrol(ids)
     assert len(set(snos)) == len(ids) - 1
     assert snos[-1] == snos[-2]
