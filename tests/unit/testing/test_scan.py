@@ -204,7 +204,7 @@ def test_parquet_without_its_reader_names_the_extra(
     (tmp_path / "lists.parquet").write_bytes(_parquet(CANARY))
     (tmp_path / "path" / "pyarrow").mkdir(parents=True)
     (tmp_path / "path" / "pyarrow" / "__init__.py").write_text("raise ImportError")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    monkeypatch.syspath_prepend(str(tmp_path / "path"))
     with pytest.raises(MissingExtra):
         scan(tmp_path / "lists.parquet", CANARY)
 
