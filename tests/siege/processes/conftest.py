@@ -48,6 +48,8 @@ class Place:
             shop.principal("op", roles=["operator"]).admin.load_items(
                 [{"item": i, "title": i, "text": i} for i in ITEMS]
             )
+            if not people:
+                return
             desk = shop.principal("desk", roles=["privacy-desk"])
             frame = pd.DataFrame(
                 {

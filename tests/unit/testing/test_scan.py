@@ -202,9 +202,9 @@ def test_parquet_without_its_reader_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lists.parquet").write_bytes(_parquet(CANARY))
-    (tmp_path / "path" / "pyarrow").mkdir(parents=True)
-    (tmp_path / "path" / "pyarrow" / "__init__.py").write_text("raise ImportError")
-    monkeypatch.syspath_prepend(str(tmp_path / "path"))
+    searching = sys.modules[scan.__module__]
+    child = "import sys; sys.modules['pyarrow'] = None\n" + searching._CHILD
+    monkeypatch.setattr(searching, "_CHILD", child)
     with pytest.raises(MissingExtra):
         scan(tmp_path / "lists.parquet", CANARY)
 
