@@ -1,0 +1,80 @@
+"""The scripts under ``examples/`` run as they stand."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import privet
+from privet.testing import FakeClock, agrees
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NOW = datetime.now(UTC)
+
+
+def script(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / name))
+
+
+def test_every_script_has_a_test() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {"nightly.py", "shop.py"}
+
+
+def test_the_shop_recommends(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "shop.py"), str(tmp_path / "shop")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "ada True [('steel teapot', 'because you looked at steel kettle')]",
+        "bob False [('desk lamp', 'in the catalogue')]",
+    ]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> str:
+    """A home in which two dozen people buy the same again and again, each her own."""
+    where, clock = str(tmp_path / "home"), FakeClock(NOW)
+    with privet.open(where, policy="pack:shop", clock=clock, sync="OFF") as shop:
+        names = [f"tea {i}" for i in range(24)]
+        operator = shop.principal("ops", roles=["operator"])
+        operator.admin.load_items([{"item": name} for name in ["milk", *names]])
+        till = shop.principal("till", roles=["storefront"]).purpose("orders")
+        for i, name in enumerate(names):
+            agrees(shop, f"p{i}", "orders", "recommendations")
+            for weeks in (8, 6, 1):
+                at = NOW - timedelta(weeks=weeks)
+                order = {"order": f"{i}-{weeks}", "quantity": 1, "value": "3.00"}
+                till.record(f"p{i}", "purchase", at=at, item=name, **order)
+        for i in range(20):
+            order = {"order": f"{i}-8", "quantity": 1, "value": "1.00"}
+            till.record(f"p{i}", "purchase", at=NOW - timedelta(weeks=8), item="milk", **order)
+    return where
+
+
+def test_a_night_serves_what_is_worth_it(home: str) -> None:
+    assert script("nightly.py")["main"](home) == 0
+    with privet.open(home, sync="OFF") as shop:
+        web = shop.principal("web", roles=["storefront"]).purpose("recommendations")
+        assert web.recommend("p3", k=1)[0].item == "tea 3"
+        assert [pick.item for pick in web.recommend("nobody")] == ["milk"]
+        models = shop.principal("n", roles=["trainer"]).purpose("recommendations").models
+        assert {(v.name, v.state) for v in models.list()} == {
+            ("popular", "live"),
+            ("habits", "live"),
+        }
+    assert script("nightly.py")["main"](home) == 0  # the next night
+
+
+def test_a_night_without_people_says_so(tmp_path: Path) -> None:
+    where = str(tmp_path / "home")
+    privet.open(where, policy="pack:shop", sync="OFF").close()
+    assert script("nightly.py")["main"](where) == 1
