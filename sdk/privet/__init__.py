@@ -37,24 +37,15 @@ if TYPE_CHECKING:
     from privet.clock import Clock
     from privet.deployment import Deployment
     from privet.deployment import open_deployment as open
+    from privet.desks import AdminDesk, AuditDesk, ConsentDesk, RightsDesk
     from privet.gate.artifact import Version
     from privet.gate.forget import Erasure, PlanLine
     from privet.ingest import LoadReport, Receipt
     from privet.maintenance import Maintenance
-    from privet.principals import (
-        Access,
-        AdminDesk,
-        AuditDesk,
-        ConsentDesk,
-        Models,
-        OwnConsent,
-        OwnRights,
-        Principal,
-        RightsDesk,
-        Subject,
-    )
+    from privet.principals import Access, Models, Principal
     from privet.recommend.serving import Pick, Picks
     from privet.recommend.training import Evaluation
+    from privet.subject import OwnConsent, OwnRights, Subject
 
 __version__ = "0.1.0"
 
@@ -71,21 +62,16 @@ _WHERE = {
     "Pick": ("privet.recommend.serving", "Pick"),
     "Picks": ("privet.recommend.serving", "Picks"),
     "Evaluation": ("privet.recommend.training", "Evaluation"),
-    **{
-        name: ("privet.principals", name)
-        for name in (
-            "Access",
-            "AdminDesk",
-            "AuditDesk",
-            "ConsentDesk",
-            "Models",
-            "OwnConsent",
-            "OwnRights",
-            "Principal",
-            "RightsDesk",
-            "Subject",
-        )
-    },
+    "Access": ("privet.principals", "Access"),
+    "Models": ("privet.principals", "Models"),
+    "Principal": ("privet.principals", "Principal"),
+    "AdminDesk": ("privet.desks", "AdminDesk"),
+    "AuditDesk": ("privet.desks", "AuditDesk"),
+    "ConsentDesk": ("privet.desks", "ConsentDesk"),
+    "RightsDesk": ("privet.desks", "RightsDesk"),
+    "OwnConsent": ("privet.subject", "OwnConsent"),
+    "OwnRights": ("privet.subject", "OwnRights"),
+    "Subject": ("privet.subject", "Subject"),
 }
 
 __all__ = [

@@ -20,10 +20,11 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry, flush_counts
 from privet.maintenance import Maintenance
 from privet.policy import Policy, load
-from privet.principals import Id, Principal, Subject
+from privet.principals import Principal
 from privet.recommend.training import relearn, unlearn
 from privet.settings import resolve
-from privet.types import ADMINISTRATION
+from privet.subject import Subject
+from privet.types import ADMINISTRATION, Id
 from privet.vault import Keys, Subjects, Vault, open_keyring
 
 _OPENER = Caller("privet", frozenset({"privet"}))

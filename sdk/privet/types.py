@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Sno = NewType("Sno", int)
 """A subject's ordinal: opaque, never used again, linked to the person only by ``subject_ref``."""
 
+Id = str | int
+"""An app's own id of a person: exact text, or an integer; ``1`` and ``"1"`` are two people."""
+
 Action = Literal[
     "collect",
     "read",

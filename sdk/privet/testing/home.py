@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from privet.clock import Clock
     from privet.deployment import Deployment
     from privet.policy import Policy
-    from privet.principals import Subject
+    from privet.subject import Subject
 
 
 def deployment(

@@ -218,7 +218,7 @@ def test_ending_a_contract_takes_her_out_of_its_models(
     shop: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled = []
-    monkeypatch.setattr("privet.principals.settle", lambda *args: settled.append(args[3]) or [])
+    monkeypatch.setattr("privet.desks.settle", lambda *args: settled.append(args[3]) or [])
     agrees(shop, "ada", "orders")
     clerk = shop.principal("web", roles=["storefront"]).consent
     clerk.end("ada", "orders")

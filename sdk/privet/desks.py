@@ -1,0 +1,208 @@
+"""The desks of a principal: consent, rights, audit, administration; each has its one purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from privet.gate import grounds
+from privet.gate.forget import Erasure, PlanLine, settle
+from privet.gate.grounds import Wish
+from privet.gate.parts import Caller, Parts
+from privet.ingest import Receipt
+from privet.ingest.rows import check_subject
+from privet.rights import access as disclosure
+from privet.rights import answering
+from privet.rights import desk as rights
+from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ConsentDesk:
+    """Grounds, changed on behalf of subjects, with channel and evidence."""
+
+    def __init__(self, parts: Parts, caller: Caller) -> None:
+        self._parts = parts
+        self._caller = caller
+
+    def begin(self, subject: Id, purpose: str, *, reference: str = "") -> Receipt:
+        """Begin a contract: the ground of a purpose that rests on one. Art. 6(1)(b)."""
+        return self._change(subject, purpose, "begun", {"reference": reference})
+
+    def end(self, subject: Id, purpose: str, *, reference: str = "") -> Receipt:
+        """End a contract."""
+        return self._change(subject, purpose, "ended", {"reference": reference})
+
+    def on_behalf(
+        self,
+        subject: Id,
+        answers: Mapping[str, bool],
+        *,
+        notice: str,
+        channel: str,
+        evidence: str,
+        at: datetime | None = None,
+    ) -> Receipt:
+        """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1)."""
+        proof = answering.proof(notice, channel=channel, evidence=evidence)
+        return answering.answer(self._parts, self._caller, subject, answers, proof, at)
+
+    def load(self, frame: pd.DataFrame, *, notice: str, channel: str, evidence: str) -> int:
+        """Record many answers kept elsewhere, in the order of the frame.
+
+        Args:
+            frame: columns ``subject``, ``purpose``, ``kind`` (``yes``, ``no``,
+                ``withdrawn``, ``begun``, ``ended``, ``objected``) and ``at`` (aware);
+                ``event_id``, where there is one, makes a repeat change nothing. Rows
+                of erased people are passed over.
+            notice: the notice that the answers refer to.
+            channel: where they were given.
+            evidence: how they can be shown.
+
+        Returns:
+            The number of changes recorded; repeats change nothing.
+        """
+        return rights.load_answers(
+            self._parts,
+            self._caller,
+            frame,
+            answering.proof(notice, channel=channel, evidence=evidence),
+        )
+
+    def withdraw(self, subject: Id, *purposes: str, evidence: str) -> Receipt:
+        """Record a withdrawal that reached a desk; it holds from the next read."""
+        parts, proof = self._parts, answering.proof(evidence=evidence)
+        for purpose in purposes:
+            grounds.check(parts, Wish(purpose, "withdrawn"))
+        sno = answering.known(parts, self._caller, subject, CONSENT, "withdraw")
+        return answering.withdraw(parts, self._caller, sno, purposes, proof)
+
+    def restrict(self, subject: Id, *, reason: str) -> Receipt:
+        """Restrict all processing of one person's data; models go on without her. Art. 18."""
+        return self._change(subject, "*", "restricted", {"reason": reason})
+
+    def lift(self, subject: Id, *, reason: str) -> Receipt:
+        """Lift a restriction. Art. 18(3)."""
+        return self._change(subject, "*", "lifted", {"reason": reason})
+
+    def eligible(self, subjects: Sequence[Id], purpose: str) -> dict[Id, bool]:
+        """Whether a purpose may be pursued now, for each of many people."""
+        return rights.eligible(self._parts, self._caller, subjects, purpose)
+
+    def state(self, subject: Id) -> dict[str, str]:
+        """Where each purpose stands for one person now."""
+        sno = answering.known(self._parts, self._caller, subject, CONSENT, "read")
+        return rights.state(self._parts, sno)
+
+    def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
+        wish, proof = Wish(purpose, kind), answering.proof(**details)
+        sno = answering.enrolled(self._parts, self._caller, subject, [wish])
+        seqs = grounds.change(self._parts, self._caller, [(sno, wish)], proof)
+        over = {"ended": [purpose], "restricted": list(self._parts.policy.purposes)}
+        for ended in over.get(kind, ()):  # models go on without her
+            settle(self._parts, self._caller, sno, ended)
+        return answering.receipt(seqs)
+
+
+class RightsDesk:
+    """Requests of subjects, worked on by a desk. GDPR Art. 12 to 22."""
+
+    def __init__(self, parts: Parts, caller: Caller) -> None:
+        self._parts = parts
+        self._caller = caller
+
+    def plan(self, subject: Id) -> list[PlanLine]:
+        """A dry run of an erasure: what goes, what is held, by which law, until when."""
+        return rights.plan(self._parts, self._caller, self._about(subject, "erase"))
+
+    def erase(self, subject: Id, *, request: str = "") -> Erasure:
+        """Erase one person everywhere, models included. Art. 17.
+
+        Args:
+            subject: the app's own id of the person.
+            request: the host's own number of the request; kept as a keyed hash.
+        """
+        sno = self._about(subject, "erase")
+        return rights.erase(self._parts, self._caller, sno, request)
+
+    def link(self, subject: Id, handle: Id) -> Receipt:
+        """Let a further id (a cookie, a login) lead to a person who is known already.
+
+        Raises:
+            InvalidInput: the id leads to somebody else.
+            Erased: the id belongs to an erased person.
+        """
+        sno = self._about(subject, "correct")
+        return rights.link(self._parts, self._caller, sno, check_subject(handle))
+
+    def access(self, subject: Id) -> dict[str, Any]:
+        """All that is kept about one person, with purposes, recipients and reads. Art. 15."""
+        return disclosure.everything(self._parts, self._caller, self._about(subject, "read"))
+
+    def export(self, subject: Id, path: str | Path) -> Receipt:
+        """The same as a JSON file that only the owner of this process can read. Art. 20."""
+        sno = self._about(subject, "export")
+        return disclosure.export(self._parts, self._caller, sno, Path(path))
+
+    def _about(self, subject: Id, action: Action) -> int:
+        return answering.known(self._parts, self._caller, subject, RIGHTS, action)
+
+
+class AuditDesk:
+    """The log, for those who answer for it. GDPR Art. 5(2), 30."""
+
+    def __init__(self, parts: Parts, caller: Caller) -> None:
+        self._parts = parts
+        self._caller = caller
+
+    def history(self, subject: Id) -> list[dict[str, Any]]:
+        """Every record that one person's data is in, oldest first."""
+        sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
+        return rights.history(self._parts, self._caller, sno)
+
+    def export(self, directory: str | Path) -> Any:
+        """The whole log as a directory that anybody can verify offline."""
+        return rights.export_log(self._parts, self._caller, Path(directory))
+
+    @property
+    def verifier_key(self) -> str:
+        """The public key that checkpoints and certificates are signed with."""
+        return self._parts.log.vkey
+
+
+class AdminDesk:
+    """What is not personal: the catalogue, the policy."""
+
+    def __init__(self, parts: Parts, caller: Caller) -> None:
+        self._parts = parts
+        self._caller = caller
+
+    def load_items(
+        self,
+        rows: pd.DataFrame | Sequence[Mapping[str, str]],
+        *,
+        columns: Mapping[str, str] | None = None,
+    ) -> int:
+        """Add items to the catalogue or replace their texts.
+
+        Args:
+            rows: a frame or plain mappings, one per item.
+            columns: source column to ``"item"`` or a catalogue field; names that are
+                already right may be left out.
+
+        Returns:
+            The number of items that were not known before.
+        """
+        return rights.load_items(self._parts, self._caller, rows, columns)
+
+    def activate(self, policy: str | Path) -> str:
+        """Make another policy the active one; open the deployment again to use it.
+
+        Returns:
+            The hash of the policy that is active now.
+        """
+        return rights.activate(self._parts, self._caller, policy)

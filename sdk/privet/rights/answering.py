@@ -1,0 +1,135 @@
+"""What people say about grounds, recorded: by themselves, or by a desk on their behalf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from privet.clock import micros
+from privet.errors import InvalidInput, UnknownSubject
+from privet.gate import grounds
+from privet.gate.forget import settle
+from privet.gate.grounds import Proof, Wish
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide
+from privet.ingest import Receipt
+from privet.ingest.rows import check_subject
+from privet.types import CONSENT, SELF_ROLE, Action, Id, check_text
+
+MAX_NOTE = 4096
+
+
+def herself(own: int | None = None) -> Caller:
+    """The person herself as a caller; bound to her ordinal where it is known."""
+    return Caller("self", frozenset({SELF_ROLE}), own)
+
+
+def one(sno: int | None) -> tuple[int, ...]:
+    """The subjects of a record about one person, or about nobody known."""
+    return () if sno is None else (sno,)
+
+
+def known(
+    parts: Parts,
+    caller: Caller,
+    subject: Id,
+    purpose: str,
+    action: Action,
+    fields: Iterable[str] = (),
+) -> int:
+    """A person's ordinal; the decision comes first, or a refusal would tell who is known here.
+
+    Raises:
+        AccessDenied: this caller may not do this at all (recorded, with the person).
+        UnknownSubject: nobody is known under this id.
+    """
+    sno = parts.subjects.find([check_subject(subject)])[0]
+    decide(parts, caller, purpose, action, fields, about=one(sno))
+    if sno is None:
+        raise UnknownSubject("nobody is known under this id")
+    return sno
+
+
+def enrolled(parts: Parts, caller: Caller, subject: Id, wishes: Sequence[Wish]) -> int:
+    """A person's ordinal, a new one where needed: after all that could be refused was checked."""
+    for wish in wishes:
+        grounds.check(parts, wish)
+    external = check_subject(subject)
+    about = one(parts.subjects.find([external])[0])
+    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in wishes}):
+        decide(parts, caller, CONSENT, action, (), about=about)
+    return grounds.enrol(parts, caller, [external], back=SELF_ROLE in caller.roles)[0]
+
+
+def answer(
+    parts: Parts,
+    caller: Caller,
+    subject: Id,
+    answers: Mapping[str, bool],
+    proof: Proof,
+    at: datetime | None,
+    event_id: str = "",
+    seen: int = -1,
+) -> Receipt:
+    """Record a person's answers; a 'no' takes her out of what rested on a 'yes'.
+
+    Raises:
+        InvalidInput: an answer that is neither True nor False, or an unknown purpose.
+        StaleAnswer: an old 'yes' arrived after the last 'no'.
+    """
+    if not answers or not all(isinstance(v, bool) for v in answers.values()):
+        raise InvalidInput("answers are purposes with True or False", reason="consent.answer")
+    when = None if at is None else micros(at)
+    wishes = [
+        Wish(
+            purpose,
+            "yes" if yes else "no",
+            when,
+            f"{check_text(event_id, 'an event id')}:{purpose}" if event_id else "",
+            seen,
+        )
+        for purpose, yes in answers.items()
+    ]
+    sno = enrolled(parts, caller, subject, wishes)
+    seqs = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
+    for wish in wishes:
+        if wish.kind == "no":
+            settle(parts, caller, sno, wish.purpose)
+    return receipt(seqs)
+
+
+def withdraw(
+    parts: Parts, caller: Caller, sno: int, purposes: Sequence[str], proof: Proof
+) -> Receipt:
+    """Record a withdrawal, and take her out of what rested on the consents. Art. 7(3)."""
+    if not purposes:
+        raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
+    wishes = [(sno, Wish(purpose, "withdrawn")) for purpose in purposes]
+    seqs = grounds.change(parts, caller, wishes, proof)
+    for purpose in purposes:
+        settle(parts, caller, sno, purpose)
+    return receipt(seqs)
+
+
+def receipt(seqs: Sequence[int]) -> Receipt:
+    """The last record of a change; none where there was nothing to change."""
+    return Receipt(seqs[-1] if seqs else -1, bool(seqs))
+
+
+def proof(notice: str = "", **details: str) -> Proof:
+    """Notice and details of a change, as text that can be sealed."""
+    for text in (notice, *details.values()):
+        if not _is_note(text):
+            raise InvalidInput(
+                "a notice, channel, evidence or reason was refused",
+                remedy=f"Give text of at most {MAX_NOTE} bytes.",
+                reason="consent.note",
+            )
+    return Proof(notice=notice, details=details)
+
+
+def _is_note(value: object) -> bool:
+    try:
+        return isinstance(value, str) and len(value.encode()) <= MAX_NOTE
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,138 @@
+"""The person herself, proved by the host: what she answers and what she may have done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from privet.gate import grounds
+from privet.gate.forget import Erasure, PlanLine, settle
+from privet.gate.grounds import Proof, Wish
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide
+from privet.ingest import Receipt
+from privet.ingest.rows import check_subject
+from privet.rights import access as disclosure
+from privet.rights import answering
+from privet.rights import desk as rights
+from privet.types import CONSENT, RIGHTS, Action, Id, check_text
+
+
+class Subject:
+    """The person herself, proved by the host."""
+
+    def __init__(self, parts: Parts, subject: Id, proof: str) -> None:
+        check_text(proof, "a proof of identity")
+        self._parts = parts
+        self._id = check_subject(subject)
+
+    @property
+    def consent(self) -> OwnConsent:
+        """Her answers."""
+        return OwnConsent(self._parts, self._id)
+
+    @property
+    def rights(self) -> OwnRights:
+        """Her rights."""
+        return OwnRights(self._parts, self._id)
+
+    def __repr__(self) -> str:
+        return "Subject(<herself>)"
+
+
+class OwnConsent:
+    """What she answers, herself. GDPR Art. 7, 21."""
+
+    def __init__(self, parts: Parts, subject: Id) -> None:
+        self._parts = parts
+        self._id = subject
+
+    def ask(self, purposes: Sequence[str]) -> list[dict[str, Any]]:
+        """What to ask her, as data for any user interface.
+
+        Returns:
+            For each purpose its name, text, ground, and the position to send back as ``seen``.
+        """
+        return rights.form(self._parts, purposes)
+
+    def answer(
+        self,
+        answers: Mapping[str, bool],
+        *,
+        notice: str,
+        how: str,
+        event_id: str = "",
+        seen: int = -1,
+    ) -> Receipt:
+        """Record her answers, a 'no' as well as a 'yes'.
+
+        Args:
+            answers: purpose to yes or no.
+            notice: the version of the text that she saw.
+            how: where she answered, such as ``"web-banner"``.
+            event_id: the client's own id of this answer: a repeat changes nothing.
+            seen: the position that ``ask`` gave: a delayed 'yes' is refused.
+
+        Raises:
+            StaleAnswer: she answered before her last withdrawal and it arrives after it.
+        """
+        proof = answering.proof(notice, channel=how, actor="self")
+        return answering.answer(
+            self._parts, answering.herself(), self._id, answers, proof, None, event_id, seen
+        )
+
+    def withdraw(self, *purposes: str) -> Receipt:
+        """Withdraw: as easy as to give (Art. 7(3)); holds from the next read, models follow."""
+        for purpose in purposes:
+            grounds.check(self._parts, Wish(purpose, "withdrawn"))
+        return answering.withdraw(self._parts, answering.herself(), self._sno(), purposes, Proof())
+
+    def object(self, purpose: str) -> Receipt:
+        """Object to a purpose that rests on a legitimate interest. Art. 21."""
+        parts, caller, wish = self._parts, answering.herself(), Wish(purpose, "objected")
+        sno = answering.enrolled(parts, caller, self._id, [wish])
+        seqs = grounds.change(parts, caller, [(sno, wish)], Proof())
+        settle(parts, caller, sno, purpose)
+        return answering.receipt(seqs)
+
+    def state(self) -> dict[str, str]:
+        """Where each purpose stands for her now."""
+        sno = self._parts.subjects.find([self._id])[0]
+        decide(self._parts, answering.herself(sno), CONSENT, "read", (), about=answering.one(sno))
+        return rights.state(self._parts, -1 if sno is None else sno)
+
+    def _sno(self) -> int:
+        return answering.known(self._parts, answering.herself(), self._id, CONSENT, "withdraw")
+
+
+class OwnRights:
+    """What she may have done with her data, herself."""
+
+    def __init__(self, parts: Parts, subject: Id) -> None:
+        self._parts = parts
+        self._id = subject
+
+    def plan(self) -> list[PlanLine]:
+        """What an erasure would destroy and what a law would hold."""
+        sno, caller = self._herself("erase")
+        return rights.plan(self._parts, caller, sno)
+
+    def erase(self) -> Erasure:
+        """Erase everything about her that no law holds, models included. Art. 17."""
+        sno, caller = self._herself("erase")
+        return rights.erase(self._parts, caller, sno, "")
+
+    def access(self) -> dict[str, Any]:
+        """All that is kept about her. Art. 15."""
+        sno, caller = self._herself("read")
+        return disclosure.everything(self._parts, caller, sno)
+
+    def export(self, path: str | Path) -> Receipt:
+        """The same as a file. Art. 20."""
+        sno, caller = self._herself("export")
+        return disclosure.export(self._parts, caller, sno, Path(path))
+
+    def _herself(self, action: Action) -> tuple[int, Caller]:
+        sno = answering.known(self._parts, answering.herself(), self._id, RIGHTS, action)
+        return sno, answering.herself(sno)
