@@ -33,10 +33,12 @@ from privet.errors import (
     StoreUnavailable,
     UnknownSubject,
 )
-from privet.gate import forget
+from privet.gate import catalogue, forget, grounds
+from privet.gate.record import entry
 from privet.maintenance import CALLER
 from privet.recommend import ContentTFIDF, Popularity
 from privet.testing import agrees
+from privet.types import FORGETTING
 
 ITEMS = [
     {"item": "kettle", "text": "steel water kettle"},
@@ -443,7 +445,9 @@ def test_a_hold_ends_at_its_date(shop: privet.Deployment, clock: Any) -> None:
     bought(shop, "ada", "1")
     looked(shop, "ada", "kettle")
     trainer(shop).serve(trainer(shop).train("top", Popularity(event="view", least=5)))
-    (line,) = [p for p in ada.rights.plan() if p.fate == "held"]
+    line, _identity = sorted(
+        (p for p in ada.rights.plan() if p.fate == "held"), key=lambda p: p.name, reverse=True
+    )
     assert line.law == "Keeping of tax records"
     erasure = desk(shop).rights.erase("ada", request="R-17")
     assert erasure.state == "held"
@@ -607,6 +611,20 @@ def test_two_loads_of_items_at_once_give_no_code_twice(shop: privet.Deployment) 
         )
     )
     assert len(shop.catalogue.ids) == len(set(shop.catalogue.ids)) == len(ITEMS) + 24
+
+
+def test_a_load_of_items_waits_for_another(shop: privet.Deployment) -> None:
+    admin = shop.principal("ops", roles=["operator"]).admin
+    with shop._parts.home.data.write() as tx:
+        version = catalogue._next_version(tx)
+        tx.run("INSERT INTO item (id, code, fields) VALUES ('first', ?, '{}')", (len(ITEMS),))
+        other = meanwhile(lambda: admin.load_items([{"item": "second"}]))
+        tx.run("UPDATE meta SET value = ? WHERE key = 'catalogue'", (b"%d" % version,))
+    other()
+    assert shop.catalogue.ids[-2:] == ("first", "second")
+    with shop._parts.home.data.read() as tx:
+        codes = [code for (code,) in tx.all("SELECT code FROM item ORDER BY code")]
+    assert codes == list(range(len(ITEMS) + 2))
 
 
 def other_policy(tmp_path: Path) -> Path:
@@ -787,6 +805,46 @@ def together(*acts: Callable[[], object]) -> None:
         raise failures[0]
 
 
+def meanwhile(act: Callable[[], object]) -> Callable[[], None]:
+    """Begin in a thread of its own and give it time to wait; call the result to see it end."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as error:  # raised again below
+            failures.append(error)
+
+    ending = threading.Thread(target=run)
+    ending.start()
+    ending.join(0.5)
+
+    def end() -> None:
+        ending.join()
+        if failures:
+            raise failures[0]
+
+    return end
+
+
+def test_changes_of_grounds_queue_before_they_lock_purposes(shop: privet.Deployment) -> None:
+    """Else one holds a purpose and waits in the queue, and the queue's first waits for it."""
+    agrees(shop, "ada", "recommendations")
+    parts = shop._parts
+    (sno,) = parts.subjects.find(["ada"])
+    done = entry(
+        parts, CALLER, "erase.done", purpose=FORGETTING, action="erase", redo=True, sno=sno
+    )
+    (seq,) = parts.log.append([done])
+    with parts.home.data.write() as tx:
+        parts.ledger.lock(tx)
+        other = meanwhile(lambda: grounds.catch_up(parts, seq))
+        parts.ledger.hold(tx)
+    other()
+    with parts.home.data.read() as tx:
+        assert parts.ledger.entries(tx, sno) == []
+
+
 def test_eight_threads_read_and_write_at_once(shop: privet.Deployment) -> None:
     agrees(shop, "shared", "recommendations")
     looked(shop, "shared", "kettle")
@@ -835,3 +893,11 @@ def test_errors_are_of_their_documented_kind(shop: privet.Deployment) -> None:
     with pytest.raises(ModelUnavailable):
         version = trainer(shop).train("picks", PICKS)
         trainer(shop).serve(dataclasses.replace(version, lineage=999))
+
+
+def test_a_plan_keeps_the_identity_with_what_is_held(shop: privet.Deployment) -> None:
+    ada = agrees(shop, "ada", "orders")
+    bought(shop, "ada", "1")
+    fates = {line.name: line.fate for line in ada.rights.plan() if line.what == "data"}
+    assert fates["orders/hold/purchase"] == fates["identity/subject"] == "held"
+    assert fates["orders/purchase"] == "destroyed"

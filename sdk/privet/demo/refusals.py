@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 def show(story: Story) -> list[dict[str, object]]:
     """What was asked, and the error it met."""
     shop = story.shop
-    someone = str(story.tables.households[0])
     asked: dict[str, Callable[[], object]] = {
         "the storefront trains a model": lambda: (
             shop.principal("web", roles=["storefront"])
@@ -25,10 +24,10 @@ def show(story: Story) -> list[dict[str, object]]:
         "a purpose that nobody wrote down": lambda: shop.principal(
             "web", roles=["storefront"]
         ).purpose("profiling"),
-        "the analyst reads an address": lambda: (
-            shop.principal("ines", roles=["analyst"])
+        "the trainer groups people by their address": lambda: (
+            shop.principal("nightly", roles=["trainer"])
             .purpose("segmentation")
-            .profile(someone, "email")
+            .features(["recency", "profile:email"])
         ),
     }
     return [{"asked": text, **_met(ask)} for text, ask in asked.items()]

@@ -90,6 +90,8 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     with parts.home.data.read() as tx:
         holdings = parts.vault.holdings(tx, sno)
         grounds = len(parts.ledger.entries(tx, sno))
+    if holds:  # whose invoice it is stays with it, as long as the longest hold
+        holds = {**holds, IDENTITY: max(holds.values(), key=lambda held: held.until)}
     lines = [_line(f"{h.domain}/{h.event}", h.rows, holds.get(h.domain)) for h in holdings]
     lines += models_of(parts, sno)
     lines.append(PlanLine("grounds", "ledger", grounds, "destroyed"))
