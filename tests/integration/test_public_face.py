@@ -900,4 +900,4 @@ def test_a_plan_keeps_the_identity_with_what_is_held(shop: privet.Deployment) ->
     bought(shop, "ada", "1")
     fates = {line.name: line.fate for line in ada.rights.plan() if line.what == "data"}
     assert fates["orders/hold/purchase"] == fates["identity/subject"] == "held"
-    assert fates["orders/purchase"] == "destroyed"
+    assert fates["evidence/evidence"] == "destroyed"
