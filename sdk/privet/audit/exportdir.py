@@ -39,6 +39,8 @@ class Directory:
             InvalidInput: something else is in it.
             IntegrityError: its checkpoint is not signed by this log.
         """
+        if "\0" in str(self.path):
+            raise InvalidInput("a directory's name holds a NUL", reason="export.path")
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         # An export that was stopped at its very first write left a draft and nothing else.
         if {file.name for file in self.path.iterdir()} <= {_draft(self.path / MANIFEST).name}:

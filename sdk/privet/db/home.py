@@ -49,9 +49,9 @@ class Home:
 def locate(home: str | os.PathLike[str]) -> Location:
     """Parse a home. A URL must be PostgreSQL; anything else is a directory."""
     text = os.fspath(home)
-    if "://" not in text:
+    if "://" not in text and "\0" not in text:
         return Location(Path(text).expanduser(), None)
-    scheme, rest = text.split("://", 1)
+    scheme, _, rest = text.partition("://")
     if scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
         raise InvalidInput(
             "this kind of home is unknown",
@@ -64,7 +64,10 @@ def locate(home: str | os.PathLike[str]) -> Location:
 def exists(location: Location) -> bool:
     """Whether a deployment has been created here."""
     if location.directory is not None:
-        return (location.directory / "audit.db").exists()
+        try:
+            return (location.directory / "audit.db").exists()
+        except OSError:  # such as a name that is too long
+            raise _no_place() from None
     engine = _engine(location, "audit", "FULL")
     try:
         connection = engine.raw_connection()
@@ -215,12 +218,16 @@ def _make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o700)
     except OSError:
-        raise StoreUnavailable(
-            "the home cannot be made",
-            why="its place is read-only, a file, or not yours",
-            remedy="Choose another directory.",
-            reason="store.read-only",
-        ) from None
+        raise _no_place() from None
+
+
+def _no_place() -> StoreUnavailable:
+    return StoreUnavailable(
+        "the home cannot be made",
+        why="its place is read-only, a file, or not yours",
+        remedy="Choose another directory.",
+        reason="store.read-only",
+    )
 
 
 def _engine(location: Location, name: Name, sync: Sync) -> Engine:

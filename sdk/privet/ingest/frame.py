@@ -109,6 +109,10 @@ def _checked(
     parts: Parts, event: str, frame: pd.DataFrame, columns: Mapping[str, str]
 ) -> dict[str, str]:
     """Field to frame column; refuses a mapping that does not fit before anything is read."""
+    if not hasattr(frame, "iloc"):
+        raise InvalidInput(
+            "what is to be loaded is no frame", remedy="Give a DataFrame.", reason="load.columns"
+        )
     fields = {target: column for column, target in columns.items()}
     declared = _declared(parts, event)
     required = {SUBJECT} if event == "profile" else {SUBJECT, AT}

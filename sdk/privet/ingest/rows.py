@@ -94,9 +94,11 @@ def check_subject(subject: object) -> str | int:
     """Return an external id in an accepted form.
 
     Raises:
-        InvalidInput: it is neither exact text nor an integer.
+        InvalidInput: it is neither exact text nor an integer of 64 bits.
     """
     if isinstance(subject, int | np.integer) and not isinstance(subject, bool | np.bool_):
+        if not -(2**63) <= subject < 2**63:
+            raise InvalidInput("a subject's id is out of range", reason="id.range")
         return int(subject)
     return check_text(subject, "a subject id")  # type: ignore[arg-type]
 

@@ -76,15 +76,22 @@ def _compile(documents: Mapping[str, str], files: Mapping[str, str]) -> Policy:
 def _locate(ref: str | Path) -> Path:
     if isinstance(ref, str) and ref.startswith(_PACK):
         name = ref.removeprefix(_PACK)
-        if NAME.match(name) is None or not (_PACKS / name / _POLICY).is_file():
+        if name not in packs():
             raise PolicyError(
                 "there is no such pack",
                 remedy=f"Use one of: {', '.join(packs())}.",
                 reason="policy.pack",
             )
         return _PACKS / name / _POLICY
-    path = Path(ref)
-    return path / _POLICY if path.is_dir() else path
+    try:
+        path = Path(ref)
+        return path / _POLICY if path.is_dir() else path
+    except (OSError, TypeError):  # a name that is too long; no name at all
+        raise PolicyError(
+            "this is no place of a policy document",
+            remedy="Give a path, a directory, or `pack:<name>`.",
+            reason="policy.place",
+        ) from None
 
 
 def _data_name(policy: str, file: str) -> str:

@@ -136,6 +136,12 @@ def recommend(
     """
     if type(asked.k) is not int or not 1 <= asked.k <= MOST:
         raise InvalidInput("k is out of range", remedy=f"Ask for 1 to {MOST}.", reason="k.range")
+    if asked.among is not None and not all(isinstance(name, str) for name in asked.among):
+        raise InvalidInput(
+            "what a list is chosen among are not entries",
+            remedy="Give the ids of items, or the entries that the model ranks.",
+            reason="among.type",
+        )
     if _quarantined(parts, purpose):
         decide(parts, caller, purpose, "recommend", ())
         count(parts, caller, purpose, "recommend", len(ids))

@@ -76,7 +76,7 @@ def export(parts: Parts, caller: Caller, sno: int, path: Path) -> Receipt:
     content = json.dumps(everything(parts, caller, sno, "export"), ensure_ascii=False, indent=1)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name with a NUL in it
         raise InvalidInput(
             "the export cannot be written there",
             why="the file exists already, or its directory does not or cannot be written",

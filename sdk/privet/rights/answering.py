@@ -74,11 +74,12 @@ def answer(
     """Record a person's answers; a 'no' takes her out of what rested on a 'yes'.
 
     Raises:
-        InvalidInput: an answer that is neither True nor False, or an unknown purpose.
+        InvalidInput: an answer that is neither True nor False, more answers than there are
+            purposes, or a position that is none.
+        AccessDenied: an unknown purpose.
         StaleAnswer: an old 'yes' arrived after the last 'no'.
     """
-    if not answers or not all(isinstance(v, bool) for v in answers.values()):
-        raise InvalidInput("answers are purposes with True or False", reason="consent.answer")
+    _check_answers(parts, answers, seen)
     when = None if at is None else micros(at)
     wishes = [
         Wish(
@@ -96,6 +97,25 @@ def answer(
         if wish.kind == "no":
             settle(parts, caller, sno, wish.purpose)
     return receipt(seqs)
+
+
+def _check_answers(parts: Parts, answers: object, seen: object) -> None:
+    """What a browser sent back, before anything of it is looked up."""
+    if (
+        not isinstance(answers, Mapping)
+        # Counted first: a million keys are not worth a look at each.
+        or not 0 < len(answers) <= len(parts.policy.purposes)
+        or not all(isinstance(value, bool) for value in answers.values())
+    ):
+        raise InvalidInput(
+            "answers are purposes with True or False, each once", reason="consent.answer"
+        )
+    if type(seen) is not int:
+        raise InvalidInput(
+            "the position that the person saw is not a whole number",
+            remedy="Send back `seen` as `ask` gave it.",
+            reason="ground.seen",
+        )
 
 
 def withdraw(
@@ -119,7 +139,7 @@ def receipt(seqs: Sequence[int]) -> Receipt:
 def proof(notice: str = "", **details: str) -> Proof:
     """Notice and details of a change, as text that can be sealed."""
     for text in (notice, *details.values()):
-        if not _is_note(text):
+        if not is_text(text, MAX_NOTE):
             raise InvalidInput(
                 "a notice, channel, evidence or reason was refused",
                 remedy=f"Give text of at most {MAX_NOTE} bytes.",
@@ -128,8 +148,9 @@ def proof(notice: str = "", **details: str) -> Proof:
     return Proof(notice=notice, details=details)
 
 
-def _is_note(value: object) -> bool:
+def is_text(value: object, limit: int) -> bool:
+    """Whether a value is text that takes at most ``limit`` bytes of UTF-8."""
     try:
-        return isinstance(value, str) and len(value.encode()) <= MAX_NOTE
+        return isinstance(value, str) and len(value) <= limit and len(value.encode()) <= limit
     except UnicodeEncodeError:
         return False

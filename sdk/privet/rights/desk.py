@@ -18,11 +18,13 @@ from privet.gate.record import decide
 from privet.ingest.columns import identifier
 from privet.ingest.rows import Receipt, check_subject
 from privet.policy import load
-from privet.types import CONSENT
+from privet.rights.answering import is_text
+from privet.types import CONSENT, check_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_ITEM_TEXT = 65_536
 KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected")
 ENDING = frozenset({"no", "withdrawn", "ended", "objected"})
 
@@ -34,6 +36,8 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
 
 def erase(parts: Parts, caller: Caller, sno: int, reference: str) -> Erasure:
     """Erase one person; see ``privet.gate.forget``."""
+    if reference:
+        check_text(reference, "the number of a request")
     return forget.erase(parts, caller, sno, reference)
 
 
@@ -159,20 +163,26 @@ def load_items(
 
 def _table(rows: pd.DataFrame | Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
     if isinstance(rows, Sequence):
+        if not all(isinstance(row, Mapping) for row in rows):
+            raise InvalidInput(
+                "the items are neither a frame nor mappings",
+                remedy="Give a mapping of the catalogue's fields for each item.",
+                reason="items.columns",
+            )
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
     return {str(name): rows[name].tolist() for name in rows.columns}
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and is_text(value, MAX_ITEM_TEXT):
         return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return str(value)
     raise InvalidInput(
-        "an item's text is not text",
-        remedy="Give text or numbers; leave out what is unknown.",
+        "an item's text is not text, or too long",
+        remedy=f"Give numbers or at most {MAX_ITEM_TEXT} bytes of text, or leave it out.",
         reason="items.text",
     )

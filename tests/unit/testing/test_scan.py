@@ -82,28 +82,41 @@ FORMS |= {
 EMBEDDED = {name for name in FORMS if name != "parquet"}  # parquet pages need their file's footer
 
 
+NOISE = np.random.default_rng(1).bytes(500_000)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Hit]]:
+    """What one search finds: a file for each form, by itself and between other bytes."""
+    place = tmp_path_factory.mktemp("planted")
+    for n, data in enumerate(FORMS.values()):
+        (place / "deep" / str(n)).mkdir(parents=True)
+        (place / "deep" / str(n) / "alone").write_bytes(data)
+        (place / "deep" / str(n) / "between").write_bytes(NOISE[n:] + data + NOISE[:1000])
+    found: dict[str, list[Hit]] = {}
+    for hit in scan(place, "somebody-else", CANARY):
+        found.setdefault(str(hit.file), []).append(hit)
+    return found
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_a_planted_canary_is_found(form: str, tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "file.bin").write_bytes(FORMS[form])
-    hits = scan(tmp_path, "somebody-else", CANARY)
-    assert hits
-    assert {(h.canary, h.number, h.file) for h in hits} == {(CANARY, 1, Path("deep/file.bin"))}
+def test_a_planted_canary_is_found(form: str, searched: dict[str, list[Hit]]) -> None:
+    hits = searched[f"deep/{list(FORMS).index(form)}/alone"]
+    assert {(hit.canary, hit.number) for hit in hits} == {(CANARY, 1)}
 
 
 @pytest.mark.parametrize("form", sorted(EMBEDDED))
-def test_it_is_found_between_other_bytes(form: str, tmp_path: Path) -> None:
-    noise = np.random.default_rng(1).bytes(5_000_001)  # beyond one block of the search
-    (tmp_path / "file.bin").write_bytes(noise + FORMS[form] + noise[:1000])
-    assert scan(tmp_path, CANARY)
+def test_it_is_found_between_other_bytes(form: str, searched: dict[str, list[Hit]]) -> None:
+    assert searched[f"deep/{list(FORMS).index(form)}/between"]
 
 
 def test_it_is_found_across_the_edge_of_a_block(tmp_path: Path) -> None:
-    for offset in range(-len(PLAIN) - 1, 2):
+    size = len(PLAIN)
+    offsets = (-size - 1, -size, -size + 1, -7, -6, -5, -1, 0, 1)
+    for offset in offsets:
         start = (1 << 22) + offset
-        (tmp_path / "file.bin").write_bytes(b"." * start + PLAIN + b"." * 10)
-        if offset % 6 == 0:
-            assert scan(tmp_path, CANARY), offset
+        (tmp_path / str(offset)).write_bytes(b"." * start + PLAIN + b"." * 10)
+    assert {int(str(h.file)) for h in scan(tmp_path, CANARY)} == set(offsets)
 
 
 @pytest.mark.parametrize(
