@@ -84,3 +84,5 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
     os.close(writing)
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+    assert b"file.unusable" not in done.stderr  # nothing of the user's is broken
+    assert done.returncode == 1
