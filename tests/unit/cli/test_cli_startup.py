@@ -76,7 +76,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-c", RUN, "policy", "show", "pack:grocery"],
+        [sys.executable, "-c", RUN, "policy", "check", "pack:shop"],
         stdout=writing,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
