@@ -72,7 +72,8 @@ def test_any_text_can_be_shown_whatever_the_locale(tmp_path):
     assert done.returncode == 0
 
 
-def test_a_closed_pipe_is_no_traceback(tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_no_traceback(tmp_path, unbuffered):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -80,6 +81,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
         stdout=writing,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )
     os.close(writing)
     assert b"Traceback" not in done.stderr
