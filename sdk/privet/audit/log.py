@@ -270,7 +270,7 @@ def _unavailable(error: Exception) -> AuditUnavailable:
             "the audit record was not made durable",
             why=why,
             remedy=error.remedy,
-            reason=error.reason,
+            reason=None if error.reason == error.code else error.reason,
         )
     return AuditUnavailable(
         "the audit record was not made durable", why=f"{type(error).__name__} was raised"

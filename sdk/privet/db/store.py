@@ -298,6 +298,7 @@ def _rollback(cursor: Any) -> None:
 _CAUSES = (
     ("disk is full", "store.full", "the disk is full"),
     ("no space", "store.full", "the disk is full"),
+    ("disk i/o", "store.io", "the disk did not take or give the bytes"),
     ("readonly", "store.read-only", "it can only be read"),
     ("read-only", "store.read-only", "it can only be read"),
     ("permission", "store.read-only", "it can only be read"),
