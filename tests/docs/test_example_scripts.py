@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import privet
-from privet.testing import FakeClock, agrees
+from privet.testing import FakeClock, agrees, scan
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NOW = datetime.now(UTC)
@@ -23,20 +23,53 @@ def script(name: str) -> dict[str, Any]:
 
 
 def test_every_script_has_a_test() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"nightly.py", "shop.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "erasure.py",
+        "nightly.py",
+        "shop.py",
+    }
 
 
-def test_the_shop_recommends(tmp_path: Path) -> None:
+def printed(name: str, *arguments: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / "shop.py"), str(tmp_path / "shop")],
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines() == [
+    return done.stdout.splitlines()
+
+
+def test_the_shop_recommends(tmp_path: Path) -> None:
+    assert printed("shop.py", str(tmp_path / "shop")) == [
         "ada True [('steel teapot', 'because you looked at steel kettle')]",
         "bob False [('desk lamp', 'in the catalogue')]",
     ]
+
+
+def test_an_erasure_is_planned_done_and_certified(tmp_path: Path) -> None:
+    planned = [
+        "plan: data evidence/evidence: destroyed ",
+        "plan: data identity/subject: held Keeping of tax records",
+        "plan: data orders/hold/purchase: held Keeping of tax records",
+        "plan: data recommendations/view: destroyed ",
+        "plan: model recommendations/popular: subtracted ",
+        "plan: grounds ledger: destroyed ",
+    ]
+    told = printed("erasure.py", str(tmp_path))
+    assert told[: len(planned)] == planned
+    assert told[-2:] == ["models without her: popular", "held; certificate verifies: True"]
+    assert "recommendations" in told[-4]
+    assert "Keeping of tax records until" in told[-3]
+    assert scan(tmp_path / "certificate.json", "kettle") == []
+
+
+def test_a_certificate_of_another_key_is_told_apart(tmp_path: Path) -> None:
+    printed("erasure.py", str(tmp_path / "one"))
+    with privet.open(tmp_path / "other", policy="pack:shop", sync="OFF") as shop:
+        foreign = shop.principal("carl", roles=["auditor"]).audit.verifier_key
+    certificate = tmp_path / "one" / "certificate.json"
+    assert script("erasure.py")["verifies"](certificate, foreign) is False
 
 
 @pytest.fixture
