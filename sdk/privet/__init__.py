@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from privet.deployment import Deployment
     from privet.deployment import open_deployment as open
     from privet.desks import AdminDesk, AuditDesk, ConsentDesk, RightsDesk
-    from privet.gate.artifact import Version
     from privet.gate.forget import Erasure, PlanLine
+    from privet.gate.versions import Version
     from privet.ingest import LoadReport, Receipt
     from privet.maintenance import Maintenance
     from privet.principals import Access, Models, Principal
@@ -53,7 +53,7 @@ _WHERE = {
     "open": ("privet.deployment", "open_deployment"),
     "Deployment": ("privet.deployment", "Deployment"),
     "Clock": ("privet.clock", "Clock"),
-    "Version": ("privet.gate.artifact", "Version"),
+    "Version": ("privet.gate.versions", "Version"),
     "Erasure": ("privet.gate.forget", "Erasure"),
     "PlanLine": ("privet.gate.forget", "PlanLine"),
     "LoadReport": ("privet.ingest", "LoadReport"),

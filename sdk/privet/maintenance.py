@@ -7,17 +7,19 @@ longer used: it may be overdue in disk or quality, never in law.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from privet.errors import PrivetError
-from privet.gate import artifact, forget, health, upkeep
+from privet.gate import forget, health, removal, upkeep
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import flush_counts
 from privet.log import get_logger
 
 _log = get_logger("maintenance")
 CALLER = Caller("privet", frozenset({"privet"}))
+T = TypeVar("T")
 
 
 class Maintenance:
@@ -34,14 +36,16 @@ class Maintenance:
 
         Raises:
             HandleInvalid: the deployment is closed, or was carried across a fork.
+            AccessDenied: another policy was activated: its holds and periods are not these.
         """
-        self._parts.home.data.check_handle()
+        self._parts.check_current()
         deadline = time.monotonic() + budget.total_seconds()
         done: dict[str, int] = {}
         for name, step in self._steps().items():
             if time.monotonic() > deadline:
                 break
             try:
+                self._parts.check_current()
                 done[name] = step()
             except PrivetError as error:
                 # One step that cannot be done must not keep the others from being done.
@@ -79,7 +83,7 @@ class Maintenance:
             "erasures": self._erasures,
             "withdrawals": self._withdrawals,
             "holds": lambda: forget.release_holds(parts, CALLER),
-            "runs": lambda: artifact.abandon(parts),
+            "runs": lambda: removal.abandon(parts),
             "grounds": lambda: upkeep.fold(parts),
             "retention": lambda: upkeep.sweep(parts, CALLER),
             "compaction": lambda: upkeep.compact(parts, CALLER),
@@ -89,19 +93,33 @@ class Maintenance:
         }
 
     def _erasures(self) -> int:
-        waiting = forget.pending(self._parts)
-        for receipt in waiting:
-            forget.resume(self._parts, CALLER, receipt)
-        return len(waiting)
+        return _each(
+            forget.pending(self._parts),
+            lambda receipt: forget.resume(self._parts, CALLER, receipt),
+        )
 
     def _withdrawals(self) -> int:
-        waiting = forget.unsettled(self._parts)
-        for sno, purpose in waiting:
-            forget.settle(self._parts, CALLER, sno, purpose)
-        for key in [k for k in self._parts.cache if k.startswith("quarantine:")]:
+        settled = _each(
+            forget.unsettled(self._parts),
+            lambda of: forget.settle(self._parts, CALLER, *of),
+        )
+        for key in [k for k in list(self._parts.cache) if k.startswith("quarantine:")]:
             self._parts.cache.pop(key, None)
-        return len(waiting)
+        return settled
 
     def _counts(self) -> int:
         flush_counts(self._parts)
         return 1
+
+
+def _each(waiting: Sequence[T], work: Callable[[T], object]) -> int:
+    """Work on all that waits, also after one of them that cannot be done; that one is raised."""
+    failure: PrivetError | None = None
+    for item in waiting:
+        try:
+            work(item)
+        except PrivetError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return len(waiting)

@@ -17,6 +17,7 @@ from privet.errors import AccessDenied, InvalidInput
 from privet.features import cohort
 from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
+from privet.gate.versions import Version
 from privet.ingest import LoadReport, Receipt, describe, load, record
 from privet.ingest.rows import check_subject
 from privet.recommend import training
@@ -243,15 +244,13 @@ class Models:
         self._caller = caller
         self._purpose = purpose
 
-    def train(
-        self, name: str, spec: Recommender, *, until: datetime | None = None
-    ) -> artifact.Version:
+    def train(self, name: str, spec: Recommender, *, until: datetime | None = None) -> Version:
         """Train on everybody who has a ground now; see ``privet.recommend.training.train``."""
         check_text(name, "a model's name", 64)
         cut = None if until is None else micros(until)
         return training.train(self._parts, self._caller, self._purpose, name, spec, cut)
 
-    def evaluate(self, version: artifact.Version, *, cut: datetime) -> training.Evaluation:
+    def evaluate(self, version: Version, *, cut: datetime) -> training.Evaluation:
         """Compare a version's lists as of ``cut`` with what people really had after it.
 
         Raises:
@@ -259,10 +258,10 @@ class Models:
         """
         return training.evaluate(self._parts, self._caller, self._purpose, version, micros(cut))
 
-    def serve(self, version: artifact.Version) -> None:
+    def serve(self, version: Version) -> None:
         """Put a version live: every worker serves it from its next read on."""
         training.serve(self._parts, self._caller, self._purpose, version)
 
-    def list(self) -> list[artifact.Version]:
+    def list(self) -> list[Version]:
         """All versions of this purpose's models, oldest first."""
         return artifact.versions(self._parts, self._purpose)

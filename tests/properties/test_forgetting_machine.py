@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import privet
 from privet.clock import micros
 from privet.errors import AccessDenied, ConsentMissing, Erased, ModelUnavailable
-from privet.gate import artifact
+from privet.gate import artifact, versions
 from privet.gate.parts import Caller
 from privet.gate.record import entry
 from privet.policy import load
@@ -65,7 +65,7 @@ def documents(directory: Path, *, narrow: bool) -> Path:
     return directory
 
 
-def contributions(parts: Any, version: artifact.Version) -> dict[int, np.ndarray]:
+def contributions(parts: Any, version: versions.Version) -> dict[int, np.ndarray]:
     """What is recorded of each person in a version's lineage, opened as the gate opens it."""
     with parts.home.data.read() as tx:
         rows = tx.all(
@@ -83,7 +83,7 @@ def contributions(parts: Any, version: artifact.Version) -> dict[int, np.ndarray
         action="erase",
         subjects=sealed,
     )
-    label = artifact.contribution_label(version.model, version.lineage)
+    label = versions.contribution_label(version.model, version.lineage)
     opened = parts.vault.open_many(parts.log.authorise(asked), version.purpose, label, sealed)
     return {sno: from_bytes(plain) for sno, plain in opened.items()}
 
@@ -265,12 +265,12 @@ class Forgetting(RuleBasedStateMachine):
             assert held.state.arrays.keys() == fresh.state.arrays.keys()
             for array in fresh.state.arrays:
                 np.testing.assert_array_equal(held.state.arrays[array], fresh.state.arrays[array])
-            assert version.digest == artifact.digest(version.spec, pack(fresh))
+            assert version.digest == versions.digest(version.spec, pack(fresh))
             remaining = added.keys() - self.left[name]
             assert version.subjects == len(remaining)
             assert contributions(self.parts, version).keys() == remaining
 
-    def state_of(self, version: artifact.Version) -> bytes:
+    def state_of(self, version: versions.Version) -> bytes:
         try:
             return artifact.load(self.parts, version.version)[1]
         except ModelUnavailable:
@@ -281,7 +281,7 @@ class Forgetting(RuleBasedStateMachine):
                 "SELECT part, ct FROM model_page WHERE version = ? ORDER BY part",
                 (version.version,),
             )
-        return artifact._open(self.parts, version, pages)
+        return versions.unseal(self.parts, version, pages)
 
     @invariant()
     def nothing_waits(self) -> None:

@@ -21,7 +21,7 @@ from privet.recommend import ContentTFIDF, ItemItem, PersonalFrequency, Populari
 if TYPE_CHECKING:
     import pandas as pd
 
-    from privet.gate.artifact import Version
+    from privet.gate.versions import Version
 
 SEED = 7
 HELD_OUT = timedelta(days=28)

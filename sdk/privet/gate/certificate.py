@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from privet import crypto
 from privet.clock import iso
-from privet.gate.artifact import Removed
-from privet.gate.parts import Parts
+from privet.gate.parts import IDENTITY, Parts
+from privet.gate.removal import Removed
 from privet.gate.upkeep import epoch_ends
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ def body(
 ) -> dict[str, Any]:
     """What the certificate says, as plain data."""
     purposes = parts.policy.purposes.values()
-    gone = sorted({n for p in purposes for n in (p.name,)} | {"identity", "evidence", "ledger"})
     detail = request["detail"]
+    gone = {*detail["destroyed"], "ledger"}
+    if not held:  # once what was held is released, it is gone as well
+        gone |= {*detail["holds"], *([IDENTITY] if detail["holds"] else ())}
     return {
         "form": FORM,
         "receipt": request["receipt"],
         "received": iso(request["received"]),
         "fenced": iso(detail["fenced"]),
         "concluded": iso(parts.now),
-        "gone": [g for g in gone if not (held and g == "identity")],
+        "gone": sorted(gone),
         "held": [{"fields": list(h.fields), "law": h.law, "until": h.until} for h in held],
         "models": [
             {

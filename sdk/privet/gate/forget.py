@@ -22,10 +22,10 @@ from privet.consent import Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate
-from privet.gate.artifact import Removed, destroy_gone, removals, remove
 from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
+from privet.gate.removal import Removed, destroy_gone, removals, remove
 from privet.policy import Hold
 from privet.types import FORGETTING, RIGHTS
 from privet.vault import Plan
@@ -33,6 +33,7 @@ from privet.vault import Plan
 # A process that read a model's epoch must release its list within this time, or drop it.
 RELEASE_WITHIN_US = 1_000_000
 SUPPRESS_FOR_US = 10 * 365 * DAY_US
+CONCLUDED = ("done", "held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def erase(parts: Parts, caller: Caller, sno: int, reference: str = "") -> Erasur
 def resume(parts: Parts, caller: Caller, receipt: str) -> Erasure:
     """Go on with an erasure from wherever it stands."""
     request = _request(parts, receipt)
-    if request["state"] in {"done", "held"}:
+    if request["state"] in CONCLUDED:
         return _outcome(request)
     sno = request["sno"]
     if request["state"] == "received":
@@ -160,7 +161,7 @@ def resume(parts: Parts, caller: Caller, receipt: str) -> Erasure:
     holds = _destroy(parts, caller, sno, receipt, request)
     if not _emptied(parts):
         return Erasure(receipt, "pending", tuple(holds.values()))
-    _look_through(parts, sno, set(holds))
+    _look_through(parts, sno, _kept_by(holds))
     return _conclude(parts, caller, sno, receipt, removed, holds)
 
 
@@ -190,7 +191,7 @@ def _release(parts: Parts, caller: Caller, sno: int, receipt: str) -> bool:
     if not _emptied(parts):
         return False
     _look_through(parts, sno, set())
-    told = _request(parts, receipt)["detail"].get("models", [])
+    told = _request(parts, receipt)["detail"]["models"]
     _conclude(parts, caller, sno, receipt, [Removed(**m) for m in told], {})
     return True
 
@@ -368,23 +369,32 @@ def _destroy(
     if known is None:
         holds = _holds(parts, caller, sno)
         until = _held_until(parts, caller, sno) if holds else None
-        _mark(
-            parts,
-            receipt,
-            "destroying",
-            {"holds": {d: asdict(h) for d, h in holds.items()}, "held_until": until},
-        )
+        decided = {
+            "holds": {d: asdict(h) for d, h in holds.items()},
+            "held_until": until,
+            "destroyed": sorted(_domains(parts, sno) - _kept_by(holds)),
+        }
+        _mark(parts, receipt, "destroying", decided)
     else:  # decided before a crash: the data that decided it may be gone
         holds = {d: Held(tuple(h["fields"]), h["law"], h["until"]) for d, h in known.items()}
-    with parts.home.data.read() as tx:
-        domains = [d for d in parts.vault.domains_of(tx, sno) if d not in holds]
     parts.subjects.suppress(sno, parts.now + SUPPRESS_FOR_US, receipt)
-    # The identity of a held invoice stays with it: a tax record names its customer.
-    parts.vault.shred(sno, [d for d in domains if not (holds and d == IDENTITY)] if holds else None)
+    parts.vault.shred(sno, sorted(_domains(parts, sno) - _kept_by(holds)) if holds else None)
     parts.subjects.drop_refs(sno, held=bool(holds))
     with parts.home.data.write() as tx:
         tx.run("DELETE FROM contribution WHERE sno = ?", (sno,))
     return holds
+
+
+def _domains(parts: Parts, sno: int) -> set[str]:
+    """Domains in which something of hers is sealed: cells, or what models keep of her."""
+    with parts.home.data.read() as tx:
+        sealed = parts.vault.domains_of(tx, sno)
+    return {*sealed, *parts.vault.keyed_domains([sno]).get(sno, ())}
+
+
+def _kept_by(holds: Mapping[str, Held]) -> set[str]:
+    # The identity of a held invoice stays with it: a tax record names its customer.
+    return {*holds, IDENTITY} if holds else set()
 
 
 def _holds(parts: Parts, caller: Caller, sno: int) -> dict[str, Held]:
@@ -429,9 +439,11 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
     return found
 
 
-def _look_through(parts: Parts, sno: int, held: set[str]) -> None:
+def _look_through(parts: Parts, sno: int, allowed: set[str]) -> None:
     """No key, cell or contribution of hers is left but what is held."""
-    allowed = held | ({IDENTITY} if held else set())
+    stray = parts.vault.keyed_domains([sno]).get(sno, set()) - allowed
+    if stray:  # made by a writer that was under way; what it sealed was not let in
+        parts.vault.shred(sno, sorted(stray))
     with parts.home.data.read() as tx:
         left = set(parts.vault.domains_of(tx, sno)) - allowed
         kept = tx.one("SELECT 1 FROM contribution WHERE sno = ?", (sno,))
@@ -453,46 +465,66 @@ def _conclude(
     holds: Mapping[str, Held],
 ) -> Erasure:
     request = _request(parts, receipt)
+    if request["state"] == "done" or (holds and request["state"] == "held"):
+        return _outcome(request)  # by another process, which went on with it as well
     body = certificate.body(parts, request, removed, list(holds.values()), RELEASE_WITHIN_US)
-    seq = parts.log.append(
+    # Two records: the one that the certificate proves must not name her number.
+    forgotten, seq = parts.log.append(
         [
+            entry(
+                parts,
+                caller,
+                "erase.forget",
+                purpose=FORGETTING,
+                action="erase",
+                subjects=(sno,),
+                redo=True,
+                sno=sno,
+            ),
             entry(
                 parts,
                 caller,
                 "erase.held" if holds else "erase.done",
                 purpose=FORGETTING,
                 action="erase",
-                subjects=(sno,),
-                redo=not holds,
-                sno=sno,
                 receipt=receipt,
                 certificate=certificate.fingerprint(body),
-            )
+            ),
         ]
-    )[0]
-    if not holds:
-        catch_up(parts, seq)
+    )
+    catch_up(parts, forgotten)
     signed = certificate.sign(parts, body, seq)
-    state = "held" if holds else "done"
+    detail = {**request["detail"], "held": [asdict(h) for h in holds.values()]}
     with parts.home.data.write() as tx:
-        tx.run(
+        concluded = tx.run(
             # Done: the request no longer says who it was about.
-            "UPDATE request SET state = ?, certificate = ?, sno = ?, held_until = ? WHERE id = ?",
-            (state, signed, sno if holds else -1, request["detail"].get("held_until"), receipt),
+            "UPDATE request SET state = ?, certificate = ?, sno = ?, held_until = ?, detail = ? "
+            "WHERE id = ? AND state <> 'done'",
+            (
+                "held" if holds else "done",
+                signed,
+                sno if holds else -1,
+                detail["held_until"],
+                json.dumps(detail, sort_keys=True),
+                receipt,
+            ),
         )
-    _mark(parts, receipt, state, {"held": [asdict(h) for h in holds.values()]})
     for store in _stores(parts):
         store.truncate_log()
-    return Erasure(receipt, state, tuple(holds.values()), signed)
+    if not concluded:
+        return _outcome(_request(parts, receipt))
+    return Erasure(receipt, "held" if holds else "done", tuple(holds.values()), signed)
 
 
 def _mark(parts: Parts, receipt: str, state: str, detail: Mapping[str, Any]) -> None:
+    """Note how far an erasure is; what another process concluded meanwhile stays concluded."""
     with parts.home.data.write() as tx:
-        row = tx.one("SELECT detail FROM request WHERE id = ?" + tx.for_update, (receipt,))
-        merged = {**json.loads(row[0] if row else "{}"), **detail}
+        row = tx.one("SELECT state, detail FROM request WHERE id = ?" + tx.for_update, (receipt,))
+        if row is None or str(row[0]) in CONCLUDED:
+            return
         tx.run(
             "UPDATE request SET state = ?, detail = ? WHERE id = ?",
-            (state, json.dumps(merged, sort_keys=True), receipt),
+            (state, json.dumps({**json.loads(row[1]), **detail}, sort_keys=True), receipt),
         )
 
 

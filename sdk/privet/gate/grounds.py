@@ -203,9 +203,13 @@ def change(
 
 
 def _refuse_fenced(tx: Tx, snos: set[int]) -> None:
-    fenced = tx.all("SELECT sno FROM fence WHERE sno BETWEEN ? AND ?", (min(snos), max(snos)))
-    if snos & {int(row[0]) for row in fenced}:
+    if _fenced(tx, snos):
         raise Erased("nothing was recorded", why=WHY["subject.fenced"], reason="subject.fenced")
+
+
+def _fenced(tx: Tx, snos: set[int]) -> set[int]:
+    rows = tx.all("SELECT sno FROM fence WHERE sno BETWEEN ? AND ?", (min(snos), max(snos)))
+    return snos & {int(row[0]) for row in rows}
 
 
 def _change(
@@ -277,16 +281,25 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
             if body["kind"] == "ground":
                 pending.append((seq, Change.from_leaf(body["ground"])))
                 continue
-            parts.ledger.apply(tx, pending)
+            _apply(tx, parts, pending)
             applied += len(pending) + 1
             pending = []
             _replay_erasure(tx, parts, seq, body)
             parts.ledger.advance(tx, seq)
-        parts.ledger.apply(tx, pending)
+        _apply(tx, parts, pending)
         applied += len(pending)
         if applied >= FOLD_AT:  # many unfolded changes would slow every reader down
             parts.ledger.fold(tx)
     return applied
+
+
+def _apply(tx: Tx, parts: Parts, changes: Sequence[tuple[int, Change]]) -> None:
+    if not changes:
+        return
+    fenced = _fenced(tx, {change.sno for _, change in changes})
+    # What was on its way when the fence came would stand there for good after the erasure.
+    parts.ledger.apply(tx, [(seq, change) for seq, change in changes if change.sno not in fenced])
+    parts.ledger.advance(tx, changes[-1][0])
 
 
 def _replay_erasure(tx: Tx, parts: Parts, seq: int, body: dict[str, object]) -> None:
@@ -301,7 +314,7 @@ def _replay_erasure(tx: Tx, parts: Parts, seq: int, body: dict[str, object]) -> 
             "ON CONFLICT (id) DO NOTHING",
             (request, sno, at, at + ANSWER_WITHIN_US, json.dumps({"fenced": at})),
         )
-    elif body["kind"] == "erase.done":
+    elif body["kind"] == "erase.forget":
         parts.ledger.forget(tx, sno)
 
 
@@ -341,7 +354,8 @@ def seal_private(
     while True:
         prepared = parts.vault.prepare(warrant, rows)
         with parts.home.data.write() as tx:
-            fenced = {int(r[0]) for r in tx.all("SELECT sno FROM fence")}
-            allowed = BitMap(warrant.subjects - fenced)
+            parts.ledger.epoch(tx, EVERYTHING, lock=True)  # holds a fence back until we commit
+            people = set(warrant.subjects)
+            allowed = BitMap(people - _fenced(tx, people))
             if parts.vault.commit(tx, prepared, allowed) is not None:
                 return

@@ -111,9 +111,23 @@ class Parts:
         tag = crypto.mac(self.keys.secret("details"), b"principal" + principal.encode(), 8)
         return f"p-{tag.hex()}"
 
-    def check_policy(self, tx: Any) -> None:
-        """Refuse when another policy was activated since this handle was opened."""
-        row = tx.one("SELECT value FROM meta WHERE key = ?", ("policy",))
+    def check_current(self) -> None:
+        """As ``check_policy``, in a snapshot of its own."""
+        with self.home.data.read() as tx:
+            self.check_policy(tx)
+
+    def check_policy(self, tx: Any, *, lock: bool = False) -> None:
+        """Refuse when another policy was activated since this handle was opened.
+
+        Args:
+            tx: any transaction; a writing one with ``lock``.
+            lock: hold an activation back until the transaction ends.
+
+        Raises:
+            AccessDenied: reason ``policy.replaced``.
+        """
+        how = tx.for_share if lock else ""
+        row = tx.one("SELECT value FROM meta WHERE key = ?" + how, ("policy",))
         if row is None or bytes(row[0]).decode() != self.policy.hash:
             raise AccessDenied(
                 "this handle holds a policy that is no longer active",

@@ -9,7 +9,7 @@ from privet.audit import Entry
 from privet.errors import AccessDenied, ConsentMissing, Erased, Objected, PrivetError
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
-from privet.types import Action
+from privet.types import BUILT_IN_PURPOSES, Action
 
 MINUTE_US = 60_000_000
 WHY = {
@@ -58,9 +58,12 @@ def decide(
     """R1: ask the policy; a denial is recorded, with the subjects it was about, and raised.
 
     Raises:
-        AccessDenied: default deny, a deny rule, or something unknown.
+        AccessDenied: default deny, a deny rule, something unknown, or a policy that was
+            replaced.
         AuditUnavailable: not even the denial could be recorded.
     """
+    if purpose in BUILT_IN_PURPOSES:  # a desk need not read what R2 would notice it by
+        parts.check_current()
     ask = Ask(caller.roles, purpose, action, frozenset(fields), to)
     decision = parts.policy.decide(ask)
     if not decision.allowed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from privet.errors import StoreUnavailable
-from privet.gate import artifact
+from privet.gate import removal
 from privet.gate.forget import SUPPRESS_FOR_US
 from privet.gate.parts import IDENTITY, Parts
 
@@ -23,7 +23,7 @@ def recover(parts: Parts) -> None:
         StoreUnavailable: the keys store is older than the last enrolment (``keys.behind``).
     """
     _check_numbers(parts)
-    artifact.drop_unopenable(parts)
+    removal.drop_unopenable(parts)
     _destroy_again(parts)
 
 

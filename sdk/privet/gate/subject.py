@@ -10,10 +10,10 @@ from pyroaring import BitMap
 
 from privet.clock import iso
 from privet.consent import Change, Standing
-from privet.errors import AccessDenied
+from privet.errors import AccessDenied, Erased
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
-from privet.gate.record import decide, entry
+from privet.gate.record import WHY, decide, entry
 from privet.types import RIGHTS
 from privet.vault import Plan
 
@@ -56,13 +56,26 @@ def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> int:
         Erased: the id belongs to an erased person.
     """
     decide(parts, caller, RIGHTS, "correct", (), about=(sno,))
+    _refuse_fenced(parts, sno)
     record = parts.log.append(
         [entry(parts, caller, "write", purpose=RIGHTS, action="correct", subjects=(sno,))]
     )[0]
     parts.subjects.alias(handle, sno)
+    try:
+        _refuse_fenced(parts, sno)
+    except Erased:  # the erasure may have dropped her ids before this one came
+        parts.subjects.drop(handle)
+        raise
     text = json.dumps(handle, ensure_ascii=False)
     seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", [(sno, text)])
     return record
+
+
+def _refuse_fenced(parts: Parts, sno: int) -> None:
+    with parts.home.data.read() as tx:
+        fenced = tx.one("SELECT 1 FROM fence WHERE sno = ?", (sno,)) is not None
+    if fenced:
+        raise Erased("nothing was linked", why=WHY["subject.fenced"], reason="subject.fenced")
 
 
 def standing_of(parts: Parts, sno: int) -> dict[str, str]:

@@ -129,7 +129,7 @@ def write(
     for _ in range(ATTEMPTS):
         prepared = parts.vault.prepare(warrant, kept)
         with parts.home.data.write() as tx:
-            parts.check_policy(tx)
+            parts.check_policy(tx, lock=True)
             for ground in sorted(decision.grounds):  # holds a withdrawal back until we commit
                 parts.ledger.epoch(tx, ground, lock=True)
             still = narrow(tx, parts, decision, eligible)

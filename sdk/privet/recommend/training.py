@@ -12,11 +12,12 @@ import numpy as np
 from privet.errors import InvalidInput, ModelUnavailable
 from privet.features.items import known_items
 from privet.features.rows import of_subjects
-from privet.gate import artifact
+from privet.gate import artifact, publication
 from privet.gate.minimize import coarsen
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, read
 from privet.gate.record import decide
+from privet.gate.versions import Version
 from privet.recommend.base import Recommender
 from privet.recommend.codec import Artifact, build, pack, unpack
 from privet.recommend.history import Histories
@@ -51,7 +52,7 @@ def train(
     name: str,
     recommender: Recommender,
     until: int | None = None,
-) -> artifact.Version:
+) -> Version:
     """Learn from everybody who has a ground now, and keep what each of them added.
 
     Args:
@@ -83,25 +84,25 @@ def _train_once(
     name: str,
     recommender: Recommender,
     until: int | None,
-) -> artifact.Version:
+) -> Version:
     decision = decide(parts, caller, purpose, "train", recommender.needs)
     until = parts.now if until is None else until
     spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}
     level = known_items(parts).level(recommender.by)
     state = recommender.empty(len(level))
-    training = artifact.begin(parts, purpose, name, spec)
+    training = publication.begin(parts, purpose, name, spec)
     if recommender.learns:
         reading = read(parts, caller, purpose, "train", recommender.needs, until=until)
         for chunk in reading.chunks():
             cohort = recommender.histories(chunk.events, level)
             _learn(parts, training, reading, recommender, state, cohort)
     packed = pack(Artifact(recommender, level.names, state))
-    return artifact.publish(parts, caller, training, decision, packed)
+    return publication.publish(parts, caller, training, decision, packed)
 
 
 def _learn(
     parts: Parts,
-    training: artifact.Training,
+    training: publication.Training,
     reading: Reading,
     recommender: Recommender,
     state: State,
@@ -112,7 +113,7 @@ def _learn(
         return
     people = [int(s) for s in cohort.subjects]
     whole = {sno: to_bytes(added[i]) for i, sno in enumerate(people) if len(added[i])}
-    kept = artifact.keep(parts, training, reading.warrant, reading.decision, whole)
+    kept = publication.keep(parts, training, reading.warrant, reading.decision, whole)
     recommender.add_all(state, _only(added, [i for i, sno in enumerate(people) if sno in kept]))
 
 
@@ -140,9 +141,7 @@ def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[by
     return pack(replace(held, state=fresh))
 
 
-def evaluate(
-    parts: Parts, caller: Caller, purpose: str, version: artifact.Version, cut: int
-) -> Evaluation:
+def evaluate(parts: Parts, caller: Caller, purpose: str, version: Version, cut: int) -> Evaluation:
     """Rank for everybody eligible as of the cut, and compare with what came after it.
 
     Raises:
@@ -212,7 +211,7 @@ def report(result: Evaluation) -> dict[str, Any]:
     return {"cut": result.cut, **{task: asdict(q) for task, q in result.quality.items()}}
 
 
-def serve(parts: Parts, caller: Caller, purpose: str, version: artifact.Version) -> None:
+def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:
     """Put a version live; needs a permit of its own."""
     version = artifact.current(parts, version)
     recommender = build(version.spec["kind"], version.spec["params"])
@@ -221,7 +220,7 @@ def serve(parts: Parts, caller: Caller, purpose: str, version: artifact.Version)
     artifact.serve(parts, caller, version)
 
 
-def _check_purpose(version: artifact.Version, purpose: str) -> None:
+def _check_purpose(version: Version, purpose: str) -> None:
     if version.purpose != purpose:
         raise ModelUnavailable(
             "this model belongs to another purpose",

@@ -126,6 +126,12 @@ class Subjects:
             tx.run("DELETE FROM subject_ref WHERE tag = ? AND held = 1", (tag,))
             return tx.run("DELETE FROM suppressed WHERE tag = ?", (blind,)) > 0
 
+    def drop(self, handle: Id) -> None:
+        """Cut the link of one id alone."""
+        (tag,) = self._tags([handle])
+        with self._store.write() as tx:
+            tx.run("DELETE FROM subject_ref WHERE tag = ?", (tag,))
+
     def drop_refs(self, sno: int, *, held: bool) -> None:
         """Cut the link to a subject, or mark it where a law still holds some of her data."""
         with self._store.write() as tx:

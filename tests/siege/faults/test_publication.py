@@ -14,7 +14,7 @@ import pytest
 
 import privet
 from privet.clock import SystemClock
-from privet.gate import artifact, read
+from privet.gate import artifact, publication, read
 from privet.recommend import ItemItem, Popularity, serving
 from privet.recommend.codec import unpack
 
@@ -47,8 +47,8 @@ def restricts(shop: privet.Deployment) -> None:
 
 LEAVES = [withdraws, erased, wavers, restricts]
 MOMENTS = {
-    "between the last chunk and publishing": (artifact, "publish"),
-    "between narrowing and the transaction that publishes": (artifact, "_seal"),
+    "between the last chunk and publishing": (publication, "publish"),
+    "between narrowing and the transaction that publishes": (publication, "seal"),
 }
 
 
@@ -102,17 +102,17 @@ def test_without_narrowing_again_a_withdrawn_person_is_published(
     """The rule taken away: grounds as they stood when the run began."""
     shop = market.stocked()
     other = market.open()
-    real = artifact.publish
+    real = publication.publish
 
     def meanwhile(*args: Any, **kwargs: Any) -> Any:
         withdraws(other)
         ledger = shop._parts.ledger
         monkeypatch.setattr(ledger, "eligible", lambda tx, purposes, now, among=None: among)
-        monkeypatch.setattr(artifact, "_contributors", lambda *_: args[2].subjects, raising=True)
+        monkeypatch.setattr(publication, "contributors", lambda *_: args[2].subjects, raising=True)
         return real(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(artifact, "publish", meanwhile)
+        patch.setattr(publication, "publish", meanwhile)
         desk = shop.principal("nightly", roles=["trainer"]).purpose(PURPOSE)
         assert desk.models.train("pairs", SPECS["pairs"]).subjects == 4
 
@@ -121,7 +121,7 @@ def test_a_run_that_maintenance_gave_up_publishes_nothing(
     stall: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = stall.stocked()
-    real = artifact.publish
+    real = publication.publish
 
     def late(*args: Any, **kwargs: Any) -> Any:
         stall.clock.advance(timedelta(hours=7))
@@ -129,7 +129,7 @@ def test_a_run_that_maintenance_gave_up_publishes_nothing(
         return real(*args, **kwargs)
 
     before = artifact.versions(shop._parts, PURPOSE)
-    monkeypatch.setattr(artifact, "publish", late)
+    monkeypatch.setattr(publication, "publish", late)
     desk = shop.principal("nightly", roles=["trainer"]).purpose(PURPOSE)
     with pytest.raises(privet.ModelUnavailable) as caught:
         desk.models.train("pairs", SPECS["pairs"])

@@ -11,7 +11,7 @@ import pytest
 
 import privet
 from privet.audit.verifier import verify_certificate
-from privet.gate import artifact, forget, grounds
+from privet.gate import artifact, forget, grounds, removal
 from privet.recommend.codec import unpack
 from privet.vault import Keys, Subjects, Vault
 
@@ -21,11 +21,11 @@ STEPS = {
     "before the intent": (forget, "_fence", False),
     "after the intent": (forget, "catch_up", False),
     "fenced": (forget, "_fence", True),
-    "before a removal": (artifact, "_remove_from", False),
-    "state subtracted, not published": (artifact, "_seal", True),
+    "before a removal": (removal, "_remove_from", False),
+    "state subtracted, not published": (removal, "seal", True),
     "removal published, old key alive": (Keys, "destroy_model_key", False),
     "old key destroyed": (Keys, "destroy_model_key", True),
-    "one model done": (artifact, "_remove_from", True),
+    "one model done": (removal, "_remove_from", True),
     "all models done, not noted": (forget, "remove", True),
     "subtracted": (forget, "_subtract", True),
     "kept out": (Subjects, "suppress", True),
@@ -122,9 +122,9 @@ def arm(
 
 WITHDRAWAL = {
     "acknowledged": (grounds, "catch_up", True),
-    "before a removal": (artifact, "_remove_from", False),
+    "before a removal": (removal, "_remove_from", False),
     "removal published, old key alive": (Keys, "destroy_model_key", False),
-    "models done": (artifact, "remove", True),
+    "models done": (removal, "remove", True),
     "before the shredding": (Vault, "shred", False),
     "keys gone, rows left": (Keys, "destroy_subject", True),
 }
@@ -140,7 +140,7 @@ def test_a_withdrawal_that_stopped_at_any_step_is_finished_by_maintenance(
     with pytest.MonkeyPatch.context() as patch:
         owner, name, after = WITHDRAWAL[step]
         arm(patch, owner, name, stopped, after=after)
-        if owner is artifact and name == "remove":
+        if owner is removal and name == "remove":
             arm(patch, forget, name, stopped, after=after)
         with pytest.raises(stopped):
             shop.subject("p1", proof="t").consent.withdraw(PURPOSE)
@@ -158,9 +158,9 @@ def test_a_removal_is_not_subtracted_twice(stall: Any) -> None:
     parts = shop._parts
     (sno,) = parts.subjects.find(["p1"])
     caller = forget.Caller("test", frozenset({"privet"}))
-    assert len(artifact.remove(parts, caller, "cause", [sno])) == 2
+    assert len(removal.remove(parts, caller, "cause", [sno])) == 2
     once = states(shop)
-    assert artifact.remove(parts, caller, "cause", [sno]) == []
+    assert removal.remove(parts, caller, "cause", [sno]) == []
     assert states(shop) == once
     assert people(shop) == 3
 
@@ -173,10 +173,10 @@ def test_without_the_one_transaction_a_replay_subtracts_twice(
     parts = shop._parts
     (sno,) = parts.subjects.find(["p1"])
     caller = forget.Caller("test", frozenset({"privet"}))
-    monkeypatch.setattr(artifact, "_drop_contributions", lambda *_: None)
-    artifact.remove(parts, caller, "cause", [sno], PURPOSE)
+    monkeypatch.setattr(removal, "drop_contributions", lambda *_: None)
+    removal.remove(parts, caller, "cause", [sno], PURPOSE)
     try:
-        artifact.remove(parts, caller, "cause", [sno], PURPOSE)
+        removal.remove(parts, caller, "cause", [sno], PURPOSE)
     except privet.IntegrityError:  # below zero: seen, because nobody else had the entry
         return
     assert people(shop) == 2
