@@ -54,12 +54,8 @@ class Maintenance:
         return done
 
     def overdue(self) -> dict[str, int]:
-        """What waits: how many erasures, withdrawals and runs are not concluded."""
-        return {
-            "erasures": len(forget.pending(self._parts)),
-            "withdrawals": len(forget.unsettled(self._parts)),
-            "cells": upkeep.overdue(self._parts),
-        }
+        """What waits: erasures, withdrawals, ended holds, people's cells, an epoch to end."""
+        return health.waiting(self._parts)
 
     def rotate(self) -> int:
         """Begin a new key epoch: from then on no backup of the keys store opens anything.

@@ -177,11 +177,16 @@ def pending(parts: Parts) -> list[str]:
 
 def release_holds(parts: Parts, caller: Caller) -> int:
     """Destroy what was held where its hold has lapsed; final certificates replace the first."""
+    return sum(_release(parts, caller, sno, receipt) for receipt, sno in ended_holds(parts))
+
+
+def ended_holds(parts: Parts) -> list[tuple[str, int]]:
+    """Receipt and ordinal of each erasure of which a law held something until now."""
     with parts.home.data.read() as tx:
         rows = tx.all(
             "SELECT id, sno FROM request WHERE state = 'held' AND held_until <= ?", (parts.now,)
         )
-    return sum(_release(parts, caller, int(sno), str(receipt)) for receipt, sno in rows)
+    return [(str(receipt), int(sno)) for receipt, sno in rows]
 
 
 def _release(parts: Parts, caller: Caller, sno: int, receipt: str) -> bool:

@@ -48,6 +48,17 @@ def examine(parts: Parts) -> list[Finding]:
     return [_guarded(name, check, parts) for name, check in checks.items()]
 
 
+def waiting(parts: Parts) -> dict[str, int]:
+    """How much of each kind maintenance has to do. Changes nothing."""
+    return {
+        "erasures": len(forget.pending(parts)),
+        "withdrawals": len(forget.unsettled(parts)),
+        "holds": len(forget.ended_holds(parts)),
+        "cells": upkeep.overdue(parts),
+        "epochs": int(upkeep.epoch_is_over(parts)),
+    }
+
+
 def _guarded(name: str, check: Callable[[Parts], Finding], parts: Parts) -> Finding:
     """One check that cannot be made must not hide what the others find."""
     try:
@@ -108,12 +119,7 @@ def _log(parts: Parts) -> Finding:
 
 
 def _waiting(parts: Parts) -> Finding:
-    waiting = {
-        "erasures": len(forget.pending(parts)),
-        "withdrawals": len(forget.unsettled(parts)),
-        "cells": upkeep.overdue(parts),
-    }
-    told = ", ".join(f"{count} {name}" for name, count in waiting.items() if count)
+    told = ", ".join(f"{count} {name}" for name, count in waiting(parts).items() if count)
     if not told:
         return Finding("maintenance", "ok", "nothing waits")
     return Finding("maintenance", "warn", f"waiting: {told}", MAINTAIN)

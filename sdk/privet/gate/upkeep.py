@@ -77,10 +77,15 @@ def epoch_ends(parts: Parts) -> int:
 
 def rotate_when_due(parts: Parts, caller: Caller) -> int:
     """End the key epoch where it has lasted its time; 1 if it was ended."""
-    if parts.now < epoch_ends(parts):
+    if not epoch_is_over(parts):
         return 0
     rotate(parts, caller)
     return 1
+
+
+def epoch_is_over(parts: Parts) -> bool:
+    """Whether the active key epoch has lasted its time: certificates name that date."""
+    return parts.now >= epoch_ends(parts)
 
 
 def rotate(parts: Parts, caller: Caller) -> int:
