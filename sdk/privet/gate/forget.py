@@ -72,7 +72,7 @@ class Erasure:
 
     Attributes:
         receipt: its random number: what the certificate names.
-        state: ``"fenced"``, ``"pending"``, ``"done"`` or ``"held"``.
+        state: ``"pending"`` (a store was busy; maintenance goes on), ``"done"`` or ``"held"``.
         held: what is held, by whose law, until when.
         certificate: the signed certificate, empty until done or held.
     """
