@@ -134,6 +134,10 @@ def open_deployment(
         KeyUnavailable: the keyring cannot give the keys.
         IntegrityError: the stores contradict each other.
     """
+    if clock is not None:
+        check_type(getattr(clock, "now", None), Callable, "the clock", "Give one with `now()`.")  # type: ignore[arg-type]
+    if sync not in ("FULL", "OFF"):  # SQLite would take any other word for less than FULL
+        raise InvalidInput("sync is unknown", remedy="Give FULL or OFF.", reason="argument.type")
     found = resolve(home, keyring)
     location = locate(found.home)
     time = clock or SystemClock()

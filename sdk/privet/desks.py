@@ -145,8 +145,9 @@ class RightsDesk:
 
     def export(self, subject: Id, path: str | Path) -> Receipt:
         """The same as a JSON file that only the owner of this process can read. Art. 20."""
+        target = check_path(path, "the export", "export.path")
         sno = self._about(subject, "export")
-        return disclosure.export(self._parts, self._caller, sno, Path(path))
+        return disclosure.export(self._parts, self._caller, sno, target)
 
     def _about(self, subject: Id, action: Action) -> int:
         return answering.known(self._parts, self._caller, subject, RIGHTS, action)
@@ -166,7 +167,7 @@ class AuditDesk:
 
     def export(self, directory: str | Path) -> Any:
         """The whole log as a directory that anybody can verify offline."""
-        return rights.export_log(self._parts, self._caller, Path(directory))
+        return rights.export_log(self._parts, self._caller, check_path(directory, "the export", "export.path"))
 
     @property
     def verifier_key(self) -> str:

@@ -25,7 +25,7 @@ from privet.recommend.base import Recommender
 from privet.recommend.serving import Picks, Request, recommend
 from privet.rights import access as disclosure
 from privet.rights import answering
-from privet.types import Id, check_text
+from privet.types import Id, check_list, check_text, check_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +147,11 @@ class Access:
         return disclosure.profile(self._parts, self._caller, self._purpose, sno, wanted)
 
     def features(
-        self, names: Sequence[str], *, subjects: Sequence[Id] | None = None
+        self,
+        names: Sequence[str],
+        *,
+        subjects: Sequence[Id] | None = None,
+        at: datetime | None = None,
     ) -> pd.DataFrame:
         """Feature columns of those who have a ground, one row each.
 
@@ -155,11 +159,13 @@ class Access:
             names: features; see ``docs/guide/features.md``.
             subjects: ids; the index of the result. None for everybody eligible, under
                 opaque ordinals that mean nothing outside of this call.
+            at: the instant that they hold for; now when left out.
 
         Raises:
             AccessDenied: no permit to derive from the fields that these features need.
         """
-        return cohort.features(self._parts, self._caller, self._purpose, names, subjects)
+        then = None if at is None else micros(at)
+        return cohort.features(self._parts, self._caller, self._purpose, names, subjects, then)
 
     def recommend(
         self,
@@ -187,8 +193,8 @@ class Access:
         Raises:
             AccessDenied: no permit to recommend for this purpose.
         """
-        check_subject(subject)
-        return self._recommend([subject], k, model, among, unseen, at)[subject]
+        who = check_subject(subject)
+        return self._recommend([who], k, model, among, unseen, at)[who]
 
     def recommend_many(
         self,
@@ -201,9 +207,8 @@ class Access:
         at: datetime | None = None,
     ) -> dict[Id, Picks]:
         """The same for many people at once, under one audit record."""
-        for subject in subjects:
-            check_subject(subject)
-        return self._recommend(list(dict.fromkeys(subjects)), k, model, among, unseen, at)
+        ids = [check_subject(subject) for subject in check_list(subjects, "subjects")]
+        return self._recommend(list(dict.fromkeys(ids)), k, model, among, unseen, at)
 
     @property
     def models(self) -> Models:
@@ -219,14 +224,13 @@ class Access:
         unseen: bool,
         at: datetime | None,
     ) -> dict[Id, Picks]:
-        if isinstance(among, str):
-            raise InvalidInput(
-                "among is one text", remedy="Give a list of entries.", reason="among.type"
-            )
+        if model is not None:
+            check_type(model, str, "a model", "Name a model, or leave it out.")
+        check_type(unseen, bool, "unseen", "Give True or False.")
         asked = Request(
             k=k,
             model=model,
-            among=None if among is None else tuple(among),
+            among=None if among is None else tuple(check_list(among, "entries")),
             unseen=unseen,
             until=None if at is None else micros(at),
         )
@@ -247,6 +251,7 @@ class Models:
     def train(self, name: str, spec: Recommender, *, until: datetime | None = None) -> Version:
         """Train on everybody who has a ground now; see ``privet.recommend.training.train``."""
         check_text(name, "a model's name", 64)
+        check_type(spec, Recommender, "the method", "Give one of privet.recommend, made.")
         cut = None if until is None else micros(until)
         return training.train(self._parts, self._caller, self._purpose, name, spec, cut)
 
@@ -256,10 +261,12 @@ class Models:
         Raises:
             InvalidInput: the version has seen events after the cut.
         """
+        check_type(version, Version, "the version", "Give what `train` or `list` returned.")
         return training.evaluate(self._parts, self._caller, self._purpose, version, micros(cut))
 
     def serve(self, version: Version) -> None:
         """Put a version live: every worker serves it from its next read on."""
+        check_type(version, Version, "the version", "Give what `train` or `list` returned.")
         training.serve(self._parts, self._caller, self._purpose, version)
 
     def list(self) -> list[Version]:

@@ -130,8 +130,9 @@ class OwnRights:
 
     def export(self, path: str | Path) -> Receipt:
         """The same as a file. Art. 20."""
+        target = check_path(path, "the export", "export.path")
         sno, caller = self._herself("export")
-        return disclosure.export(self._parts, caller, sno, Path(path))
+        return disclosure.export(self._parts, caller, sno, target)
 
     def _herself(self, action: Action) -> tuple[int, Caller]:
         sno = answering.known(self._parts, answering.herself(), self._id, RIGHTS, action)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NewType
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NewType
 
 from privet.errors import InvalidInput
 
@@ -84,6 +85,61 @@ def check_text(value: str, what: str, limit: int = MAX_ID_BYTES) -> str:
             reason="id.characters",
         )
     return value
+
+
+def check_type(
+    value: object, kinds: type | tuple[type, ...], what: str, accepted: str, reason: str = ""
+) -> None:
+    """Refuse an argument of another type before anything looks into it.
+
+    Python's own errors would repeat the value, and come from wherever it first fails.
+
+    Args:
+        value: the argument.
+        kinds: the types that are taken.
+        what: the argument's name.
+        accepted: what to give, as the remedy.
+        reason: the code; ``argument.type`` when left out.
+
+    Raises:
+        InvalidInput: it is of none of these types.
+    """
+    if not isinstance(value, kinds):
+        raise InvalidInput(
+            f"{what} is of a type that is not taken",
+            remedy=accepted,
+            reason=reason or "argument.type",
+        )
+
+
+def check_list(values: Any, what: str) -> list[Any]:
+    """The members of anything that is several: a list, a generator, a column.
+
+    Raises:
+        InvalidInput: one text (which would be taken letter by letter), or nothing that has
+            members.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{what} are no list", remedy="Give a list.", reason="argument.type")
+    return list(values)
+
+
+def check_path(value: Any, what: str, reason: str) -> Path:
+    """A place in the file system, whether something is there or not.
+
+    Raises:
+        InvalidInput: with ``reason``: no path, or one that no file system takes.
+    """
+    try:
+        path = Path(value)
+        usable = b"\0" not in os.fsencode(path)
+    except (TypeError, UnicodeEncodeError):
+        usable = False
+    if not usable:
+        raise InvalidInput(
+            f"{what} is no path", remedy="Give a path without NUL as text or Path.", reason=reason
+        )
+    return path
 
 
 _MINT = os.urandom(16)

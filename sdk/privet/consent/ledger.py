@@ -304,7 +304,7 @@ class Ledger:
     def _basis(self, purpose: str) -> str:
         try:
             return self._bases[purpose]
-        except KeyError:
+        except (KeyError, TypeError):  # what has no hash is no name either
             raise AccessDenied(
                 "a purpose was refused",
                 why="the policy has no purpose of this name",

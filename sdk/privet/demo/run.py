@@ -117,8 +117,9 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
     with stage("reading the tables", 1):
         found = tables(options.data, options.households)
     drawn = answers.draw(options.seed, found.households, everybody=options.all_consents)
-    cut = cut_of(found, drawn)
-    clock = StandingClock((cut + HELD_OUT + timedelta(days=1)).to_pydatetime().astimezone(UTC))
+    ends = {purpose: last_sale(found, drawn, purpose) for purpose in answers.PURPOSES}
+    cut = ends["recommendations"] - HELD_OUT
+    clock = StandingClock((max(ends.values()) + timedelta(days=1)).to_pydatetime().astimezone(UTC))
     home = options.home or options.out / "home"
     with open_deployment(home, policy="pack:grocery", keyring=options.keyring, clock=clock) as shop:
         story = Story(options, found, drawn, cut, shop, stage)
@@ -131,17 +132,16 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
     return _summary(story, time.monotonic() - began)
 
 
-def cut_of(found: Tables, drawn: list[answers.Answer]) -> pd.Timestamp:
-    """28 days before the last sale of those who agreed to everything.
+def last_sale(found: Tables, drawn: list[answers.Answer], purpose: str) -> pd.Timestamp:
+    """The last sale of those who agreed to a purpose.
 
-    Of those alone: cut and clock bear on what is made for every purpose, and the sales of
-    those who are not in one of them must change nothing of it.
+    Of those alone: what is made for a purpose as of this instant must not change by the
+    sales of others.
     """
-    agreed = set.intersection(*(answers.agreed(drawn, purpose) for purpose in answers.PURPOSES))
-    mine = found.sales["household_id"].isin(agreed)
+    mine = found.sales["household_id"].isin(answers.agreed(drawn, purpose))
     times = found.sales["transaction_timestamp"]
     last: pd.Timestamp = (times[mine] if mine.any() else times).max()
-    return last - HELD_OUT
+    return last
 
 
 def _grounds(story: Story) -> None:
@@ -194,7 +194,8 @@ def _seal(story: Story) -> None:
 def _features(story: Story) -> None:
     grouping = story.shop.principal("nightly", roles=["trainer"]).purpose("segmentation")
     with story.stage("computing features", 1):
-        frame = grouping.features(FEATURES)
+        at = last_sale(story.tables, story.drawn, "segmentation").to_pydatetime()
+        frame = grouping.features(FEATURES, at=at)
     story.facts["features"] = {
         "subjects": len(frame),
         "columns": list(frame.columns),

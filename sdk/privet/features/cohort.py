@@ -12,6 +12,7 @@ from privet.features.compute import compute, needs
 from privet.features.items import known_items
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
+from privet.types import check_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ def features(
     purpose: str,
     names: Sequence[str],
     subjects: Sequence[str | int] | None = None,
+    at: int | None = None,
 ) -> pd.DataFrame:
     """Feature columns, one row per subject with a ground.
 
@@ -33,6 +35,8 @@ def features(
         names: names of features; the fields that they need are what is opened.
         subjects: external ids, which become the index; None for everybody eligible,
             under ordinals from 0 that mean nothing outside of this frame.
+        at: the instant that they hold for, UTC microseconds; None for now. Grounds
+            and retention are always those of now.
 
     Raises:
         AccessDenied: no permit to derive from these fields.
@@ -42,6 +46,7 @@ def features(
     """
     import pandas as pd
 
+    names = check_list(names, "features")
     wanted = needs(names)
     if not wanted:
         raise InvalidInput(
@@ -49,9 +54,11 @@ def features(
             remedy="Name features of docs/guide/features.md, as a list.",
             reason="features.unknown",
         )
+    if subjects is not None:
+        subjects = check_list(subjects, "subjects")
     found = None if subjects is None else _ordinals(parts, subjects)
-    reading = read(parts, caller, purpose, "derive", wanted, found)
-    shown, now = known_items(parts), parts.now
+    reading = read(parts, caller, purpose, "derive", wanted, found, until=at)
+    shown, now = known_items(parts), parts.now if at is None else at
     pieces: list[dict[str, np.ndarray]] = []
     order: list[np.ndarray] = []
     for chunk in reading.chunks():

@@ -10,6 +10,7 @@ from privet.errors import InvalidInput
 from privet.features import daytime, people, rhythm, spending, taste
 from privet.features.rows import select
 from privet.features.spec import Cohort, Feature
+from privet.types import check_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -48,6 +49,7 @@ def feature(name: str | Feature) -> Feature:
     """
     if isinstance(name, Feature):
         return name
+    check_type(name, str, "a feature", "Name features of docs/guide/features.md, as a list.")
     if name in BUILT_IN:
         return BUILT_IN[name]
     family, _, argument = name.partition(":")

@@ -14,7 +14,7 @@ from privet.errors import AccessDenied, Erased
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
-from privet.types import RIGHTS
+from privet.types import RIGHTS, check_type
 from privet.vault import Plan
 
 
@@ -137,6 +137,7 @@ def holding(parts: Parts, ids: Sequence[str | int], purpose: str) -> list[bool]:
     Raises:
         AccessDenied: the purpose is not one of the policy's own.
     """
+    check_type(purpose, str, "a purpose", "Name a purpose of the policy.")
     spec = parts.policy.purposes.get(purpose)
     if spec is None:
         raise AccessDenied("the policy has no such purpose", reason="purpose.unknown")

@@ -125,8 +125,12 @@ def _missing(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f":
         nan: np.ndarray = np.isnan(array)
         return nan
-    # None, NaN and NA are the three ways in which a frame says nothing.
-    return np.fromiter((v is None or _is_nan(v) for v in array), bool, len(array))
+    return np.fromiter((is_missing(v) for v in array), bool, len(array))
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value is one of the ways in which a frame says nothing."""
+    return value is None or _is_nan(value)
 
 
 def _is_nan(value: object) -> bool:

@@ -15,6 +15,7 @@ from privet.gate.write import Incoming, write
 from privet.ingest.columns import factorize, typed
 from privet.ingest.keys import key_values, row_keys
 from privet.ingest.rows import EARLIEST, SKEW_US, check_subject
+from privet.types import check_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,8 @@ def load(
         AccessDenied: no permit to collect these fields.
     """
     fields = _checked(parts, event, frame, columns)
+    if progress is not None:
+        check_type(progress, Callable, "progress", "Give a function, or leave it out.")  # type: ignore[arg-type]
     sealed = repeated = 0
     refused: list[tuple[np.ndarray, list[str]]] = []
     for start in range(0, len(frame), BATCH):
@@ -113,6 +116,10 @@ def _checked(
         raise InvalidInput(
             "what is to be loaded is no frame", remedy="Give a DataFrame.", reason="load.columns"
         )
+    check_type(event, str, "an event", "Name an event of the data document.")
+    check_type(columns, Mapping, "columns", "Map the frame's columns to fields.")
+    for target in columns.values():
+        check_type(target, str, "a field", "Map the frame's columns to fields.")
     fields = {target: column for column, target in columns.items()}
     declared = _declared(parts, event)
     required = {SUBJECT} if event == "profile" else {SUBJECT, AT}

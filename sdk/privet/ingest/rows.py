@@ -17,7 +17,7 @@ from privet.gate.write import Incoming, write
 from privet.ingest.columns import typed
 from privet.ingest.keys import key_values, row_keys
 from privet.policy import FieldSpec
-from privet.types import check_text
+from privet.types import check_text, check_type
 
 SKEW_US = int(SKEW.total_seconds() * 1_000_000)
 EARLIEST = -2_208_988_800_000_000  # 1900
@@ -52,6 +52,7 @@ def record(
         ConsentMissing: the subject has no ground for it.
         InvalidInput: unknown event or field, a missing or wrong value, a naive or future time.
     """
+    check_type(event, str, "an event", "Name an event of the data document.")
     if event not in parts.policy.events:
         raise InvalidInput(
             "this event is not declared",

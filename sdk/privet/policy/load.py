@@ -84,9 +84,9 @@ def _locate(ref: str | Path) -> Path:
             )
         return _PACKS / name / _POLICY
     try:
-        path = Path(ref)
+        path = check_path(ref, "the policy", "policy.place")
         return path / _POLICY if path.is_dir() else path
-    except (OSError, TypeError):  # a name that is too long; no name at all
+    except (OSError, InvalidInput):  # a name that is too long; no name at all
         raise PolicyError(
             "this is no place of a policy document",
             remedy="Give a path, a directory, or `pack:<name>`.",

@@ -11,7 +11,7 @@ from privet.policy import layout
 from privet.policy.decide import Ask, Decision, judge, refuse
 from privet.policy.digest import slice_digest
 from privet.policy.frozen import Frozen
-from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action
+from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action, check_list, check_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,7 +98,10 @@ class Policy(Frozen):
                 was claimed (``role.reserved``), or two of them are kept apart
                 (``role.separate``).
         """
-        given = frozenset(roles)
+        named = check_list(roles, "roles")
+        for role in named:
+            check_type(role, str, "a role", "Name a role of the policy.")
+        given = frozenset(named)
         if SELF_ROLE in given:
             raise AccessDenied(
                 "a principal may not claim the role `self`",
@@ -117,6 +120,7 @@ class Policy(Frozen):
         Raises:
             AccessDenied: neither (``purpose.unknown``).
         """
+        check_type(purpose, str, "a purpose", "Name a purpose of the policy.")
         if purpose not in self.purposes and purpose not in BUILT_IN_PURPOSES:
             refuse("purpose.unknown").raise_if_denied()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +15,17 @@ from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
-from privet.ingest.columns import identifier
+from privet.ingest.columns import identifier, is_missing
 from privet.ingest.rows import Receipt, check_subject
 from privet.policy import load
 from privet.rights.answering import is_text
-from privet.types import CONSENT, check_text
+from privet.types import CONSENT, check_list, check_path, check_text, check_type
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_ITEM_TEXT = 65_536
+ANSWERED = ("subject", "purpose", "kind", "at")
 KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected")
 ENDING = frozenset({"no", "withdrawn", "ended", "objected"})
 
@@ -36,6 +37,7 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
 
 def erase(parts: Parts, caller: Caller, sno: int, reference: str) -> Erasure:
     """Erase one person; see ``privet.gate.forget``."""
+    check_type(reference, str, "the number of a request", "Give text, or leave it out.")
     if reference:
         check_text(reference, "the number of a request")
     return forget.erase(parts, caller, sno, reference)
@@ -74,6 +76,7 @@ def eligible(
     parts: Parts, caller: Caller, ids: Sequence[str | int], purpose: str
 ) -> dict[str | int, bool]:
     """Whether a purpose's ground holds now, for each of these ids."""
+    ids = check_list(ids, "subjects")
     decide(parts, caller, CONSENT, "read", ())
     holding = subject.holding(parts, ids, purpose)
     return dict(zip(ids, holding, strict=True))
@@ -81,8 +84,10 @@ def eligible(
 
 def form(parts: Parts, purposes: Sequence[str]) -> list[dict[str, Any]]:
     """What a person is asked, as data."""
+    purposes = check_list(purposes, "purposes")
     seen = subject.position(parts)
     for name in purposes:
+        check_type(name, str, "a purpose", "Name a purpose of the policy.")
         if name not in parts.policy.purposes:
             raise InvalidInput(
                 "this purpose is not in the policy",
@@ -108,17 +113,15 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
         InvalidInput: a column is missing, a kind or purpose is unknown, a time is naive
             or in the future. Nothing was recorded.
     """
-    missing = {"subject", "purpose", "kind", "at"} - set(frame.columns)
-    if missing:
-        raise InvalidInput(f"the frame lacks {', '.join(sorted(missing))}", reason="load.columns")
-    if not set(frame["kind"]) <= set(KINDS):
+    names = _columns(frame)
+    if not all(isinstance(kind, str) and kind in KINDS for kind in frame["kind"]):
         raise InvalidInput(
             "a kind of answer is unknown", remedy=f"Use {', '.join(KINDS)}.", reason="consent.kind"
         )
     ids = [check_subject(s) for s in frame["subject"]]
-    events = frame["event_id"] if "event_id" in frame else [""] * len(frame)
+    events = frame["event_id"] if "event_id" in names else [""] * len(frame)
     asked = [
-        Wish(str(purpose), str(kind), micros(at), str(event))
+        Wish(purpose, kind, micros(at), _event_id(event))
         for purpose, kind, at, event in zip(
             frame["purpose"], frame["kind"], frame["at"], events, strict=True
         )
@@ -137,6 +140,30 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
     return len(done)
 
 
+def _columns(frame: pd.DataFrame) -> list[object]:
+    """The columns of a frame of answers, each that counts there once."""
+    check_type(frame, (_frame_type(),), "what is to be loaded", "Give a DataFrame of answers.")
+    names: list[object] = list(frame.columns)
+    if any(names.count(name) != 1 for name in ANSWERED) or names.count("event_id") > 1:
+        raise InvalidInput(
+            "a column of the answers is missing, or there twice",
+            remedy=f"Give {', '.join(ANSWERED)} once each, and event_id at most once.",
+            reason="load.columns",
+        )
+    return names
+
+
+def _frame_type() -> type:
+    import pandas as pd
+
+    return pd.DataFrame
+
+
+def _event_id(value: object) -> str:
+    # What a frame leaves out is no name: two answers without one are not the same answer.
+    return "" if is_missing(value) or value == "" else identifier(value)
+
+
 def load_items(
     parts: Parts,
     caller: Caller,
@@ -145,6 +172,8 @@ def load_items(
 ) -> int:
     """Add items to the catalogue; see ``privet.gate.catalogue.load_items``."""
     table = _table(rows)
+    if columns is not None:
+        check_type(columns, Mapping, "columns", "Map columns to `item` and fields.")
     names = {
         **{n: n for n in table if n in ("item", *parts.policy.items.fields)},
         **(columns or {}),
@@ -162,6 +191,7 @@ def load_items(
 
 
 def _table(rows: pd.DataFrame | Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
+    check_type(rows, (Sequence, _frame_type()), "the items", "Give a frame, or mappings.")
     if isinstance(rows, Sequence):
         if not all(isinstance(row, Mapping) for row in rows):
             raise InvalidInput(
