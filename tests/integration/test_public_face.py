@@ -714,6 +714,25 @@ def test_features_are_of_somebody(where: str, tmp_path: Path, clock: Any) -> Non
         assert list(trainer_.features(["monetary"], subjects=["ada"]).index) == ["ada"]
 
 
+def test_features_hold_for_an_instant(where: str, tmp_path: Path, clock: Any) -> None:
+    keyring = f"file:{tmp_path / 'keys'}"
+    names = ["recency", "frequency"]
+    with privet.open(
+        where, policy="pack:grocery", keyring=keyring, clock=clock, sync="OFF"
+    ) as grocery:
+        agrees(grocery, "ada", "orders", "segmentation")
+        sale = {"quantity": 1, "value": "2.00", "discount": 0, "coupon": 0, "store": "s"}
+        ordering = grocery.principal("w", roles=["storefront"]).purpose("orders")
+        grouping = grocery.principal("t", roles=["trainer"]).purpose("segmentation")
+        ordering.record("ada", "purchase", basket="1", item="tea", **sale)
+        clock.advance(timedelta(days=3))
+        then, at = grouping.features(names, subjects=["ada"]), clock.now()
+        clock.advance(timedelta(days=4))
+        ordering.record("ada", "purchase", basket="2", item="tea", **sale)
+        assert grouping.features(names, subjects=["ada"], at=at).equals(then)
+        assert not grouping.features(names, subjects=["ada"]).equals(then)
+
+
 # --- opening, handles -------------------------------------------------------------------
 
 
