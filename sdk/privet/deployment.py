@@ -13,7 +13,7 @@ from privet.consent import Ledger
 from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
 from privet.db.home import exists
-from privet.errors import IntegrityError, StoreUnavailable
+from privet.errors import IntegrityError, InvalidInput, StoreUnavailable
 from privet.gate import activation, grounds, recovery
 from privet.gate.catalogue import Items, items
 from privet.gate.parts import Caller, Parts
@@ -134,10 +134,7 @@ def open_deployment(
         KeyUnavailable: the keyring cannot give the keys.
         IntegrityError: the stores contradict each other.
     """
-    if clock is not None:
-        check_type(getattr(clock, "now", None), Callable, "the clock", "Give one with `now()`.")  # type: ignore[arg-type]
-    if sync not in ("FULL", "OFF"):  # SQLite would take any other word for less than FULL
-        raise InvalidInput("sync is unknown", remedy="Give FULL or OFF.", reason="argument.type")
+    _check(clock, sync)
     found = resolve(home, keyring)
     location = locate(found.home)
     time = clock or SystemClock()
@@ -155,6 +152,16 @@ def open_deployment(
     except BaseException:
         stores.close()
         raise
+
+
+def _check(clock: object, sync: object) -> None:
+    if clock is not None and not callable(getattr(clock, "now", None)):
+        raise InvalidInput(
+            "this is no clock", remedy="Give an object with `now()`.", reason="argument.type"
+        )
+    # SQLite would silently take any other word for less than FULL.
+    if not isinstance(sync, str) or sync not in {"FULL", "OFF"}:
+        raise InvalidInput("sync is unknown", remedy="Give FULL or OFF.", reason="argument.type")
 
 
 def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock) -> Parts:
@@ -221,5 +228,6 @@ def _catch_up(parts: Parts) -> None:
             remedy="Restore all three stores from one backup.",
             reason="log.behind",
         )
+    parts.log.check_redo(position)
     grounds.catch_up(parts)
     recovery.recover(parts)

@@ -16,7 +16,7 @@ from privet.ingest.rows import check_subject
 from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.rights import desk as rights
-from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id
+from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id, check_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,8 @@ class AuditDesk:
 
     def export(self, directory: str | Path) -> Any:
         """The whole log as a directory that anybody can verify offline."""
-        return rights.export_log(self._parts, self._caller, check_path(directory, "the export", "export.path"))
+        target = check_path(directory, "the export", "export.path")
+        return rights.export_log(self._parts, self._caller, target)
 
     @property
     def verifier_key(self) -> str:

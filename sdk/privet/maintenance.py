@@ -16,6 +16,7 @@ from privet.gate import forget, health, removal, upkeep
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import flush_counts
 from privet.log import get_logger
+from privet.types import check_type
 
 _log = get_logger("maintenance")
 CALLER = Caller("privet", frozenset({"privet"}))
@@ -38,6 +39,7 @@ class Maintenance:
             HandleInvalid: the deployment is closed, or was carried across a fork.
             AccessDenied: another policy was activated: its holds and periods are not these.
         """
+        check_type(budget, timedelta, "the budget", "Give a timedelta.")
         self._parts.check_current()
         deadline = time.monotonic() + budget.total_seconds()
         done: dict[str, int] = {}

@@ -230,7 +230,7 @@ class Access:
         asked = Request(
             k=k,
             model=model,
-            among=None if among is None else tuple(check_list(among, "entries")),
+            among=None if among is None else tuple(check_list(among, "entries", "among.type")),
             unseen=unseen,
             until=None if at is None else micros(at),
         )

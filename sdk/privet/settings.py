@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from privet.errors import InvalidInput, StoreUnavailable
+from privet.errors import InvalidInput, KeyUnavailable, StoreUnavailable
 
 HOME = "PRIVET_HOME"
 KEYRING = "PRIVET_KEYRING"
@@ -62,7 +62,7 @@ def resolve(
         InvalidInput: the file is not TOML, or has a key or a value that is not taken.
         StoreUnavailable: no home is named anywhere (reason ``home.missing``).
     """
-    named = os.fspath(home) if home is not None else os.environ.get(HOME) or None
+    named = _named(home) if home is not None else os.environ.get(HOME) or None
     written = _written(Path(directory) / FILE)
     place = named or written.get("home")
     if place is None:
@@ -71,10 +71,30 @@ def resolve(
             remedy=f"Pass a directory or a postgresql:// URL, set {HOME}, or write {FILE}.",
             reason="home.missing",
         )
+    if keyring is not None and not isinstance(keyring, str):
+        raise KeyUnavailable(
+            "this kind of keyring is unknown",
+            remedy="Name one as file:PATH.",
+            reason="keyring.kind",
+        )
     spec = keyring or os.environ.get(KEYRING) or None
     if spec is None and written.get("home") in (None, place):
         spec = written.get("keyring")
     return Settings(place, spec)
+
+
+def _named(home: Any) -> str:
+    try:
+        named = os.fspath(home)
+    except TypeError:
+        named = None
+    if not isinstance(named, str):
+        raise InvalidInput(
+            "this kind of home is unknown",
+            remedy="Give a directory, or a postgresql:// URL.",
+            reason="home.kind",
+        )
+    return named
 
 
 def _written(path: Path) -> dict[str, str]:

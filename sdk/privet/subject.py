@@ -16,7 +16,7 @@ from privet.ingest.rows import check_subject
 from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.rights import desk as rights
-from privet.types import CONSENT, RIGHTS, Action, Id, check_text
+from privet.types import CONSENT, RIGHTS, Action, Id, check_path, check_text
 
 
 class Subject:

@@ -112,15 +112,15 @@ def check_type(
         )
 
 
-def check_list(values: Any, what: str) -> list[Any]:
+def check_list(values: Any, what: str, reason: str = "argument.type") -> list[Any]:
     """The members of anything that is several: a list, a generator, a column.
 
     Raises:
-        InvalidInput: one text (which would be taken letter by letter), or nothing that has
-            members.
+        InvalidInput: one text (which would be taken letter by letter), a mapping, or nothing
+            that has members.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise InvalidInput(f"{what} are no list", remedy="Give a list.", reason="argument.type")
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{what} are no list", remedy="Give a list.", reason=reason)
     return list(values)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from privet.db.store import BUSY_WAIT_MS, FileLock, Name, Store, lock_deadline_ms
 from privet.errors import InvalidInput, MissingExtra, StoreUnavailable
+from privet.types import check_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -49,8 +50,8 @@ class Home:
 def locate(home: str | os.PathLike[str]) -> Location:
     """Parse a home. A URL must be PostgreSQL; anything else is a directory."""
     text = os.fspath(home)
-    if "://" not in text and "\0" not in text:
-        return Location(Path(text).expanduser(), None)
+    if "://" not in text:
+        return Location(check_path(home, "the home", "home.kind").expanduser(), None)
     scheme, _, rest = text.partition("://")
     if scheme not in {"postgresql", "postgres", "postgresql+psycopg"}:
         raise InvalidInput(

@@ -83,8 +83,10 @@ def load(
         AccessDenied: no permit to collect these fields.
     """
     fields = _checked(parts, event, frame, columns)
-    if progress is not None:
-        check_type(progress, Callable, "progress", "Give a function, or leave it out.")  # type: ignore[arg-type]
+    if progress is not None and not callable(progress):
+        raise InvalidInput(
+            "progress cannot be called", remedy="Give a function.", reason="argument.type"
+        )
     sealed = repeated = 0
     refused: list[tuple[np.ndarray, list[str]]] = []
     for start in range(0, len(frame), BATCH):

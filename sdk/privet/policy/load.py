@@ -7,10 +7,10 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privet.errors import PolicyError
+from privet.errors import InvalidInput, PolicyError
 from privet.policy.problems import Problems
 from privet.policy.reading import MAX_BYTES, read
-from privet.types import NAME
+from privet.types import NAME, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
 from privet.ingest.rows import check_subject
-from privet.types import CONSENT, SELF_ROLE, Action, Id, check_text
+from privet.types import CONSENT, SELF_ROLE, Action, Id, check_text, check_type
 
 MAX_NOTE = 4096
 
@@ -80,6 +80,7 @@ def answer(
         StaleAnswer: an old 'yes' arrived after the last 'no'.
     """
     _check_answers(parts, answers, seen)
+    check_type(event_id, str, "an event id", "Give text, or leave it out.", "id.type")
     when = None if at is None else micros(at)
     wishes = [
         Wish(

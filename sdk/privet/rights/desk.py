@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from privet.ingest.columns import identifier, is_missing
 from privet.ingest.rows import Receipt, check_subject
 from privet.policy import load
 from privet.rights.answering import is_text
-from privet.types import CONSENT, check_list, check_path, check_text, check_type
+from privet.types import CONSENT, check_list, check_text, check_type
 
 if TYPE_CHECKING:
     import pandas as pd
