@@ -61,6 +61,7 @@ def _to_sql(bench: Bench, path: Path) -> float:
     names = ["subject", "at", "item_no", "basket", "quantity", "value", "discount", "coupon"]
     with closing(shop.connect(path)) as connection:
         connection.executescript(shop.PLAIN)
+        connection.execute("BEGIN IMMEDIATE")  # pandas commits it; else each row by itself
         return seconds(
             lambda: (
                 bench.sales[[*names, "store"]]
