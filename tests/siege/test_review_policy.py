@@ -66,15 +66,16 @@ def test_an_activation_waits_for_a_write_that_is_under_way(
         ops.admin.load_items([{"item": "kettle"}])
         agrees(shop, "ada", PURPOSE)
         activating = threading.Thread(target=ops.admin.activate, args=(other,))
-        real, order = shop._parts.vault.commit, []
+        real, order = shop._parts.ledger.epoch, []
 
-        def slow(*args: Any) -> Any:
+        def slow(*args: Any, **how: Any) -> Any:  # right after the writer looked at the policy
             activating.start()
             activating.join(0.5)
             order.append(activating.is_alive())
-            return real(*args)
+            monkeypatch.undo()
+            return real(*args, **how)
 
-        monkeypatch.setattr(shop._parts.vault, "commit", slow)
+        monkeypatch.setattr(shop._parts.ledger, "epoch", slow)
         web = shop.principal("web", roles=["storefront"]).purpose(PURPOSE)
         assert web.record("ada", "view", event_id="1", item="kettle").new
         activating.join()

@@ -19,8 +19,8 @@ class Entry:
     """What is to be recorded.
 
     Attributes:
-        body: codes, counts and ordinals, never a personal value; the keys ``ts`` and
-            ``set`` are the log's own.
+        body: codes, counts and ordinals, never a personal value; the keys ``ts``,
+            ``set`` and ``redo`` are the log's own.
         subjects: ordinals of whom it is about; bound to the record by its ``set``.
         purpose: why, for the warrant.
         redo: whether state is rebuilt from this record (``Log.redo``): a change of a
@@ -58,15 +58,17 @@ def prepare(entry: Entry, ts: int) -> Prepared:
         AuditUnavailable: the body has a key of the log's own.
         InvalidInput: the body or the subjects have a form that a record does not take.
     """
-    if not entry.body.keys().isdisjoint({"ts", "set"}):
+    if not entry.body.keys().isdisjoint({"ts", "set", "redo"}):
         raise AuditUnavailable(
             "an audit record was refused",
             why="its body has a key that is the log's own",
-            remedy="Leave `ts` and `set` out; give the subjects beside the body.",
+            remedy="Leave `ts`, `set` and `redo` out; give them beside the body.",
             reason="record.form",
         )
     about = sets.commit(entry.subjects) if entry.subjects else None
     fields = {**entry.body, "ts": ts}
+    if entry.redo:  # in the body too, which is hashed: the index's own mark is not
+        fields["redo"] = True
     if about is not None:
         fields["set"] = about.value
     return Prepared(fields, ts, encode(fields), about, entry.redo)
@@ -81,8 +83,9 @@ def not_before(previous: int, ts: int) -> int:
     if previous - ts > SKEW_US:
         raise AuditUnavailable(
             "the audit record was refused",
-            why="the clock is behind the newest record by more than clocks may differ",
-            remedy="Set the machine's clock right and try again.",
+            why=f"the clock is {(previous - ts) // 1_000_000} s behind the newest record",
+            remedy="Set the machine's clock right. Where it had run ahead and is right now, "
+            "nothing is released until it passes that record; docs/guide/operate.md says more.",
             reason="clock.backwards",
         )
     return max(previous, ts)

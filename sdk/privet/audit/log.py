@@ -20,7 +20,7 @@ from privet.audit.storefile import StoreFile
 from privet.audit.tiles import Tile, completed
 from privet.audit.treestore import compute
 from privet.clock import Clock, micros
-from privet.errors import AuditUnavailable, PrivetError
+from privet.errors import AuditUnavailable, IntegrityError, PrivetError
 from privet.types import Warrant
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 KEEP_CHECKPOINT_US = 60_000_000
 PAGE = 1000
+REDO = b'"redo":true'  # as canonical JSON has it; within a text its quotes would be escaped
 MAX_SEQ = 2**63 - 1
 
 
@@ -58,6 +59,7 @@ class Log:
         self._groups: Groups[Sequence[Prepared], list[int]] = Groups(self._commit)
         self._known: Head | None = None
         self._kept_us: int | None = None
+        self._newest = 0
 
     @property
     def public(self) -> bytes:
@@ -133,6 +135,33 @@ class Log:
                 return
             after = int(rows[-1][0])
 
+    def check_redo(self, after: int = -1) -> None:
+        """Refuse where a record after this index is marked for replay otherwise than its body is.
+
+        The mark that finds records quickly is not hashed. One that lost it would be passed
+        over, and a withdrawal with it.
+
+        Raises:
+            IntegrityError: reason ``log.redo``.
+        """
+        while True:
+            with self._store.read() as tx:
+                rows = tx.all(
+                    "SELECT seq, redo, body FROM record WHERE log = ? AND seq > ? "
+                    "ORDER BY seq LIMIT ?",
+                    (LOG, after, PAGE),
+                )
+            if any(bool(redo) != (REDO in bytes(body)) for _, redo, body in rows):
+                raise IntegrityError(
+                    "the audit log is not to be replayed",
+                    why="a record's mark for replay is not the one that was hashed with it",
+                    remedy="Restore the audit store from a trusted copy.",
+                    reason="log.redo",
+                )
+            if len(rows) < PAGE:
+                return
+            after = int(rows[-1][0])
+
     def history(self, sno: int) -> list[dict[str, Any]]:
         """Every record about one subject, ascending, each with its ``seq``.
 
@@ -173,9 +202,19 @@ class Log:
         """The newest signed checkpoint; keep a copy elsewhere to notice a rollback later."""
         return self._head().note
 
+    def not_before(self, us: int) -> int:
+        """``us``, or the time of the newest record that this process knows of where it lags.
+
+        Raises:
+            AuditUnavailable: it lags by more than clocks may differ (``clock.backwards``).
+        """
+        return not_before(self._newest, us)
+
     def _head(self) -> Head:
         with self._store.read() as tx:
-            return heads.read(tx) or heads.empty(self._origin, self._signer)
+            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+        self._newest = max(self._newest, head.ts)
+        return head
 
     def _commit(self, batch: Sequence[Sequence[Prepared]]) -> list[list[int]]:
         try:
@@ -189,6 +228,7 @@ class Log:
         except Exception as error:
             raise _unavailable(error) from None
         self._known, self._kept_us = new, kept
+        self._newest = max(self._newest, new.ts)
         return seqs
 
     def _write(

@@ -191,6 +191,7 @@ def ended_holds(parts: Parts) -> list[tuple[str, int]]:
 
 def _release(parts: Parts, caller: Caller, sno: int, receipt: str) -> bool:
     """End one hold; False where a log is busy: it stays held, and is tried again."""
+    _record_end(parts, caller, sno, "erase.hold")
     parts.vault.shred(sno)
     parts.subjects.drop_refs(sno, held=False)
     if not _emptied(parts):
@@ -223,11 +224,20 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
     if spec.basis == "consent":
         with parts.home.data.read() as tx:
             status = parts.ledger.standing(tx, sno, purpose, parts.now).status
-        if status != "active":  # a restriction alone destroys nothing (Art. 18)
+        # A restriction alone destroys nothing (Art. 18).
+        if status != "active" and purpose in _domains(parts, sno):
+            _record_end(parts, caller, sno, "erase.domain")
             parts.vault.shred(sno, [purpose])
-            for store in _stores(parts):
-                store.truncate_log()
+        for store in _stores(parts):
+            store.truncate_log()
     return removed
+
+
+def _record_end(parts: Parts, caller: Caller, sno: int, kind: str) -> None:
+    """Record a destruction before it: by a clock that the log refuses nothing is destroyed."""
+    parts.log.append(
+        [entry(parts, caller, kind, purpose=FORGETTING, action="erase", subjects=(sno,))]
+    )
 
 
 def unsettled(parts: Parts) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privet.audit.selfcheck import check as check_log
-from privet.clock import SKEW, iso
+from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
 from privet.gate import forget, upkeep
@@ -103,7 +103,7 @@ def _policy(parts: Parts) -> Finding:
 def _clock(parts: Parts) -> Finding:
     last = parts.log.leaves(parts.log.size() - 1, 1)
     newest = int(last[0][1]["ts"]) if last else 0
-    if newest > parts.now + SKEW_US:
+    if newest > micros(parts.clock.now()) + SKEW_US:
         return Finding(
             "clock",
             "fail",
@@ -115,6 +115,7 @@ def _clock(parts: Parts) -> Finding:
 
 def _log(parts: Parts) -> Finding:
     size = check_log(parts.home.audit, parts.log.vkey)
+    parts.log.check_redo()
     return Finding("audit log", "ok", f"{size} records under one signed tree")
 
 

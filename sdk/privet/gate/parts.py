@@ -93,8 +93,14 @@ class Parts:
 
     @property
     def now(self) -> int:
-        """The present instant in UTC microseconds."""
-        return micros(self.clock.now())
+        """The present instant in UTC microseconds; never before what the log has seen.
+
+        A clock that went back must not let a consent live again that had lapsed.
+
+        Raises:
+            AuditUnavailable: it went back by more than clocks may differ (``clock.backwards``).
+        """
+        return self.log.not_before(micros(self.clock.now()))
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -125,6 +125,8 @@ def count(parts: Parts, caller: Caller, purpose: str, action: str, n: int = 1) -
 def flush_counts(parts: Parts) -> None:
     """Record what was counted so far."""
     with parts.counting:
+        if not parts.counts:
+            return
         counts, parts.counts, parts.counted = parts.counts, {}, parts.now
     try:
         parts.log.append(
