@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
             found = list(_measured(bench, options.only, screen))
             events = len(bench.sales)
     result = {
-        "command": "python -m benchmarks" + (" --quick" if options.quick else ""),
+        "command": _command(options),
         "machine": facts,
         "size": {"subjects": amount.subjects, "events": events},
         "rows": [row.as_dict() for row in found],
@@ -74,6 +74,20 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=THEMES, default=list(THEMES))
     parser.add_argument("--directory", help="on which disk; the system's temporary one if left out")
     return parser.parse_args(arguments)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that repeats this run; where it ran and what it wrote is left out."""
+    words = ["python -m benchmarks"]
+    if options.quick:
+        words.append("--quick")
+    for name in ("subjects", "events"):
+        given = getattr(options, name)
+        if given != getattr(shop.Size, name):
+            words.append(f"--{name} {given}")
+    if options.only != list(THEMES):
+        words.append(f"--only {' '.join(options.only)}")
+    return " ".join([*words, "--json out.json"])
 
 
 def _measured(bench: Bench, themes: list[str], screen: Console) -> Iterator[Row]:
