@@ -66,8 +66,16 @@ class Shop:
         return found
 
 
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Shared: whatever a test leaves in it is a failure of its own."""
+    made = Shop(tmp_path_factory.mktemp("doors"))
+    yield made
+    made.open.close()
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def fresh(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     yield made
     made.open.close()
@@ -296,3 +304,263 @@ def test_a_door_refuses_what_it_does_not_take(
         refused(lambda x=value: act(shop, x))
     assert shop.rows() == before
     assert shop.web.recommend("ada").personal
+
+
+# --- what only looks like several ----------------------------------------------------------------
+
+
+def test_a_generator_is_as_good_as_a_list(fresh: Shop) -> None:
+    ids = ["ada", "bob"]
+    assert set(fresh.web.recommend_many(i for i in ids)) == set(ids)
+    assert fresh.desk.consent.eligible((i for i in ids), "orders") == {"ada": True, "bob": False}
+    asked = fresh.ada.consent.ask(name for name in ("orders", PURPOSE))
+    assert [question["purpose"] for question in asked] == ["orders", PURPOSE]
+
+
+def test_an_id_of_numpy_is_the_number_that_it_is(fresh: Shop) -> None:
+    agrees(fresh.open, 4711, PURPOSE)
+    assert fresh.web.recommend(np.int64(4711)).personal  # type: ignore[arg-type]
+    assert fresh.web.recommend_many(np.array([4711]))[4711].personal  # type: ignore[arg-type]
+
+
+# --- answers in bulk -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA, ""])
+def test_answers_without_an_event_id_are_not_one_answer(fresh: Shop, nothing: object) -> None:
+    """A missing id read as the text 'nan' would make every later answer a repeat."""
+    kinds = ["yes", "withdrawn", "yes", "withdrawn"]
+    frame = pd.concat(
+        told(kind=kind, event_id=nothing, at=START - timedelta(hours=len(kinds) - n))
+        for n, kind in enumerate(kinds)
+    )
+    assert fresh.desk.consent.load(frame, **SAID) == len(kinds)
+    assert fresh.ada.consent.state()["newsletter"] == "withdrawn"
+
+
+def test_answers_with_one_event_id_are_one_answer(fresh: Shop) -> None:
+    frame = pd.concat([told(event_id="e1"), told(event_id="e1"), told(event_id=7)])
+    assert fresh.desk.consent.load(frame, **SAID) == 2
+    assert fresh.desk.consent.load(frame, **SAID) == 0
+
+
+def test_answers_are_all_taken_or_none(fresh: Shop) -> None:
+    before = fresh.rows()
+    for wrong in (
+        told(at=START + timedelta(days=1)),
+        told(purpose="orders"),  # no consent: a contract
+        told(subject=""),
+        told(event_id=CANARY + "\ud800"),
+    ):
+        refused(
+            lambda x=wrong: fresh.desk.consent.load(pd.concat([told(subject="new"), x]), **SAID)
+        )
+    double = told().rename(columns={"at": "kind"})
+    refused(lambda: fresh.desk.consent.load(double, **SAID), "load.columns")
+    assert fresh.rows() == before
+    assert fresh.desk.consent.load(told().iloc[:0], **SAID) == 0
+
+
+# --- frames --------------------------------------------------------------------------------------
+
+
+def rows(n: int, **other: Any) -> pd.DataFrame:
+    """``n`` good rows, each an order of its own."""
+    frame = pd.DataFrame(
+        {
+            "who": ["ada"] * n,
+            "when": pd.to_datetime([START] * n),
+            "item": ["kettle"] * n,
+            "order": [f"order-{i}" for i in range(n)],
+            "quantity": [1] * n,
+            "value": [1.5] * n,
+        }
+    )
+    return frame.assign(**other)
+
+
+NO_TIMES = pd.Series([pd.NaT] * 2, dtype="datetime64[ns, UTC]")
+ODD_FRAMES: dict[str, tuple[pd.DataFrame, tuple[int, dict[str, int]] | str]] = {
+    "empty": (rows(0), (0, {})),
+    "without a column": (pd.DataFrame(index=range(3)), "load.columns"),
+    "a name twice": (pd.concat([rows(2), rows(2)[["who"]]], axis=1), "load.columns"),
+    "a name twice that is not mapped": (
+        pd.concat([rows(2), pd.DataFrame(0, columns=["x", "x"], index=[0, 1])], axis=1),
+        (2, {}),
+    ),
+    "an index of levels": (rows(2).set_index(["order", "item"], drop=False), (2, {})),
+    "an index that repeats": (rows(2).set_index(pd.Index([5, 5])), (2, {})),
+    "columns of levels": (pd.concat({"a": rows(2)}, axis=1), "load.columns"),
+    "all rows bad": (rows(3, quantity=np.inf), (0, {"purchase.quantity:type": 3})),
+    "all people missing": (rows(2, who=None), (0, {"subject:form": 2})),
+    "nobody known": (rows(2, who=CANARY), (0, {"ground.missing": 2})),
+    "naive times": (rows(2, when=pd.Timestamp("2026-01-01")), "time.naive"),
+    "times as text": (rows(2, when="2026-01-01"), "time.naive"),
+    "no times": (rows(2, when=NO_TIMES), (0, {"at:range": 2})),
+    "ancient": (rows(2, when=pd.Timestamp("1677-09-22", tz="UTC")), (0, {"at:range": 2})),
+    "far ahead": (rows(2, when=pd.Timestamp("2262-04-11", tz="UTC")), (0, {"at:range": 2})),
+    "in seconds": (rows(2).astype({"when": "datetime64[s, UTC]"}), (2, {})),
+    "fractional ids": (rows(2, who=1.5), (0, {"subject:form": 2})),
+    "truths as ids": (rows(2, who=True), (0, {"subject:form": 2})),
+    "bytes as ids": (rows(2, who=b"ada"), (0, {"subject:form": 2})),
+    "infinite amounts": (rows(2, value=[np.inf, -np.inf]), (0, {"purchase.value:type": 2})),
+    "no amounts": (rows(2, value=np.nan), (0, {"purchase.value:missing": 2})),
+    "texts as amounts": (rows(2, value=["NaN", "Infinity"]), (0, {"purchase.value:type": 2})),
+    "complex amounts": (rows(2, value=1j), (0, {"purchase.value:type": 2})),
+    "long floats": (rows(2, value=np.float16("inf")), (0, {"purchase.value:type": 2})),
+    "categories": (rows(2).astype({"item": "category"}), (2, {})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ODD_FRAMES)
+def test_a_frame_of_any_shape_is_refused_or_accounts_for_every_row(fresh: Shop, what: str) -> None:
+    frame, expected = ODD_FRAMES[what]
+    before = fresh.rows()
+    if isinstance(expected, str):
+        refused(lambda: fresh.bulk.load("purchase", frame, columns=COLUMNS), expected)
+        sealed = 0
+    else:
+        report = fresh.bulk.load("purchase", frame, columns=COLUMNS)
+        sealed, reasons = expected
+        assert (report.sealed, report.reasons()) == (sealed, reasons)
+        assert report.rows == len(frame) == sealed + len(report.refused)
+        assert CANARY not in f"{report!r}{report.refused.to_csv()}"
+        assert list(report.refused["row"]) == sorted(set(report.refused["row"]))
+    kept = fresh.ada.rights.access()["events"].get("purchase", [])
+    assert len(kept) == sealed
+    if not sealed:
+        assert fresh.rows() == before
+
+
+NUMBERS = {"quantity": "int", "value": "decimal", "dwell": "seconds"}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value",
+    [float("inf"), float("-inf"), Decimal("Infinity"), Decimal("sNaN"), np.float32("inf"), "inf"],
+)
+def test_no_number_is_infinite_or_signals(fresh: Shop, name: str, value: object) -> None:
+    before = fresh.rows()
+    if name == "dwell":
+        act = lambda: fresh.web.record("ada", "view", event_id="1", item="kettle", dwell=value)
+    else:
+        act = lambda: fresh.till.record("ada", "purchase", **{**GOOD, name: value})
+    refused(act, "field.type")
+    assert fresh.rows() == before
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def write(directory: Path, policy: bytes | None, data: bytes | None) -> Path:
+    directory.mkdir()
+    for name, text in (("policy.yaml", policy), ("data.yaml", data)):
+        if text is not None:
+            (directory / name).write_bytes(text)
+    return directory
+
+
+TEXTS = {name: text.encode() for name, text in load("pack:shop").documents.items()}
+SPOILS: dict[str, Callable[[bytes], bytes | None]] = {
+    "missing": lambda text: None,
+    "empty": lambda text: b"",
+    "no YAML": lambda text: text + b"\n- [",
+    "a wrong header": lambda text: text.replace(b"/1\n", b"/2\n", 1),
+    "no header": lambda text: text.replace(b"\nprivet: ", b"\n# ", 1),
+    "a key that is unknown": lambda text: text + f"\nzz: {CANARY}\n".encode(),
+    "a key twice": lambda text: text + b"\nprivet: policy/1\n",
+    "tabs": lambda text: text.replace(b"\n  ", b"\n\t"),
+    "not UTF-8": lambda text: text + b"# \xff\n",
+    "UTF-16": lambda text: text.decode().encode("utf-16"),
+    "binary": lambda text: bytes(range(256)) * 8,
+    "another kind": lambda text: TEXTS["data" if b"policy/1" in text else "policy"],
+    "two documents": lambda text: text + b"\n---\n" + text,
+    "too long": lambda text: text + b"# " + b"x" * (1 << 22),
+}
+
+
+@pytest.mark.parametrize("which", ["policy", "data"])
+@pytest.mark.parametrize("how", SPOILS)
+def test_a_document_that_is_not_right_creates_nothing(tmp_path: Path, which: str, how: str) -> None:
+    texts: dict[str, bytes | None] = {**TEXTS, which: SPOILS[how](TEXTS[which])}
+    place = write(tmp_path / "documents", texts["policy"], texts["data"])
+    home = tmp_path / "home"
+    error = refused(lambda: privet.open(home, policy=place))
+    assert isinstance(error, privet.PolicyError)
+    assert error.problems
+    for problem in error.problems:
+        assert CANARY not in repr(problem)
+        assert problem["what"]
+        assert problem["fix"]
+    assert not home.exists()
+
+
+def test_a_place_without_a_document_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for place in (tmp_path / "empty", tmp_path / "nowhere", loop, Path("/dev/zero")):
+        error = refused(lambda x=place: privet.open(tmp_path / "home", policy=x))
+        assert isinstance(error, privet.PolicyError)
+    assert not (tmp_path / "home").exists()
+
+
+# --- homes and handles ---------------------------------------------------------------------------
+
+
+def test_a_home_that_is_a_file_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for home in (file, file / "below"):
+        refused(lambda x=home: privet.open(x, policy="pack:shop"), "store.read-only")
+        refused(lambda x=home: privet.open(x), "store.missing", "store.read-only")
+    assert file.read_text() == "mine"
+
+
+CLOSED: dict[str, Callable[[Shop], Any]] = {
+    "principal": lambda s: s.open.principal("x", roles=["trainer"]),
+    "record": lambda s: s.till.record("ada", "purchase", **GOOD),
+    "describe": lambda s: s.till.describe("ada", email="e"),
+    "profile": lambda s: s.till.profile("ada", "email"),
+    "load": lambda s: s.bulk.load("purchase", rows(2), columns=COLUMNS),
+    "features": lambda s: s.web.features(["recency"]),
+    "recommend": lambda s: s.web.recommend("ada"),
+    "recommend_many": lambda s: s.web.recommend_many(["ada", "bob"]),
+    "train": lambda s: s.models.train("picks", PICKS),
+    "evaluate": lambda s: s.models.evaluate(s.version, cut=START),
+    "serve": lambda s: s.models.serve(s.version),
+    "list": lambda s: s.models.list(),
+    "ask": lambda s: s.ada.consent.ask([PURPOSE]),
+    "answer": lambda s: s.ada.consent.answer({"newsletter": True}, notice="n", how="w"),
+    "withdraw": lambda s: s.ada.consent.withdraw(PURPOSE),
+    "state": lambda s: s.ada.consent.state(),
+    "begin": lambda s: s.as_("storefront").consent.begin("ada", "orders"),
+    "answers": lambda s: s.desk.consent.load(told(), **SAID),
+    "plan": lambda s: s.desk.rights.plan("ada"),
+    "erase": lambda s: s.ada.rights.erase(),
+    "access": lambda s: s.ada.rights.access(),
+    "history": lambda s: s.audit.history("ada"),
+    "items": lambda s: s.admin.load_items([{"item": "new"}]),
+    "activate": lambda s: s.admin.activate("pack:grocery"),
+    "catalogue": lambda s: s.open.catalogue,
+    "maintenance": lambda s: s.open.maintenance.run(),
+    "rotate": lambda s: s.open.maintenance.rotate(),
+    "overdue": lambda s: s.open.maintenance.overdue(),
+}
+
+
+def test_no_door_of_a_closed_deployment_opens(tmp_path: Path) -> None:
+    made = Shop(tmp_path)
+    made.open.close()
+    passed = {}
+    for name, act in CLOSED.items():
+        try:
+            passed[name] = act(made)
+        except privet.HandleInvalid as error:
+            assert error.reason == "handle.closed"
+    # What a name is called by is worked out without a store.
+    assert set(passed) <= {"principal"}
+    for name in ("export", "audit"):
+        refused(lambda x=name: DOORS[x][1](made, tmp_path / "out"), "handle.closed")
+    assert not (tmp_path / "out").exists()

@@ -184,7 +184,9 @@ def change(
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
     notice = crypto.sha256(proof.notice.encode()).hex()[:32] if proof.notice else ""
-    asked = [(sno, _change(parts, sno, w, proof, notice, commitment)) for sno, w in wishes]
+    asked = _told_once(
+        [(sno, _change(parts, sno, w, proof, notice, commitment)) for sno, w in wishes]
+    )
     fresh: list[tuple[int, Change]] = []
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
@@ -200,6 +202,19 @@ def change(
         told = sorted({sno for sno, _ in fresh})
         seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", [(s, details) for s in told])
     return seqs
+
+
+def _told_once(asked: Sequence[tuple[int, Change]]) -> list[tuple[int, Change]]:
+    """Without what is told twice at once; the ledger knows only what was told before."""
+    heard: set[tuple[int, str, str]] = set()
+    once: list[tuple[int, Change]] = []
+    for sno, wanted in asked:
+        event = (sno, wanted.purpose, wanted.event_id)
+        if wanted.event_id and event in heard:
+            continue
+        heard.add(event)
+        once.append((sno, wanted))
+    return once
 
 
 def _refuse_fenced(tx: Tx, snos: set[int]) -> None:
