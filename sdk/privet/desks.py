@@ -96,7 +96,7 @@ class ConsentDesk:
     def state(self, subject: Id) -> dict[str, str]:
         """Where each purpose stands for one person now."""
         sno = answering.known(self._parts, self._caller, subject, CONSENT, "read")
-        return rights.state(self._parts, sno)
+        return rights.state(self._parts, self._caller, sno)
 
     def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
         wish, proof = Wish(purpose, kind), answering.proof(**details)

@@ -270,5 +270,11 @@ class Models:
         training.serve(self._parts, self._caller, self._purpose, version)
 
     def list(self) -> list[Version]:
-        """All versions of this purpose's models, oldest first."""
+        """All versions of this purpose's models, oldest first.
+
+        Raises:
+            AccessDenied: these roles may neither train, evaluate nor serve for the purpose:
+                sizes and reports change with each person who leaves.
+        """
+        training.check_works(self._parts, self._caller, self._purpose)
         return artifact.versions(self._parts, self._purpose)

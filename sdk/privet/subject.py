@@ -100,7 +100,7 @@ class OwnConsent:
         """Where each purpose stands for her now."""
         sno = self._parts.subjects.find([self._id])[0]
         decide(self._parts, answering.herself(sno), CONSENT, "read", (), about=answering.one(sno))
-        return rights.state(self._parts, -1 if sno is None else sno)
+        return rights.state(self._parts, answering.herself(sno), sno)
 
     def _sno(self) -> int:
         return answering.known(self._parts, answering.herself(), self._id, CONSENT, "withdraw")

@@ -12,6 +12,7 @@ from privet.features.compute import compute, needs
 from privet.features.items import known_items
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
+from privet.gate.record import decide
 from privet.types import check_list
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def features(
         )
     if subjects is not None:
         subjects = check_list(subjects, "subjects")
-    found = None if subjects is None else _ordinals(parts, subjects)
+    found = None
+    if subjects is not None:
+        decide(parts, caller, purpose, "derive", wanted)  # or a refusal would tell who is known
+        found = _ordinals(parts, subjects)
     reading = read(parts, caller, purpose, "derive", wanted, found, until=at)
     shown, now = known_items(parts), parts.now if at is None else at
     pieces: list[dict[str, np.ndarray]] = []

@@ -87,6 +87,7 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     """What an erasure would destroy, subtract and hold; nothing is changed."""
     decide(parts, caller, RIGHTS, "erase", (), about=(sno,))
     _own(caller, sno)
+    _record(parts, caller, sno, "access", task="plan")
     holds = _holds(parts, caller, sno)
     with parts.home.data.read() as tx:
         holdings = parts.vault.holdings(tx, sno)
@@ -191,7 +192,7 @@ def ended_holds(parts: Parts) -> list[tuple[str, int]]:
 
 def _release(parts: Parts, caller: Caller, sno: int, receipt: str) -> bool:
     """End one hold; False where a log is busy: it stays held, and is tried again."""
-    _record_end(parts, caller, sno, "erase.hold")
+    _record(parts, caller, sno, "erase.hold")
     parts.vault.shred(sno)
     parts.subjects.drop_refs(sno, held=False)
     if not _emptied(parts):
@@ -226,17 +227,17 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
             status = parts.ledger.standing(tx, sno, purpose, parts.now).status
         # A restriction alone destroys nothing (Art. 18).
         if status != "active" and purpose in _domains(parts, sno):
-            _record_end(parts, caller, sno, "erase.domain")
+            _record(parts, caller, sno, "erase.domain")
             parts.vault.shred(sno, [purpose])
         for store in _stores(parts):
             store.truncate_log()
     return removed
 
 
-def _record_end(parts: Parts, caller: Caller, sno: int, kind: str) -> None:
-    """Record a destruction before it: by a clock that the log refuses nothing is destroyed."""
+def _record(parts: Parts, caller: Caller, sno: int, kind: str, **more: Any) -> None:
+    """Record what is about to be done: by a clock that the log refuses nothing is destroyed."""
     parts.log.append(
-        [entry(parts, caller, kind, purpose=FORGETTING, action="erase", subjects=(sno,))]
+        [entry(parts, caller, kind, purpose=FORGETTING, action="erase", subjects=(sno,), **more)]
     )
 
 

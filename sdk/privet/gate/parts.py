@@ -42,9 +42,14 @@ class Caller:
     roles: frozenset[str]
     own: int | None = None
 
+    @property
+    def bound(self) -> bool:
+        """Whether the caller is the person herself, who may name nobody else, nor everybody."""
+        return SELF_ROLE in self.roles
+
     def may_touch(self, sno: int) -> bool:
         """Whether the caller may name this subject at all."""
-        return SELF_ROLE not in self.roles or sno == self.own
+        return not self.bound or sno == self.own
 
 
 class Unlearn(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pyroaring import BitMap
@@ -14,8 +14,10 @@ from privet.errors import AccessDenied, Erased
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
-from privet.types import RIGHTS, check_type
+from privet.types import CONSENT, RIGHTS, check_type
 from privet.vault import Plan
+
+UNKNOWN = -1  # nobody has this ordinal
 
 
 def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
@@ -78,18 +80,29 @@ def _refuse_fenced(parts: Parts, sno: int) -> None:
         raise Erased("nothing was linked", why=WHY["subject.fenced"], reason="subject.fenced")
 
 
-def standing_of(parts: Parts, sno: int) -> dict[str, str]:
+def standing_of(parts: Parts, caller: Caller, sno: int | None) -> dict[str, str]:
     """Where each purpose of the policy stands for one person now.
 
     A ground that holds by itself reads ``restricted`` or ``fenced`` where it is of no
     use now: processing is restricted (Art. 18), or her erasure has begun.
     """
+    if sno is not None:
+        _record_look(parts, caller, (sno,))
+    asked = UNKNOWN if sno is None else sno
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         return {
-            purpose: _word(parts.ledger.standing(tx, sno, purpose, parts.now))
+            purpose: _word(parts.ledger.standing(tx, asked, purpose, parts.now))
             for purpose in parts.policy.purposes
         }
+
+
+def _record_look(parts: Parts, caller: Caller, snos: Iterable[int], **more: Any) -> None:
+    """What somebody agreed to is personal too: it does not leave without a record."""
+    about = frozenset(snos)
+    parts.log.append(
+        [entry(parts, caller, "access", purpose=CONSENT, action="read", subjects=about, **more)]
+    )
 
 
 def _word(standing: Standing) -> str:
@@ -131,7 +144,7 @@ def reads_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
     ]
 
 
-def holding(parts: Parts, ids: Sequence[str | int], purpose: str) -> list[bool]:
+def holding(parts: Parts, caller: Caller, ids: Sequence[str | int], purpose: str) -> list[bool]:
     """Whether the grounds of a purpose hold now, for each id; unknown ids have none.
 
     Raises:
@@ -144,6 +157,8 @@ def holding(parts: Parts, ids: Sequence[str | int], purpose: str) -> list[bool]:
     snos = parts.subjects.find(ids)
     grounds = (purpose, *spec.builds_on)
     known = BitMap([s for s in snos if s is not None])
+    if known:
+        _record_look(parts, caller, known, asked=purpose)
     with parts.home.data.read() as tx:
         eligible = parts.ledger.eligible(tx, grounds, parts.now, known)
     return [s is not None and s in eligible for s in snos]

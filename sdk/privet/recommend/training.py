@@ -18,15 +18,17 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, read
 from privet.gate.record import decide
 from privet.gate.versions import Version
+from privet.policy import Ask
 from privet.recommend.base import Recommender
 from privet.recommend.codec import Artifact, build, pack, unpack
 from privet.recommend.history import Histories
 from privet.recommend.metrics import Quality, quality
 from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
-from privet.types import Events
+from privet.types import Action, Events
 
 LIST = 10
+WORK: tuple[Action, ...] = ("train", "evaluate", "serve")
 ATTEMPTS = 3  # an erasure while a model is trained makes the training begin again
 
 
@@ -218,6 +220,17 @@ def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:
     decide(parts, caller, purpose, "serve", recommender.needs)
     _check_purpose(version, purpose)
     artifact.serve(parts, caller, version)
+
+
+def check_works(parts: Parts, caller: Caller, purpose: str) -> None:
+    """Refuse callers who have no work with the models of this purpose.
+
+    Raises:
+        AccessDenied: no permit to train, evaluate or serve (recorded).
+    """
+    asks = (Ask(caller.roles, purpose, action, frozenset()) for action in WORK)
+    if not any(parts.policy.decide(ask).allowed for ask in asks):
+        decide(parts, caller, purpose, "evaluate", ())
 
 
 def _check_purpose(version: Version, purpose: str) -> None:

@@ -48,9 +48,9 @@ def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> Receipt:
     return Receipt(subject.link(parts, caller, sno, handle), new=True)
 
 
-def state(parts: Parts, sno: int) -> dict[str, str]:
-    """Where each purpose stands for one person."""
-    return subject.standing_of(parts, sno)
+def state(parts: Parts, caller: Caller, sno: int | None) -> dict[str, str]:
+    """Where each purpose stands for one person; None for somebody not known."""
+    return subject.standing_of(parts, caller, sno)
 
 
 def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ def eligible(
     """Whether a purpose's ground holds now, for each of these ids."""
     ids = check_list(ids, "subjects")
     decide(parts, caller, CONSENT, "read", ())
-    holding = subject.holding(parts, ids, purpose)
+    holding = subject.holding(parts, caller, ids, purpose)
     return dict(zip(ids, holding, strict=True))
 
 
