@@ -19,7 +19,7 @@ from privet import crypto
 from privet.clock import DAY_US
 from privet.consent import Change
 from privet.db import Tx
-from privet.errors import Erased, InvalidInput
+from privet.errors import Erased, InvalidInput, Objected
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
 from privet.gate.write import FOREVER
@@ -111,6 +111,7 @@ def _kept_out() -> Erased:
 
 def _unheard(parts: Parts, snos: Sequence[int]) -> set[int]:
     """Those whose enrolment is not in the ledger."""
+    _come_abreast(parts)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         return {s for s in set(snos) if parts.ledger.check(tx, _known(s, parts.now)) is not None}
@@ -172,6 +173,7 @@ def change(
         AccessDenied: no permit, an unknown purpose, or a policy that was replaced.
         InvalidInput: a kind that does not fit, or an answer from the future.
         Erased: an erasure of one of the subjects has begun.
+        Objected: she objected to this direct marketing; only her own 'yes' ends that.
     """
     for _, wish in wishes:
         check(parts, wish)
@@ -188,10 +190,12 @@ def change(
         [(sno, _change(parts, sno, w, proof, notice, commitment)) for sno, w in wishes]
     )
     fresh: list[tuple[int, Change]] = []
+    _come_abreast(parts)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         _refuse_fenced(tx, {sno for sno, _ in asked})
         for sno, wanted in asked:
+            _refuse_objected(tx, parts, wanted)
             checked = parts.ledger.check(tx, wanted)
             if checked is not None:
                 fresh.append((sno, checked))
@@ -220,6 +224,23 @@ def _told_once(asked: Sequence[tuple[int, Change]]) -> list[tuple[int, Change]]:
 def _refuse_fenced(tx: Tx, snos: set[int]) -> None:
     if _fenced(tx, snos):
         raise Erased("nothing was recorded", why=WHY["subject.fenced"], reason="subject.fenced")
+
+
+def _refuse_objected(tx: Tx, parts: Parts, wanted: Change) -> None:
+    """After an objection to direct marketing no host begins again (Art. 21(2)-(3)).
+
+    Where the basis is consent, a 'yes' that did not see the objection is stale anyway.
+    """
+    spec = parts.policy.purposes.get(wanted.purpose)
+    if wanted.kind != "begun" or spec is None or not spec.direct_marketing:
+        return
+    if parts.ledger.standing(tx, wanted.sno, wanted.purpose, parts.now).objected:
+        raise Objected(
+            "nothing was begun",
+            why=f"{WHY['ground.objected']} to direct marketing",
+            remedy="Ask the person herself, under a purpose that rests on consent.",
+            reason="ground.objected",
+        )
 
 
 def _fenced(tx: Tx, snos: set[int]) -> set[int]:
@@ -275,6 +296,17 @@ def _commit(parts: Parts, caller: Caller, changes: Sequence[tuple[int, Change]])
     )
     catch_up(parts, seqs[-1])
     return seqs
+
+
+def _come_abreast(parts: Parts) -> None:
+    """Apply what a commit left behind that failed between the log and the ledger.
+
+    Whoever tries again after such a failure is not to be recorded a second time.
+    """
+    with parts.home.data.read() as tx:
+        position = parts.ledger.position(tx)
+    if next(parts.log.redo(position), None) is not None:
+        catch_up(parts)
 
 
 def catch_up(parts: Parts, upto: int | None = None) -> int:
