@@ -1,4 +1,4 @@
-"""An objection to direct marketing is absolute: only the person's own fresh yes ends it. Art. 21."""
+"""After an objection to direct marketing only her own fresh yes counts. Art. 21(2)-(3)."""
 
 from __future__ import annotations
 
