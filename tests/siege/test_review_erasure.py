@@ -175,3 +175,40 @@ def test_an_id_linked_during_an_erasure_leads_nowhere(
     with pytest.raises(Erased):
         subject.link(parts, desk, cleo, "cookie-1")
     assert parts.subjects.find(["cookie-1"]) == [None]
+
+
+@pytest.fixture
+def wider(tmp_path: Path, clock: Any) -> Iterator[Deployment]:
+    """A law that holds a field of the profile as well."""
+    texts = load("pack:shop").documents
+    (tmp_path / "data.yaml").write_text(texts["data"])
+    held = "fields: [purchase.order,"
+    assert held in texts["policy"]
+    (tmp_path / "policy.yaml").write_text(
+        texts["policy"].replace(held, "fields: [profile.email, purchase.order,")
+    )
+    keyring = f"file:{tmp_path / 'k'}"
+    with open_deployment(
+        tmp_path / "home", policy=tmp_path, keyring=keyring, clock=clock, sync="OFF"
+    ) as shop:
+        shop.principal("o", roles=["operator"]).admin.load_items([{"item": "kettle", "text": "k"}])
+        agrees(shop, "ada", "orders")
+        yield shop
+
+
+@pytest.mark.parametrize("what", ["purchase", "profile"])
+def test_a_law_holds_whichever_of_its_events_there_is(wider: Deployment, what: str) -> None:
+    if what == "purchase":
+        buy(wider, "ada")
+    else:
+        web = wider.principal("web", roles=["storefront"]).purpose("orders")
+        web.describe("ada", email="ada@example.com")
+    erasure = erase(wider, "ada")
+    assert erasure.state == "held"
+    desk = wider.principal("dpo", roles=["privacy-desk"])
+    kept = desk.rights.access("ada")
+    assert kept["events"]["purchase"] if what == "purchase" else kept["profile"]["email"]
+
+
+def test_a_law_that_finds_nothing_of_hers_holds_nothing(wider: Deployment) -> None:
+    assert erase(wider, "ada").state == "done"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,12 +23,13 @@ from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate
 from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
+from privet.gate.minimize import NULL
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.gate.removal import Removed, destroy_gone, removals, remove
 from privet.policy import Hold
-from privet.types import FORGETTING, RIGHTS
-from privet.vault import Plan
+from privet.types import FORGETTING, RIGHTS, Events, Warrant
+from privet.vault import Fetched, Plan
 
 # A process that read a model's epoch must release its list within this time, or drop it.
 RELEASE_WITHIN_US = 1_000_000
@@ -434,8 +435,6 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
             continue
         domain = f"{name}/hold"
         fields = sorted(spec.hold.fields)
-        event = fields[0].partition(".")[0]
-        bare = tuple(f.partition(".")[2] for f in fields if f.startswith(f"{event}."))
         warrant = parts.log.authorise(
             entry(
                 parts,
@@ -448,11 +447,24 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
             )
         )
         with parts.home.data.read() as tx:
-            cells = parts.vault.fetch(tx, Plan(event, bare, (domain,), None), [sno])
-        opened = parts.vault.open(warrant, cells)
-        if len(opened):
-            found.append((domain, spec.hold, int(opened.at.max())))
+            cells = [parts.vault.fetch(tx, plan, [sno]) for plan in _plans(domain, fields)]
+        times = [int(at) for cell in cells for at in _open(parts, warrant, cell).at]
+        latest = max(times, default=NULL)
+        if latest != NULL:  # a person without a profile has an empty one
+            found.append((domain, spec.hold, latest))
     return found
+
+
+def _plans(domain: str, fields: Sequence[str]) -> Iterator[Plan]:
+    """What of one domain holds these fields, event by event."""
+    for event in sorted({f.partition(".")[0] for f in fields}):
+        bare = tuple(f.partition(".")[2] for f in fields if f.startswith(f"{event}."))
+        yield Plan(event, bare, (domain,), None)
+
+
+def _open(parts: Parts, warrant: Warrant, found: Fetched) -> Events:
+    opening = parts.vault.profiles if found.plan.event == "profile" else parts.vault.open
+    return opening(warrant, found)
 
 
 def _look_through(parts: Parts, sno: int, allowed: set[str]) -> None:
