@@ -187,16 +187,10 @@ class Store:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Tx]:
         self.check_handle()
+        connection, cursor = self._begun(begin)
         try:
-            connection = self._engine.raw_connection()
-        except Exception as error:  # re-raised, typed and without values
-            raise _translated(error, self) from None
-        try:
-            cursor = connection.cursor()
-            tx = Tx(cursor, self)
-            tx.run(begin)
             try:
-                yield tx
+                yield Tx(cursor, self)
             except BaseException:
                 _rollback(cursor)
                 raise
@@ -207,6 +201,29 @@ class Store:
                 raise _translated(error, self) from None
         finally:
             connection.close()  # back to the pool
+
+    def _begun(self, begin: str) -> tuple[Any, Any]:
+        """A connection in a transaction; one that a server ended while it was idle is replaced."""
+        try:
+            return self._begin(begin)
+        except StoreUnavailable:
+            if self._lock is not None:
+                raise
+        self._engine.dispose()  # where one was ended, the others were as well
+        return self._begin(begin)
+
+    def _begin(self, begin: str) -> tuple[Any, Any]:
+        connection = None
+        try:
+            connection = self._engine.raw_connection()
+            cursor = connection.cursor()
+            cursor.execute(begin)
+        except Exception as error:  # re-raised, typed and without values
+            if connection is not None:
+                # SQLite's are never closed without the store's lock.
+                (connection.close if self._lock else connection.invalidate)()
+            raise _translated(error, self) from None
+        return connection, cursor
 
     def _pragma(self, sql: str, wait_ms: int = BUSY_WAIT_MS) -> tuple[int, int, int]:
         try:

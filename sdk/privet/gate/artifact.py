@@ -35,13 +35,13 @@ class Live:
 
 def evaluated(parts: Parts, caller: Caller, version: Version, report: Mapping[str, Any]) -> None:
     """Keep the report of an evaluation with the version that it is of."""
+    parts.log.append([model_entry(parts, caller, "evaluate", version)])
     with parts.home.data.write() as tx:
         tx.run(
             "UPDATE model SET report = ?, state = CASE state WHEN 'trained' THEN 'evaluated' "
             "ELSE state END WHERE model = ? AND version = ?",
             (json.dumps(report, sort_keys=True), version.model, version.version),
         )
-    parts.log.append([model_entry(parts, caller, "evaluate", version)])
 
 
 def serve(parts: Parts, caller: Caller, version: Version) -> None:

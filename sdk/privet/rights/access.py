@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from privet.clock import iso
-from privet.errors import InvalidInput
+from privet.errors import InvalidInput, StoreUnavailable
 from privet.gate import catalogue, forget, subject
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
@@ -74,6 +74,7 @@ def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") 
 def export(parts: Parts, caller: Caller, sno: int, path: Path) -> Receipt:
     """``everything`` as a JSON file of mode 0600; an existing file is never overwritten."""
     content = json.dumps(everything(parts, caller, sno, "export"), ensure_ascii=False, indent=1)
+    record = parts.log.size() - 1
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except (OSError, ValueError):  # ValueError: a name with a NUL in it
@@ -83,9 +84,18 @@ def export(parts: Parts, caller: Caller, sno: int, path: Path) -> Receipt:
             remedy="Name a new file in a directory of yours.",
             reason="export.path",
         ) from None
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(content)
-    return Receipt(parts.log.size() - 1, new=True)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError:
+        path.unlink(missing_ok=True)  # half of a life is no copy of it
+        raise StoreUnavailable(
+            "the export was not written",
+            why="the file system refused",
+            remedy="Make room, or name a file on another disk.",
+            reason="export.unwritable",
+        ) from None
+    return Receipt(record, new=True)
 
 
 def plain_rows(parts: Parts, event: str, events: Events) -> list[dict[str, Any]]:
