@@ -150,6 +150,10 @@ def publish(
             deadline=None,
             report={},
         )
+        # Before it is there: a record may name a version that was not published after all.
+        parts.log.append(
+            [model_entry(parts, caller, "train", version, contributors=version.subjects)]
+        )
         with parts.home.data.write() as tx:
             parts.check_policy(tx, lock=True)
             unchanged = _epochs(tx, parts, decision, lock=True) == epochs
@@ -164,7 +168,6 @@ def publish(
         parts.keys.destroy_model_key(training.model, fresh.version)
     else:
         _give_up(parts, training)
-    parts.log.append([model_entry(parts, caller, "train", version, contributors=version.subjects)])
     return version
 
 
