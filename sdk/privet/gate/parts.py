@@ -107,6 +107,14 @@ class Parts:
         """
         return self.log.not_before(micros(self.clock.now()))
 
+    def model_key(self, purpose: str, name: str) -> str:
+        """Where the cache keeps a serving model."""
+        return f"serving:{purpose}:{name}"
+
+    def drop_model(self, purpose: str, name: str) -> None:
+        """Forget the serving model that this process has in memory; it is read again."""
+        self.cache.pop(self.model_key(purpose, name), None)
+
     @cached_property
     def zone(self) -> ZoneInfo:
         """The deployment's zone, for days and hours; instants are kept in UTC."""

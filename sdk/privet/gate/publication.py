@@ -17,6 +17,7 @@ from privet.errors import ModelUnavailable
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import (
     Version,
+    binding,
     contribution_label,
     contributors,
     drop_contributions,
@@ -134,7 +135,9 @@ def publish(
             if fewer is None:
                 continue
             state, subjects = fewer, still
-        fresh = seal(parts, training.model, training.spec, state)
+        part_of_policy = parts.policy.slice_hash(training.purpose)
+        bound = binding(training.purpose, part_of_policy)
+        fresh = seal(parts, training.model, bound, training.spec, state)
         version = Version(
             model=training.model,
             version=fresh.version,
@@ -143,7 +146,7 @@ def publish(
             purpose=training.purpose,
             spec=training.spec,
             digest=fresh.digest,
-            slice=parts.policy.slice_hash(training.purpose),
+            slice=part_of_policy,
             state="trained",
             subjects=len(subjects),
             created=parts.now,

@@ -18,6 +18,7 @@ from privet.gate.publication import ATTEMPTS, end_run, stands, without
 from privet.gate.versions import (
     COLUMNS,
     Version,
+    binding,
     contributors,
     delete,
     drop_contributions,
@@ -120,7 +121,7 @@ def _replace(
     Returns:
         None where another removal came first.
     """
-    fresh = seal(parts, old.model, old.spec, state)
+    fresh = seal(parts, old.model, binding(old.purpose, old.slice), old.spec, state)
     new = replace(
         old, version=fresh.version, digest=fresh.digest, subjects=old.subjects - len(gone)
     )
@@ -144,6 +145,7 @@ def _replace(
         parts.keys.destroy_model_key(old.model, fresh.version)
         return None
     destroy_gone(parts)
+    parts.drop_model(old.purpose, old.name)  # in memory, what she added is there still
     parts.log.append([model_entry(parts, caller, "forget", new, removed=len(gone))])
     return removed
 

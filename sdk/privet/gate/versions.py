@@ -25,7 +25,7 @@ from privet.gate.record import entry
 from privet.types import FORGETTING
 
 PAGE = 1 << 20
-_AD = struct.Struct(">12s16sQQII")
+_AD = struct.Struct(">12s16sQQII16s")
 COLUMNS = (
     "SELECT model, version, lineage, name, purpose, spec, digest, slice, state, subjects, "
     "created, deadline, report FROM model"
@@ -82,8 +82,13 @@ def digest(spec: Mapping[str, Any], state: bytes) -> bytes:
     return hashlib.sha256(struct.pack(">I", len(head)) + head + state).digest()
 
 
-def seal(parts: Parts, model: int, spec: Mapping[str, Any], state: bytes) -> Sealed:
-    """Seal a state in pages under the key of a new version."""
+def binding(purpose: str, part_of_policy: str) -> bytes:
+    """What a state is bound to besides its number: a purpose, and what the policy says of it."""
+    return hashlib.sha256(f"{purpose}\0{part_of_policy}".encode()).digest()[:16]
+
+
+def seal(parts: Parts, model: int, bound: bytes, spec: Mapping[str, Any], state: bytes) -> Sealed:
+    """Seal a state in pages under the key of a new version, with its ``binding``."""
     with parts.home.data.write() as tx:
         version = next_number(tx)
     aead = Aead(parts.keys.model_key(model, version, create=True))
@@ -92,7 +97,8 @@ def seal(parts: Parts, model: int, spec: Mapping[str, Any], state: bytes) -> Sea
         (
             part,
             aead.seal(
-                state[part * PAGE : (part + 1) * PAGE], _ad(parts, model, version, part, count)
+                state[part * PAGE : (part + 1) * PAGE],
+                _ad(parts, (model, version, part, count), bound),
             ),
         )
         for part in range(count)
@@ -108,17 +114,19 @@ def unseal(parts: Parts, version: Version, pages: Sequence[tuple[Any, ...]]) -> 
         KeyUnavailable: the version's key was destroyed.
     """
     aead = Aead(parts.keys.model_key(version.model, version.version))
+    bound = binding(version.purpose, version.slice)
+    places = [(version.model, version.version, int(part), len(pages)) for part, _ in pages]
     state = b"".join(
-        aead.open(bytes(ct), _ad(parts, version.model, version.version, int(part), len(pages)))
-        for part, ct in pages
+        aead.open(bytes(ct), _ad(parts, place, bound))
+        for place, (_, ct) in zip(places, pages, strict=True)
     )
     if digest(version.spec, state) != version.digest:
         raise IntegrityError("a model's state is not what was published", reason="model.digest")
     return state
 
 
-def _ad(parts: Parts, model: int, version: int, part: int, count: int) -> bytes:
-    return _AD.pack(b"privet-model", parts.home.deployment, model, version, part, count)
+def _ad(parts: Parts, place: tuple[int, int, int, int], bound: bytes) -> bytes:
+    return _AD.pack(b"privet-model", parts.home.deployment, *place, bound)
 
 
 def version_of(row: tuple[Any, ...]) -> Version:

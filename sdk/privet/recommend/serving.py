@@ -33,7 +33,7 @@ from privet.recommend.base import Fitted, Recommender, best
 from privet.recommend.codec import build, unpack
 from privet.recommend.history import EMPTY
 from privet.recommend.reasons import because
-from privet.recommend.training import day_of
+from privet.recommend.training import check_purpose, day_of
 
 ATTEMPTS = 5
 QUARANTINED = "the models of this purpose are overdue in forgetting somebody: run maintenance"
@@ -256,7 +256,7 @@ def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
 
 
 def _mapped(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Serving:
-    key = f"serving:{purpose}:{name}"
+    key = parts.model_key(purpose, name)
     items = known_items(parts)
     held = parts.cache.get(key)
     if held is not None and held[0] is items and held[1].live == live:
@@ -270,6 +270,7 @@ def _mapped(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Servi
         if newer is None or newer[1] == live:
             raise
         return _mapped(parts, purpose, *newer)  # a removal came between the two reads
+    check_purpose(version, purpose)
     fitted = unpack(state).finish(items)
     serving = Serving(name, live, build(version.spec["kind"], version.spec["params"]), fitted)
     parts.cache[key] = (items, serving)

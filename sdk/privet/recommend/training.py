@@ -154,7 +154,7 @@ def evaluate(parts: Parts, caller: Caller, purpose: str, version: Version, cut: 
     version = artifact.current(parts, version)  # what the caller holds may be anything
     recommender = build(version.spec["kind"], version.spec["params"])
     decide(parts, caller, purpose, "evaluate", recommender.needs)
-    _check_purpose(version, purpose)
+    check_purpose(version, purpose)
     if version.spec["until"] > cut:
         raise InvalidInput(
             "a model cannot be evaluated on what it has seen",
@@ -218,7 +218,7 @@ def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:
     version = artifact.current(parts, version)
     recommender = build(version.spec["kind"], version.spec["params"])
     decide(parts, caller, purpose, "serve", recommender.needs)
-    _check_purpose(version, purpose)
+    check_purpose(version, purpose)
     artifact.serve(parts, caller, version)
 
 
@@ -233,7 +233,12 @@ def check_works(parts: Parts, caller: Caller, purpose: str) -> None:
         decide(parts, caller, purpose, "evaluate", ())
 
 
-def _check_purpose(version: Version, purpose: str) -> None:
+def check_purpose(version: Version, purpose: str) -> None:
+    """Refuse a version of another purpose.
+
+    Raises:
+        ModelUnavailable: reason ``model.purpose``.
+    """
     if version.purpose != purpose:
         raise ModelUnavailable(
             "this model belongs to another purpose",
