@@ -201,10 +201,15 @@ def change(
                 fresh.append((sno, checked))
     if not fresh:
         return []
+    evidence = [(sno, details) for sno in sorted({sno for sno, _ in fresh}) if proof.details]
+    # A permission must be shown (Art. 7(1)): its evidence is there before it counts. A
+    # refusal counts at once.
+    permitted = any(wanted.kind in {"yes", "begun"} for _, wanted in fresh)
+    if evidence and permitted:
+        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
     seqs = _commit(parts, caller, fresh)
-    if proof.details:
-        told = sorted({sno for sno, _ in fresh})
-        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", [(s, details) for s in told])
+    if evidence and not permitted:
+        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
     return seqs
 
 
