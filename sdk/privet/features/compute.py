@@ -119,7 +119,7 @@ def compute(
         scales=scales or {},
     )
     result: dict[str, np.ndarray] = {}
-    for name in names:
+    for name in dict.fromkeys(names):  # one that is named twice is one column
         result.update(feature(name).columns(cohort))
     return result
 

@@ -101,6 +101,8 @@ class Policy(Frozen):
         named = check_list(roles, "roles")
         for role in named:
             check_type(role, str, "a role", "Name a role of the policy.")
+            if role not in self.roles and role != SELF_ROLE:  # before all of them are compared
+                refuse("role.unknown").raise_if_denied()
         given = frozenset(named)
         if SELF_ROLE in given:
             raise AccessDenied(

@@ -125,6 +125,7 @@ def withdraw(
     """Record a withdrawal, and take her out of what rested on the consents. Art. 7(3)."""
     if not purposes:
         raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
+    purposes = list(dict.fromkeys(purposes))
     wishes = [(sno, Wish(purpose, "withdrawn")) for purpose in purposes]
     seqs = grounds.change(parts, caller, wishes, proof)
     for purpose in purposes:
