@@ -226,8 +226,10 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
     if spec.basis == "consent":
         with parts.home.data.read() as tx:
             status = parts.ledger.standing(tx, sno, purpose, parts.now).status
-        # A restriction alone destroys nothing (Art. 18).
-        if status != "active" and purpose in _domains(parts, sno):
+            sealed = purpose in parts.vault.domains_of(tx, sno)
+        keyed = purpose in parts.vault.keyed_domains([sno]).get(sno, ())
+        # A restriction alone destroys nothing (Art. 18); half a destruction is finished.
+        if (sealed and not keyed) or (status != "active" and keyed):
             _record(parts, caller, sno, "erase.domain")
             parts.vault.shred(sno, [purpose])
         for store in _stores(parts):
@@ -258,11 +260,13 @@ def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
         return BitMap()
     people = parts.vault.holders(tx, purpose)
     without = people - parts.ledger.eligible(tx, (purpose,), parts.now, people)
-    return BitMap(
+    ended = BitMap(
         sno
         for sno in without
         if parts.ledger.standing(tx, sno, purpose, parts.now).status != "active"
     )
+    # Whoever agreed again before it was taken up could not be written of any more.
+    return ended | parts.vault.half_shredded(purpose, people)
 
 
 def quarantined(parts: Parts, purpose: str) -> bool:

@@ -25,6 +25,8 @@ from privet.vault.rows import by_subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from pyroaring import BitMap
+
     from privet.db import Store, Tx
     from privet.vault.keyring import Destruction, Keyring
 
@@ -229,6 +231,13 @@ class Keys:
             for sno, dom in by_subject(tx, "SELECT sno, dom FROM subject_key", snos):
                 found.setdefault(int(sno), set()).add(int(dom))
         return found
+
+    def holders(self, dom: int) -> BitMap:
+        """Ordinals of everybody who has a key in a domain."""
+        from pyroaring import BitMap
+
+        with self.store.read() as tx:
+            return BitMap([int(r[0]) for r in tx.all(_HOLDERS, (dom,))])
 
     def destroy_subject(self, sno: int, doms: Iterable[int] | None) -> list[int]:
         """Delete one subject's keys (of some domains, or all); the domains that had one."""
@@ -438,6 +447,7 @@ class _Epoch:
         tx.run(_ADD_KEY, ("kek", self.kek_id, self.kek_id, self.wrapped, self.committed))
 
 
+_HOLDERS: Final = "SELECT sno FROM subject_key WHERE dom = ?"
 _MODEL_KEY: Final = "SELECT kek_id, wrapped, kc FROM model_key WHERE model = ? AND version = ?"
 _KEK_ROW: Final = (
     "SELECT e.provider_ref, s.wrapped, e.commitment FROM epoch e "

@@ -246,6 +246,15 @@ class Vault:
         rows = tx.all("SELECT sno FROM head WHERE dom = ?", (self._room.layouts.dom(domain),))
         return BitMap([int(row[0]) for row in rows])
 
+    def half_shredded(self, domain: str, holders: BitMap) -> BitMap:
+        """Those whose key in a domain is destroyed though cells are left: shred them again.
+
+        Args:
+            domain: its name.
+            holders: as ``holders`` gave them, before: a key is made before what it seals.
+        """
+        return holders - self._keys.holders(self._room.layouts.dom(domain))
+
     def holdings(self, tx: Tx, sno: int) -> list[Holding]:
         """How many rows of which event each domain holds of a subject."""
         layouts = self._room.layouts
