@@ -852,7 +852,7 @@ def test_changes_of_grounds_queue_before_they_lock_purposes(shop: privet.Deploym
     parts = shop._parts
     (sno,) = parts.subjects.find(["ada"])
     done = entry(
-        parts, CALLER, "erase.done", purpose=FORGETTING, action="erase", redo=True, sno=sno
+        parts, CALLER, "erase.forget", purpose=FORGETTING, action="erase", redo=True, sno=sno
     )
     (seq,) = parts.log.append([done])
     with parts.home.data.write() as tx:
