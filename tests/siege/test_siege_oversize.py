@@ -100,7 +100,6 @@ for name, act in acts.items():
     began = time.perf_counter()
     try: act(); told[name] = ["taken", 0, 0]
     except privet.PrivetError as error:
-        if "-v" in sys.argv: print(name, peak() - before, time.perf_counter() - began, file=sys.stderr)
         told[name] = [error.reason, time.perf_counter() - began, len(str(error))]
 for name, row in rows.items():
     began = time.perf_counter()
