@@ -169,16 +169,23 @@ def recommend(
     for _ in range(ATTEMPTS):
         began = time.monotonic()
         lists = dict(_personal(parts, purpose, reading, serving, asked))
-        general = _general(parts, purpose, asked, WHY["ground.missing"])
+        # An empty personal list is an answer too; the general one is for those without any.
+        general = (
+            None
+            if lists.keys() >= set(who.values())
+            else _general(parts, purpose, asked, WHY["ground.missing"])
+        )
         if _timely(began) or _confirmed(parts, purpose, reading, lists, general):
-            # An empty personal list is an answer too.
             answers = {
                 i: general if sno is None else lists.get(sno, general) for i, sno in who.items()
             }
-            others = sum(not picks.personal for picks in answers.values())
+            found = {i: picks for i, picks in answers.items() if picks is not None}
+            if len(found) < len(who):  # somebody left at the last look: once more
+                continue
+            others = sum(not picks.personal for picks in found.values())
             if others:
                 count(parts, caller, purpose, "recommend", others)
-            return answers
+            return found
     raise _moving()
 
 
@@ -206,7 +213,7 @@ def _served(parts: Parts, purpose: str, versions: set[int]) -> bool:
 
 
 def _confirmed(
-    parts: Parts, purpose: str, reading: Reading, lists: dict[int, Picks], general: Picks
+    parts: Parts, purpose: str, reading: Reading, lists: dict[int, Picks], general: Picks | None
 ) -> bool:
     """Look once more before lists go out that took long to make; whoever left is taken out."""
     began = time.monotonic()
@@ -214,7 +221,7 @@ def _confirmed(
         still = reading.still(tx, BitMap(lists))
     for sno in lists.keys() - set(still):
         del lists[sno]
-    used = {picks.version for picks in (*lists.values(), general)}
+    used = {picks.version for picks in (*lists.values(), general) if picks is not None}
     return _served(parts, purpose, used) and _timely(began)
 
 
