@@ -19,8 +19,6 @@ from privet.errors import IntegrityError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-TAG_BYTES = 16
-OVERHEAD = NONCE_BYTES + TAG_BYTES
 
 
 def random_key() -> bytes:

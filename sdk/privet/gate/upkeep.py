@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from privet.clock import DAY_US
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
-from privet.types import ADMINISTRATION
+from privet.types import ADMINISTRATION, Warrant
 
 MANY = 1000
 EPOCH_US = 30 * DAY_US
@@ -32,17 +34,7 @@ def sweep(parts: Parts, caller: Caller) -> int:
     due = parts.vault.overdue(parts.now).lapsed
     if not due:
         return 0
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=ADMINISTRATION,
-            action="administer",
-            subjects=due,
-            task="retention",
-        )
-    )
+    warrant = _authorised(parts, caller, "retention", due)
     return parts.vault.sweep(warrant, parts.now, cutoffs(parts))
 
 
@@ -52,7 +44,13 @@ def compact(parts: Parts, caller: Caller) -> int:
     due = sorted({*found.crowded, *found.outdated})[:MANY]
     if not due:
         return 0
-    warrant = parts.log.authorise(
+    warrant = _authorised(parts, caller, "compaction", due)
+    return sum(parts.vault.compact(warrant, sno) for sno in due)
+
+
+def _authorised(parts: Parts, caller: Caller, task: str, due: Iterable[int]) -> Warrant:
+    """The warrant for one task of housekeeping on these subjects."""
+    return parts.log.authorise(
         entry(
             parts,
             caller,
@@ -60,10 +58,9 @@ def compact(parts: Parts, caller: Caller) -> int:
             purpose=ADMINISTRATION,
             action="administer",
             subjects=due,
-            task="compaction",
+            task=task,
         )
     )
-    return sum(parts.vault.compact(warrant, sno) for sno in due)
 
 
 def epoch_ends(parts: Parts) -> int:

@@ -1,6 +1,6 @@
 """The form of ``policy.yaml``: who may use what, why. Owner: the privacy desk."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,6 @@ Outcome = Literal["allow", "AccessDenied", "ConsentMissing", "Objected"]
 Actions = Annotated[list[Action], Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Patterns = Annotated[list[FieldPattern], Field(min_length=1)]
-ACTIONS = get_args(Action)
 
 
 class ControllerForm(Form):
