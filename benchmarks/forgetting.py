@@ -42,7 +42,7 @@ def _train(bench: Bench) -> Iterator[Row]:
 
     def contributions() -> Contributions:
         cohort = recommender.histories({"purchase": _plain_events(bench)}, level)
-        added = recommender.contributions(cohort)
+        added = recommender.contributions(cohort, 0)
         if added is None:
             raise RuntimeError("item-item learns from everybody")
         return added

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from privet.audit import Log
 from privet.clock import Clock, SystemClock
@@ -16,12 +17,12 @@ from privet.db.home import exists
 from privet.errors import IntegrityError, InvalidInput, StoreUnavailable
 from privet.gate import activation, grounds, recovery
 from privet.gate.catalogue import Items, items
-from privet.gate.parts import Caller, Parts
+from privet.gate.parts import Caller, Parts, Relearn, Unlearn
 from privet.gate.record import entry, flush_counts
 from privet.maintenance import Maintenance
 from privet.policy import Policy, load
 from privet.principals import Principal
-from privet.recommend.training import relearn, unlearn
+from privet.recommend import training as recommending
 from privet.settings import resolve
 from privet.subject import Subject
 from privet.types import ADMINISTRATION, Id
@@ -186,8 +187,8 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
         log=log,
         ledger=Ledger(stores.data, keys.secret("mac"), bases),
         signer=signer,
-        unlearn=unlearn,
-        relearn=relearn,
+        unlearn=_unlearn,
+        relearn=_relearn,
     )
     if created:
         log.append(
@@ -206,6 +207,22 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
     activation.install_layout(vault, policy)
     _catch_up(parts)
     return parts
+
+
+def _unlearn(spec: Mapping[str, Any], state: bytes, gone: Sequence[bytes], /) -> bytes | None:
+    return _ways(spec)[0](spec, state, gone)
+
+
+def _relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[bytes]], /) -> bytes:
+    return _ways(spec)[1](spec, state, batches)
+
+
+def _ways(spec: Mapping[str, Any]) -> tuple[Unlearn, Relearn]:
+    """How a version's kind forgets: segments know theirs, recommenders the others."""
+    if str(spec["kind"]).startswith("segments/"):
+        segmenting = import_module("privet.segments.training")
+        return segmenting.unlearn, segmenting.relearn
+    return recommending.unlearn, recommending.relearn
 
 
 def _first_policy(stores: Home, vault: Vault, asked: Policy | None) -> bool:

@@ -83,7 +83,7 @@ def events_of(found: list[list[tuple]], first: int = 1) -> Events:
 
 def fit(model, found, first=1):
     cohort = model.histories({"purchase": events_of(found, first)}, SHOP.level())
-    return model.add_all(model.empty(SIZE), model.contributions(cohort)), cohort
+    return model.add_all(model.empty(SIZE), model.contributions(cohort, 9)), cohort
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.kind)
@@ -92,7 +92,7 @@ def test_a_cohort_at_once_equals_one_by_one(model, found):
     state, cohort = fit(model, found)
     single = model.empty(SIZE)
     for position in range(len(cohort)):
-        model.add(single, model.contribution(cohort[position]))
+        model.add(single, model.contribution(cohort[position], 9))
     assert state.equal(single)
 
 
@@ -108,7 +108,7 @@ def test_ordinals_and_order_of_people_leave_no_mark(model, found, random, first)
 def test_lists_after_forgetting_equal_lists_without_the_person(model, found, data):
     gone = data.draw(st.integers(0, len(found) - 1))
     state, cohort = fit(model, found)
-    model.add(state, model.contribution(cohort[gone]), sign=-1)
+    model.add(state, model.contribution(cohort[gone], 9), sign=-1)
     rest = found[:gone] + found[gone + 1 :]
     without, _ = fit(model, rest)
     one, other = model.finish(state, SHOP), model.finish(without, SHOP)

@@ -56,7 +56,7 @@ def events_of(found: list[list[tuple]]) -> Events:
 def ranked(model, events):
     level = SHOP.level()
     cohort = model.histories({"purchase": before(events, CUT)}, level)
-    state = model.add_all(model.empty(SIZE), model.contributions(cohort))
+    state = model.add_all(model.empty(SIZE), model.contributions(cohort, 9))
     return lists(model.finish(state, SHOP), cohort, 4, 5)
 
 

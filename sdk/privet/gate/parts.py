@@ -57,13 +57,16 @@ class Unlearn(Protocol):
 
     def __call__(
         self, spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes], /
-    ) -> bytes:
-        """The state without these contributions, exact to the byte."""
+    ) -> bytes | None:
+        """The state without these contributions, exact to the byte; None for what cannot."""
         ...
 
 
 class Relearn(Protocol):
-    """Sums contributions anew: for a state from which a destroyed one cannot be subtracted."""
+    """Learns anew from contributions: for a state from which one cannot be subtracted.
+
+    It was destroyed already, or its kind is no sum. Each batch is ascending by subject.
+    """
 
     def __call__(
         self, spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[bytes]], /

@@ -182,14 +182,18 @@ def without(
     gone: BitMap,
     others: BitMap,
 ) -> bytes | None:
-    """A state without these people: subtracted, or summed anew where her part is destroyed.
+    """A state without these people: subtracted, or made anew of what the others added.
+
+    Anew where the part of one of them is destroyed already, or the kind cannot subtract.
 
     Returns:
         None where one of the others left in the meantime as well.
     """
     kept = kept_of(parts, caller, summed.model, summed.lineage, gone)
     if len(kept) == len(gone):
-        return parts.unlearn(summed.spec, state, list(kept.values()))
+        fewer = parts.unlearn(summed.spec, state, list(kept.values()))
+        if fewer is not None:
+            return fewer
     found: list[int] = []
 
     def batches() -> Iterator[Sequence[bytes]]:
@@ -198,7 +202,7 @@ def without(
             chosen = BitMap(people[start : start + BATCH])
             batch = kept_of(parts, caller, summed.model, summed.lineage, chosen)
             found.append(len(batch))
-            yield list(batch.values())
+            yield [batch[sno] for sno in sorted(batch)]  # ascending, as when it was trained
 
     fresh = parts.relearn(summed.spec, state, batches())
     return fresh if sum(found) == len(others) else None

@@ -1,16 +1,16 @@
 """The one interface of all recommenders.
 
 A recommender says what it reads (``needs``) and what one person adds to it
-(``contribution``); its state is the exact sum of contributions; ``finish`` derives floats
-from the state, always the same; the ``Fitted`` that results ranks entries for a history
-given at the moment of asking. No vector of a person is ever stored.
+(``contribution``); its state is a function of the contributions kept, their exact sum where
+it can be (``forgets``); ``finish`` derives floats from the state, always the same; the
+``Fitted`` that results ranks entries for a history given at the moment of asking.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     from privet.recommend.state import Contributions, State
     from privet.types import Events
 
+Forgets = Literal["nothing", "subtract", "refit"]
+"""How a kind forgets: nothing of anybody is in it; by subtraction; by fitting anew."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recommender(ABC):
     """A method with its parameters; plain data, holds nothing learned.
+
+    A kind that forgets by ``"subtract"`` has an ``add``; its state is the sum of
+    contributions. One that forgets by ``"refit"`` has a ``fit`` over all of them.
 
     Args:
         event: the event it learns from.
@@ -39,11 +45,14 @@ class Recommender(ABC):
     """
 
     kind: ClassVar[str]
-    learns: ClassVar[bool] = True
-    """Whether its state holds anything of people."""
     event: str = "purchase"
     item: str = "item"
     by: str = ITEM
+
+    @property
+    def forgets(self) -> Forgets:
+        """How somebody is taken out of its state; a class constant in most kinds."""
+        return "subtract"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -68,14 +77,21 @@ class Recommender(ABC):
             )
         return histories(events[self.event], level, item=self.item, basket=self._visit_field())
 
-    def contribution(self, history: History) -> np.ndarray | None:
-        """What one person adds: her distinct entries, int32; None if she adds nothing.
+    def contribution(self, history: History, now_day: int) -> np.ndarray | None:
+        """What one person adds, 1-D int32; None if the kind learns from nobody.
 
-        These bytes are kept sealed under the person's key, and are what is subtracted.
+        Her distinct entries, unless the kind says otherwise. Empty for who adds nothing.
+        These bytes are kept sealed under the person's key, and are what is subtracted or
+        fitted again.
+
+        Args:
+            history: what is learned from.
+            now_day: UTC day number since 1970 of the end of what is learned from, which
+                ages count from.
         """
         return contribution(history)
 
-    def contributions(self, cohort: Histories) -> Contributions | None:
+    def contributions(self, cohort: Histories, now_day: int) -> Contributions | None:
         """``contribution`` of each person of a cohort at once."""
         return contributions(cohort)
 
@@ -87,7 +103,6 @@ class Recommender(ABC):
             size: number of entries of the level, L.
         """
 
-    @abstractmethod
     def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
         """Add (or with ``sign=-1`` subtract) one contribution, in place, exactly.
 
@@ -96,13 +111,32 @@ class Recommender(ABC):
 
         Raises:
             IntegrityError: the contribution does not fit, or was never added.
+            TypeError: this kind is fitted as a whole.
         """
+        raise TypeError(f"the kind {self.kind!r} is fitted as a whole, never added to")
 
     def add_all(self, state: State, cohort: Contributions | None) -> State:
         """Add the contributions of a cohort, in place; equal to adding one by one."""
         for entries in cohort or ():
             self.add(state, entries)
         return state
+
+    def fit(self, size: int, kept: Contributions) -> State:
+        """The state of these people, and of nobody else: the same bytes each time.
+
+        Args:
+            size: number of entries of the level, L.
+            kept: the contributions of all who are in it, ascending by subject. A subject's
+                ordinal tells when she came; no result should depend on more than that.
+
+        Raises:
+            IntegrityError: a contribution does not fit.
+        """
+        return self.add_all(self.empty(size), kept)
+
+    def fits(self, state: State) -> bool:
+        """Whether this kind can have made a state of these arrays, by names and forms."""
+        return state.form() == self.empty(state.size).form()
 
     @abstractmethod
     def finish(

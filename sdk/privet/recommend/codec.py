@@ -134,10 +134,5 @@ def _arrays(data: bytes, at: int, listed: list[list[Any]]) -> dict[str, np.ndarr
 
 def _check(recommender: Recommender, names: tuple[str, ...], state: State) -> None:
     """Refuse arrays that this recommender would not have made."""
-    fits = len(names) == state.size and _form(state) == _form(recommender.empty(state.size))
-    if not fits:
+    if len(names) != state.size or not recommender.fits(state):
         raise broken("the arrays of a model do not fit its kind")
-
-
-def _form(state: State) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
-    return {name: (array.dtype, array.shape) for name, array in state.arrays.items()}

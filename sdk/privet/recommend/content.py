@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from privet.errors import InvalidInput
-from privet.recommend.base import Fitted, Recommender
+from privet.recommend.base import Fitted, Forgets, Recommender
 from privet.recommend.reasons import Reason
 from privet.recommend.state import Contributions, State
 
@@ -37,7 +37,7 @@ class ContentTFIDF(Recommender):
     """
 
     kind: ClassVar[str] = "content"
-    learns: ClassVar[bool] = False
+    forgets: ClassVar[Forgets] = "nothing"
     text: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -49,10 +49,10 @@ class ContentTFIDF(Recommender):
                 reason="recommend.parameter",
             )
 
-    def contribution(self, history: History) -> None:
+    def contribution(self, history: History, now_day: int) -> None:
         """Nothing: no person is learned from."""
 
-    def contributions(self, cohort: Histories) -> Contributions | None:
+    def contributions(self, cohort: Histories, now_day: int) -> Contributions | None:
         """Nothing: no person is learned from."""
         return None
 

@@ -1,8 +1,9 @@
-"""What a model learns, as exact sums of what each person adds.
+"""What a model learns, as integers derived from what each person adds.
 
-A contribution is the set of distinct entries of one person. Adding and subtracting are
-integer additions, so a state after any order of both is equal, bit for bit, to one that
-only ever saw those who remain.
+A contribution is an int32 array whose form is its kind's own: the set of a person's
+distinct entries, or these with weights, or her history. Where a state is their sum, adding
+and subtracting are integer additions, so that a state after any order of both is equal, bit
+for bit, to one that only ever saw those who remain; any other state is fitted over them.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from privet.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from privet.recommend.history import Histories, History
 
@@ -28,7 +29,7 @@ class State:
 
     Attributes:
         size: number of entries, L.
-        arrays: name to integer array; changed in place by ``Recommender.add``.
+        arrays: name to array, int32 or int64; changed in place by ``Recommender.add``.
     """
 
     size: int
@@ -40,6 +41,10 @@ class State:
     def equal(self, other: State) -> bool:
         """Whether both states hold the same integers in the same form."""
         return self.digest() == other.digest()
+
+    def form(self) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Type and shape of each array."""
+        return {name: (array.dtype, array.shape) for name, array in self.arrays.items()}
 
     def digest(self) -> bytes:
         """SHA-256 over the canonical form: sizes, names, dtypes, shapes, bytes. 32 bytes."""
@@ -58,7 +63,7 @@ class Contributions:
 
     Attributes:
         starts: offsets per person, shape (S + 1,), int64.
-        entries: distinct entries of each person, ascending, int32.
+        entries: what each person adds, int32: mostly her distinct entries, ascending.
     """
 
     starts: np.ndarray
@@ -76,11 +81,18 @@ class Contributions:
             raise IndexError(position)
         return self.entries[self.starts[position] : self.starts[position + 1]]
 
+    @classmethod
+    def of(cls, parts: Iterable[np.ndarray]) -> Contributions:
+        """The contributions of people, in this order."""
+        parts = list(parts)
+        starts = np.cumsum([0, *(len(part) for part in parts)])
+        return cls(starts, np.concatenate([np.zeros(0, np.int32), *parts]))
+
     def check(self, size: int) -> None:
-        """Raise unless every contribution fits a state of ``size`` entries.
+        """Raise unless each is a set of entries that fits a state of ``size`` entries.
 
         Raises:
-            IntegrityError: one does not.
+            IntegrityError: one is not.
         """
         rising = np.diff(self.entries) > 0
         borders = self.starts[(self.starts > 0) & (self.starts < len(self.entries))]
@@ -108,22 +120,22 @@ def contributions(cohort: Histories) -> Contributions:
 
 
 def to_bytes(entries: np.ndarray) -> bytes:
-    """A contribution as bytes: little-endian int32, ascending. To be sealed, never plain."""
+    """A contribution as bytes: little-endian int32. To be sealed, never plain."""
     return entries.astype("<i4").tobytes()
 
 
 def from_bytes(data: bytes) -> np.ndarray:
-    """A contribution back from ``to_bytes``.
+    """A contribution back from ``to_bytes``; whether it fits is for its kind to check.
 
     Raises:
         IntegrityError: these bytes are not a contribution.
     """
     if len(data) % 4:
         raise broken("a contribution has a wrong length")
-    return check_entries(np.frombuffer(data, "<i4").astype(np.int32), size=None)
+    return np.frombuffer(data, "<i4").astype(np.int32)
 
 
-def check_entries(entries: np.ndarray, size: int | None) -> np.ndarray:
+def check_entries(entries: np.ndarray, size: int) -> np.ndarray:
     """Return distinct ascending entries below ``size``, else raise.
 
     Raises:
@@ -131,7 +143,7 @@ def check_entries(entries: np.ndarray, size: int | None) -> np.ndarray:
     """
     if not len(entries):
         return entries
-    inside = entries[0] >= 0 and (size is None or entries[-1] < size)
+    inside = entries[0] >= 0 and entries[-1] < size
     if not inside or bool((np.diff(entries) <= 0).any()):
         raise broken("a contribution does not fit the model")
     return entries

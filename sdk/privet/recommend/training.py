@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from privet.errors import InvalidInput, ModelUnavailable
+from privet.features.catalogue import Level
 from privet.features.items import known_items
 from privet.features.rows import of_subjects
 from privet.gate import artifact, publication
@@ -21,7 +22,6 @@ from privet.gate.versions import Version
 from privet.policy import Ask
 from privet.recommend.base import Recommender
 from privet.recommend.codec import Artifact, build, pack, unpack
-from privet.recommend.history import Histories
 from privet.recommend.metrics import Quality, quality
 from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
@@ -29,6 +29,8 @@ from privet.types import Action, Events
 
 LIST = 10
 WORK: tuple[Action, ...] = ("train", "evaluate", "serve")
+MOST_KEPT = 1 << 28
+"""Numbers of contributions that a fit may hold at once: 1 GiB."""
 ATTEMPTS = 3  # an erasure while a model is trained makes the training begin again
 
 
@@ -91,42 +93,70 @@ def _train_once(
     until = parts.now if until is None else until
     spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}
     level = known_items(parts).level(recommender.by)
-    state = recommender.empty(len(level))
+    recommender.empty(len(level))  # refuse a level that does not fit before anything is kept
     training = publication.begin(parts, purpose, name, spec)
-    if recommender.learns:
+    kept: Iterable[Contributions] = ()
+    if recommender.forgets != "nothing":
         reading = read(parts, caller, purpose, "train", recommender.needs, until=until)
-        for chunk in reading.chunks():
-            cohort = recommender.histories(chunk.events, level)
-            _learn(parts, training, reading, recommender, state, cohort)
-    packed = pack(Artifact(recommender, level.names, state))
+        kept = _kept(parts, training, reading, recommender, level, day_of(parts, until))
+    packed = pack(Artifact(recommender, level.names, _state(recommender, len(level), kept)))
     return publication.publish(parts, caller, training, decision, packed)
 
 
-def _learn(
+def _kept(
     parts: Parts,
     training: publication.Training,
     reading: Reading,
     recommender: Recommender,
-    state: State,
-    cohort: Histories,
-) -> None:
-    added = recommender.contributions(cohort)
-    if added is None:
-        return
-    people = [int(s) for s in cohort.subjects]
-    whole = {sno: to_bytes(added[i]) for i, sno in enumerate(people) if len(added[i])}
-    kept = publication.keep(parts, training, reading.warrant, reading.decision, whole)
-    recommender.add_all(state, _only(added, [i for i, sno in enumerate(people) if sno in kept]))
+    level: Level,
+    now_day: int,
+) -> Iterator[Contributions]:
+    """What everybody adds, ascending by subject and chunk by chunk, each kept before it is used."""
+    for chunk in reading.chunks():
+        cohort = recommender.histories(chunk.events, level)
+        added = recommender.contributions(cohort, now_day)
+        if added is None:
+            continue
+        people = [int(s) for s in cohort.subjects]
+        whole = {sno: to_bytes(added[i]) for i, sno in enumerate(people) if len(added[i])}
+        kept = publication.keep(parts, training, reading.warrant, reading.decision, whole)
+        yield Contributions.of(added[i] for i, sno in enumerate(people) if sno in kept)
 
 
-def _only(added: Contributions, positions: Sequence[int]) -> Contributions:
-    chosen = [added[i] for i in positions]
-    starts = np.cumsum([0, *(len(c) for c in chosen)])
-    return Contributions(starts, np.concatenate([np.zeros(0, np.int32), *chosen]))
+def _state(recommender: Recommender, size: int, chunks: Iterable[Contributions]) -> State:
+    """The state over all of these; only a kind that is fitted holds them at once."""
+    if recommender.forgets == "refit":
+        return recommender.fit(size, _whole(chunks))
+    state = recommender.empty(size)
+    for chunk in chunks:
+        recommender.add_all(state, chunk)
+    return state
 
 
-def unlearn(spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes]) -> bytes:
-    """Subtract kept contributions: equal to the byte to never having had them."""
+def _whole(chunks: Iterable[Contributions]) -> Contributions:
+    held: list[np.ndarray] = []
+    numbers = 0
+    for chunk in chunks:
+        numbers += len(chunk.entries)
+        if numbers > MOST_KEPT:
+            raise InvalidInput(
+                "this model would hold too much at once",
+                why=f"what its people add is more than {MOST_KEPT} numbers, 4 bytes each",
+                remedy="Use a kind that forgets by subtraction, or a coarser attribute.",
+                reason="recommend.size",
+            )
+        held.extend(chunk)
+    return Contributions.of(held)
+
+
+def unlearn(spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes]) -> bytes | None:
+    """Subtract kept contributions: equal to the byte to never having had them.
+
+    Returns:
+        None where the kind is fitted as a whole: it is to be learned again.
+    """
+    if build(spec["kind"], spec["params"]).forgets == "refit":
+        return None
     held = unpack(state)
     for sealed in contributions:
         held.recommender.add(held.state, from_bytes(sealed), sign=-1)
@@ -134,13 +164,10 @@ def unlearn(spec: Mapping[str, Any], state: bytes, contributions: Sequence[bytes
 
 
 def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[bytes]]) -> bytes:
-    """The exact sum of these kept contributions, over the entries of a state."""
+    """The state of these kept contributions alone, over the entries of a state."""
     held = unpack(state)
-    fresh = held.recommender.empty(held.state.size)
-    for batch in batches:
-        for sealed in batch:
-            held.recommender.add(fresh, from_bytes(sealed))
-    return pack(replace(held, state=fresh))
+    chunks = (Contributions.of(map(from_bytes, batch)) for batch in batches)
+    return pack(replace(held, state=_state(held.recommender, held.state.size, chunks)))
 
 
 def evaluate(parts: Parts, caller: Caller, purpose: str, version: Version, cut: int) -> Evaluation:

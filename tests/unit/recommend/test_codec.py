@@ -31,7 +31,8 @@ MODELS = [
 
 
 def artifact(model) -> Artifact:
-    state = model.add(model.empty(3), np.array([0, 2], np.int32) if model.learns else None)
+    some = None if model.forgets == "nothing" else np.array([0, 2], np.int32)
+    state = model.add(model.empty(3), some)
     return Artifact(model, ("a", "b", "ç"), state)
 
 
@@ -103,10 +104,20 @@ def test_a_contribution_comes_back_from_its_bytes():
     assert not len(from_bytes(b""))
 
 
-@pytest.mark.parametrize("data", [b"\0", b"\1\0\0\0\0\0\0\0", b"\xff\xff\xff\xff"])
-def test_bytes_that_are_no_contribution_are_refused(data):
+def test_bytes_that_are_no_contribution_are_refused():
     with pytest.raises(IntegrityError):
-        from_bytes(data)
+        from_bytes(b"\0")
+
+
+@pytest.mark.parametrize("data", [b"\1\0\0\0\0\0\0\0", b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize("model", [Popularity(), ItemItem()], ids=lambda m: m.kind)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_contribution_of_another_form_is_refused_by_its_kind(model, data, sign):
+    state = model.add(model.empty(3), np.array([0, 1], np.int32))
+    before = state.digest()
+    with pytest.raises(IntegrityError):
+        model.add(state, from_bytes(data), sign=sign)
+    assert state.digest() == before
 
 
 def test_a_digest_tells_states_of_different_form_apart():

@@ -51,7 +51,7 @@ def test_everybody_gets_a_list_for_both_tasks(events, shop):
     level = shop.level("type")
     model = Popularity(least=1, by="type")
     cohort = model.histories({"purchase": before(events, CUT)}, level)
-    state = model.add_all(model.empty(len(level)), model.contributions(cohort))
+    state = model.add_all(model.empty(len(level)), model.contributions(cohort, 9))
     ranked = lists(model.finish(state, shop), cohort, 4, 10)
     named = {t: [[level.names[i] for i in row if i >= 0] for row in r] for t, r in ranked.items()}
     assert named["repeat"] == [["dairy", "hot drinks", "hygiene"]] * 3

@@ -29,7 +29,7 @@ def learn(recommender, events, shop):
     """A model fitted on everybody, and their histories."""
     level = shop.level(recommender.by)
     cohort = recommender.histories({"purchase": events}, level)
-    state = recommender.add_all(recommender.empty(len(level)), recommender.contributions(cohort))
+    state = recommender.add_all(recommender.empty(len(level)), recommender.contributions(cohort, 9))
     return recommender.finish(state, shop), cohort
 
 
@@ -158,9 +158,9 @@ def test_content_compares_whole_types_by_the_text_of_their_items(events, shop):
 def test_content_learns_nothing_from_people(events, shop):
     model = ContentTFIDF(text=("type",))
     cohort = model.histories({"purchase": events}, shop.level())
-    assert not model.learns
-    assert model.contribution(cohort[0]) is None
-    assert model.contributions(cohort) is None
+    assert model.forgets == "nothing"
+    assert model.contribution(cohort[0], 9) is None
+    assert model.contributions(cohort, 9) is None
     nobody = model.empty(5).digest()
     assert model.add_all(model.add(model.empty(5), None), None).digest() == nobody
 
@@ -193,7 +193,7 @@ def test_what_became_hidden_after_training_is_not_recommended(events, shop):
     model = Popularity(least=1)
     level = shop.level()
     cohort = model.histories({"purchase": events}, level)
-    state = model.add_all(model.empty(5), model.contributions(cohort))
+    state = model.add_all(model.empty(5), model.contributions(cohort, 9))
     stricter = Catalogue(shop.ids, shop.attributes, np.array([True, False, False, True, False]))
     fitted = model.finish(state, stricter, level.names)
     assert names_of(fitted, fitted.popular(5)) == ["soap", "tea"]
