@@ -191,6 +191,20 @@ class Fitted(ABC):
         """Why each of these entries; the same as ``reason`` of one by one."""
         return [self.reason(history, int(index)) for index in indices]
 
+    def together(self, index: int) -> np.ndarray | None:
+        """What goes with one entry, whoever asks; None for a kind that cannot say.
+
+        Only what rests on at least as many people as the kind's release floor asks for,
+        entry by entry, so that it may be shown beside an item to anybody.
+
+        Args:
+            index: an entry.
+
+        Returns:
+            a score of each entry, shape (L,), 0 where nothing may be said.
+        """
+        return None
+
     def top(
         self,
         history: History,
@@ -237,10 +251,23 @@ def best(
         allowed &= chosen
     if exclude is not None:
         allowed[exclude] = False
+    return ranked(scores, allowed, k)
+
+
+def ranked(scores: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:
+    """The best of the allowed entries, by falling score and then by index; int64.
+
+    Args:
+        scores: shape (L,), -inf where there is no evidence.
+        allowed: shape (L,), bool.
+        k: how many at most.
+    """
     left = np.where(allowed, scores, -np.inf)
     if k < len(left):
         # Everything as good as the k-th stays, so that ties are decided by index.
-        left[left < -np.partition(-left, k - 1)[k - 1]] = -np.inf
-    found = np.flatnonzero(left > -np.inf)
+        found = np.flatnonzero(left >= np.partition(left, -k)[-k])
+        found = found[left[found] > -np.inf]
+    else:
+        found = np.flatnonzero(left > -np.inf)
     order = np.argsort(-left[found], kind="stable")
     return found[order[:k]]

@@ -144,6 +144,13 @@ class ItemItemFitted(Fitted):
             for index in indices.tolist()
         ]
 
+    def together(self, index: int) -> np.ndarray:
+        """Cosines to its neighbours: each pair is in the lists of ``floor`` people."""
+        total = np.zeros(len(self.level))
+        total[self.neighbour[index]] = self.cosine[index]
+        total[index] = 0
+        return total
+
     def _weights(self, history: History) -> tuple[np.ndarray, np.ndarray]:
         """Her distinct entries, and what each says for each of its neighbours."""
         own, times = np.unique(history.index, return_counts=True)
