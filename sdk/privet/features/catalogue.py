@@ -28,6 +28,8 @@ class Level:
             CJEU C-184/20), shape (L,), bool. They are never trained on, recommended or
             given as a reason.
         listed: entries that have an item in the catalogue, shape (L,), bool.
+        min_age: the age in years that all items of an entry may be shown from, 0 for any,
+            shape (L,), int64.
     """
 
     attribute: str
@@ -35,6 +37,7 @@ class Level:
     of_item: np.ndarray
     hidden: np.ndarray
     listed: np.ndarray
+    min_age: np.ndarray
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,6 +89,8 @@ class Catalogue:
         ids: the item ids by code.
         attributes: attribute name to its value per item; ``""`` stands for unknown.
         hidden: items that a policy's ``never`` forbids, shape (I,), bool; none by default.
+        min_age: the age in years below which an item is not shown, shape (I,), int64; 0,
+            which is for everybody, by default.
 
     Example:
         >>> shop = Catalogue(("k-1", "k-2", "t-1"), {"type": ("kettle", "kettle", "toaster")})
@@ -96,16 +101,19 @@ class Catalogue:
     ids: tuple[str, ...]
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hidden: np.ndarray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    min_age: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     _levels: dict[tuple[str, tuple[str, ...] | None], Level] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.hidden.size:
             object.__setattr__(self, "hidden", np.zeros(len(self.ids), np.bool_))
-        columns = [*self.attributes.values(), self.hidden]
+        if not self.min_age.size:
+            object.__setattr__(self, "min_age", np.zeros(len(self.ids), np.int64))
+        columns = [*self.attributes.values(), self.hidden, self.min_age]
         if self.hidden.dtype != np.bool_ or any(len(c) != len(self.ids) for c in columns):
             raise InvalidInput(
                 "a catalogue column does not fit its items",
-                why="every attribute needs one text, and `hidden` one bool, per item",
+                why="an item needs a text per attribute, a bool in `hidden`, an age in `min_age`",
                 reason="catalogue.shape",
             )
 
@@ -157,4 +165,6 @@ class Catalogue:
         listed, hidden = np.zeros((2, len(names)), np.bool_)
         listed[of_item[of_item >= 0]] = True
         hidden[of_item[(of_item >= 0) & self.hidden]] = True
-        return Level(attribute, names, of_item, hidden, listed)
+        min_age = np.zeros(len(names), np.int64)
+        np.maximum.at(min_age, of_item[of_item >= 0], self.min_age[of_item >= 0])
+        return Level(attribute, names, of_item, hidden, listed, min_age)

@@ -12,7 +12,7 @@ def known_items(parts: Parts) -> Catalogue:
     items = catalogue.items(parts)
     held = parts.cache.get("catalogue")
     if held is None or held[0] is not items:
-        held = (items, Catalogue(items.ids, items.attributes, items.hidden))
+        held = (items, Catalogue(items.ids, items.attributes, items.hidden, items.min_age))
         parts.cache["catalogue"] = held
     shown: Catalogue = held[1]
     return shown

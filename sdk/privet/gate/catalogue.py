@@ -26,12 +26,15 @@ class Items:
         attributes: catalogue field to values by code; ``""`` where unknown.
         hidden: which items the policy never uses: they reveal what must not be inferred,
             shape (number of items,), bool.
+        min_age: the age in years below which an item is not shown, 0 for none, shape
+            (number of items,), int64.
     """
 
     version: int
     ids: tuple[str, ...]
     attributes: Mapping[str, tuple[str, ...]]
     hidden: np.ndarray
+    min_age: np.ndarray
 
     @cached_property
     def codes(self) -> Mapping[str, int]:
@@ -55,6 +58,7 @@ def items(parts: Parts) -> Items:
         tuple(str(item) for item, _ in rows),
         {n: tuple(str(f.get(n, "")) for f in fields) for n in names},
         np.array([parts.policy.items.hidden(f) for f in fields], dtype=bool),
+        np.array([parts.policy.items.min_age(f) or 0 for f in fields], dtype=np.int64),
     )
     parts.cache["items"] = loaded
     return loaded

@@ -74,3 +74,11 @@ def test_an_empty_catalogue_has_empty_levels():
     level = Catalogue(()).level()
     assert len(level) == 0
     assert level.known(np.array([-1])).tolist() == [-1]
+
+
+def test_an_entry_has_the_greatest_least_age_of_its_items():
+    ages = np.array([0, 21, 18, 0])
+    shop = Catalogue(tuple("abcd"), {"t": ("x", "y", "y", "")}, min_age=ages)
+    assert shop.level("t").min_age.tolist() == [0, 21]
+    assert shop.level("item").min_age.tolist() == ages.tolist()
+    assert Catalogue(tuple("ab")).level("item").min_age.tolist() == [0, 0]
