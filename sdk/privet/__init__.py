@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from privet.ingest import LoadReport, Receipt
     from privet.maintenance import Maintenance
     from privet.principals import Access, Models, Principal
-    from privet.recommend.serving import Pick, Picks
+    from privet.recommend.picks import Pick, Picks
     from privet.recommend.training import Evaluation
     from privet.subject import OwnConsent, OwnRights, Subject
 
@@ -59,8 +59,8 @@ _WHERE = {
     "LoadReport": ("privet.ingest", "LoadReport"),
     "Receipt": ("privet.ingest", "Receipt"),
     "Maintenance": ("privet.maintenance", "Maintenance"),
-    "Pick": ("privet.recommend.serving", "Pick"),
-    "Picks": ("privet.recommend.serving", "Picks"),
+    "Pick": ("privet.recommend.picks", "Pick"),
+    "Picks": ("privet.recommend.picks", "Picks"),
     "Evaluation": ("privet.recommend.training", "Evaluation"),
     "Access": ("privet.principals", "Access"),
     "Models": ("privet.principals", "Models"),

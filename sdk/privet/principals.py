@@ -7,7 +7,7 @@ A ``Principal`` is someone the host vouches for; with a purpose she becomes an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,10 @@ from privet.ingest import LoadReport, Receipt, describe, load, record
 from privet.ingest.rows import check_subject
 from privet.recommend import training
 from privet.recommend.base import Recommender
-from privet.recommend.serving import Picks, Request, recommend
+from privet.recommend.general import similar
+from privet.recommend.picks import Picks
+from privet.recommend.request import Request
+from privet.recommend.serving import recommend
 from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.types import Id, check_list, check_text, check_type
@@ -174,7 +177,11 @@ class Access:
         *,
         model: str | None = None,
         among: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        stock: Collection[str] | None = None,
+        age: int | None = None,
         unseen: bool = False,
+        diversity: float = 0,
         at: datetime | None = None,
     ) -> Picks:
         """The best ``k`` entries for one person; never raises for a missing ground.
@@ -184,7 +191,12 @@ class Access:
             k: how many, 1 to 1000.
             model: a model's name; the purpose's last served one when left out.
             among: only these entries.
+            exclude: none of these entries.
+            stock: ids of the items that can be had: entries without one are left out.
+            age: her age in years, as far as the app knows it. Entries with a minimum age
+                are left out unless it is reached.
             unseen: leave out what she had already.
+            diversity: 0 for the best entries, towards 1 for entries ever less alike.
             at: as of this instant.
 
         Returns:
@@ -192,9 +204,11 @@ class Access:
 
         Raises:
             AccessDenied: no permit to recommend for this purpose.
+            InvalidInput: an argument is of another type or out of range.
         """
         who = check_subject(subject)
-        return self._recommend([who], k, model, among, unseen, at)[who]
+        asked = _request(k, model, among, exclude, stock, age, unseen, diversity, at)
+        return recommend(self._parts, self._caller, self._purpose, [who], asked)[who]
 
     def recommend_many(
         self,
@@ -203,41 +217,88 @@ class Access:
         *,
         model: str | None = None,
         among: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        stock: Collection[str] | None = None,
+        age: int | None = None,
         unseen: bool = False,
+        diversity: float = 0,
         at: datetime | None = None,
     ) -> dict[Id, Picks]:
         """The same for many people at once, under one audit record."""
         ids = [check_subject(subject) for subject in check_list(subjects, "subjects")]
-        return self._recommend(list(dict.fromkeys(ids)), k, model, among, unseen, at)
+        asked = _request(k, model, among, exclude, stock, age, unseen, diversity, at)
+        return recommend(self._parts, self._caller, self._purpose, list(dict.fromkeys(ids)), asked)
+
+    def similar(
+        self,
+        item: str,
+        k: int = 10,
+        *,
+        model: str | None = None,
+        among: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        stock: Collection[str] | None = None,
+        age: int | None = None,
+        diversity: float = 0,
+    ) -> Picks:
+        """What goes with an item, for a page about it: not personal, and says so.
+
+        By a serving model that may say so of its entries (pairs that enough people share),
+        else by the catalogue's text. Nobody's data is opened.
+
+        Args:
+            item: an item's id, or an entry that the model ranks.
+            k: how many, 1 to 1000.
+            model: a model's name; any that can tell, the last served first, when left out.
+            among: only these entries.
+            exclude: none of these entries.
+            stock: as in ``recommend``.
+            age: as in ``recommend``, of who looks at the page.
+            diversity: as in ``recommend``.
+
+        Raises:
+            AccessDenied: no permit to recommend for this purpose, or the policy hides the
+                item (``item.hidden``).
+            InvalidInput: no such item (``item.unknown``), or an argument is wrong.
+        """
+        check_type(item, str, "an item", "Give an item's id, or an entry of the model.")
+        asked = _request(k, model, among, exclude, stock, age, False, diversity, None)
+        return similar(self._parts, self._caller, self._purpose, item, asked)
 
     @property
     def models(self) -> Models:
         """The purpose's models: train → evaluate → serve, each by its own permit."""
         return Models(self._parts, self._caller, self._purpose)
 
-    def _recommend(
-        self,
-        subjects: list[Id],
-        k: int,
-        model: str | None,
-        among: Sequence[str] | None,
-        unseen: bool,
-        at: datetime | None,
-    ) -> dict[Id, Picks]:
-        if model is not None:
-            check_type(model, str, "a model", "Name a model, or leave it out.")
-        check_type(unseen, bool, "unseen", "Give True or False.")
-        asked = Request(
-            k=k,
-            model=model,
-            among=None if among is None else tuple(check_list(among, "entries", "among.type")),
-            unseen=unseen,
-            until=None if at is None else micros(at),
-        )
-        return recommend(self._parts, self._caller, self._purpose, subjects, asked)
-
     def __repr__(self) -> str:
         return f"Access(purpose={self._purpose!r}, roles={sorted(self._caller.roles)})"
+
+
+def _request(
+    k: int,
+    model: str | None,
+    among: Sequence[str] | None,
+    exclude: Sequence[str],
+    stock: Collection[str] | None,
+    age: int | None,
+    unseen: bool,
+    diversity: float,
+    at: datetime | None,
+) -> Request:
+    if model is not None:
+        check_type(model, str, "a model", "Name a model, or leave it out.")
+    check_type(unseen, bool, "unseen", "Give True or False.")
+    return Request(
+        k=k,
+        model=model,
+        among=None if among is None else tuple(check_list(among, "entries", "among.type")),
+        exclude=tuple(check_list(exclude, "entries", "exclude.type")),
+        stock=None if stock is None else check_list(stock, "items in stock", "stock.type"),
+        age=age,
+        unseen=unseen,
+        diversity=diversity,
+        until=None if at is None else micros(at),
+    )
 
 
 class Models:

@@ -15,7 +15,7 @@ import pytest
 import privet
 from privet.clock import SystemClock
 from privet.gate import artifact, publication, read
-from privet.recommend import ItemItem, Popularity, serving
+from privet.recommend import ItemItem, Popularity, mapping
 from privet.recommend.codec import unpack
 
 PURPOSE = "recommendations"
@@ -177,7 +177,7 @@ def test_lists_of_many_people_are_not_held_back_past_the_time_in_a_certificate(
 def test_without_the_last_look_an_old_list_is_returned_late(
     stall: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_timely", lambda began: True)
+    monkeypatch.setattr(mapping, "timely", lambda began: True)
     with pytest.raises(AssertionError):
         test_lists_of_many_people_are_not_held_back_past_the_time_in_a_certificate(
             stall, monkeypatch
