@@ -326,6 +326,25 @@ class Contribution(DataTable, table=True):
     ct: bytes = _blob()
 
 
+class SegmentMember(DataTable, table=True):
+    """In which segment one subject is for what is released, sealed under her key."""
+
+    __tablename__ = "segment_member"
+    __table_args__ = (CLUSTERED,)
+    sno: int = _int(key=True)
+    model: int = _int(key=True)
+    ct: bytes = _blob()
+
+
+class SegmentFigures(DataTable, table=True):
+    """What may be shown of one model's segments; changed only where enough people differ."""
+
+    __tablename__ = "segment_figures"
+    model: int = _int(key=True)
+    lineage: int = _int()
+    detail: str = _text()
+
+
 class Removal(DataTable, table=True):
     """One subtraction of one cause from one model: a replay does not subtract twice."""
 

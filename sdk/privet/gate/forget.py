@@ -21,7 +21,7 @@ from privet.clock import DAY_US, iso
 from privet.consent import Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
-from privet.gate import certificate
+from privet.gate import certificate, membership
 from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
 from privet.gate.minimize import NULL
 from privet.gate.parts import IDENTITY, Caller, Parts
@@ -403,6 +403,7 @@ def _destroy(
     parts.subjects.drop_refs(sno, held=bool(holds))
     with parts.home.data.write() as tx:
         tx.run("DELETE FROM contribution WHERE sno = ?", (sno,))
+        membership.drop(tx, [sno])
     return holds
 
 
@@ -478,7 +479,11 @@ def _look_through(parts: Parts, sno: int, allowed: set[str]) -> None:
         parts.vault.shred(sno, sorted(stray))
     with parts.home.data.read() as tx:
         left = set(parts.vault.domains_of(tx, sno)) - allowed
-        kept = tx.one("SELECT 1 FROM contribution WHERE sno = ?", (sno,))
+        kept = tx.one(
+            "SELECT 1 FROM contribution WHERE sno = ? "
+            "UNION ALL SELECT 1 FROM segment_member WHERE sno = ?",
+            (sno, sno),
+        )
     if left or kept is not None:
         raise IntegrityError(
             "an erasure left something behind",

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pyroaring import BitMap
 
 from privet.errors import ModelUnavailable
+from privet.gate import membership
 from privet.gate.parts import Caller, Parts
 from privet.gate.publication import ATTEMPTS, end_run, stands, without
 from privet.gate.versions import (
@@ -58,6 +59,8 @@ def remove(
         purpose: only models of this purpose.
     """
     people = BitMap(snos)
+    with parts.home.data.write() as tx:
+        membership.drop(tx, people, purpose)
     done: list[Removed] = []
     for model, lineage in _lineages_of(parts, people, purpose):
         removed = _remove_from(parts, caller, cause, people, model, lineage)

@@ -170,6 +170,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "segment_member",
+        sa.Column("sno", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("model", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ct", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sno", "model"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "segment_figures",
+        sa.Column("model", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lineage", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model"),
+    )
+    op.create_table(
         "removal",
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("model", sa.BigInteger(), autoincrement=False, nullable=False),

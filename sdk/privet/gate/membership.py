@@ -1,0 +1,164 @@
+"""Who counts to which segment for what is released, and the figures that were released last.
+
+A released figure or list must not tell that one person joined or left. So what is
+released does not follow a model step by step: it rests on a placement of its own, sealed
+person by person, which moves only where enough people move (``privet.segments.release``).
+Whoever has no ground any more is in none of it at once, whatever the placement says.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap
+
+from privet.db import Tx
+from privet.gate.parts import Parts
+from privet.gate.read import narrow
+from privet.gate.versions import Version, contribution_label
+from privet.policy import Decision
+from privet.types import Warrant
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What may be shown of a model's segments.
+
+    Attributes:
+        lineage: the training whose version was put live with them; 0 before the first.
+        detail: the figures as plain data.
+    """
+
+    lineage: int = 0
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def label(model: int) -> bytes:
+    """What a sealed placement is bound to besides its person."""
+    return struct.pack(">12sQ", b"segment", model)
+
+
+def figures(parts: Parts, model: int) -> Figures:
+    """The figures of a model's segments as they were released last."""
+    with parts.home.data.read() as tx:
+        row = tx.one("SELECT lineage, detail FROM segment_figures WHERE model = ?", (model,))
+    return Figures() if row is None else Figures(int(row[0]), json.loads(row[1]))
+
+
+def contributors(parts: Parts, version: Version) -> BitMap:
+    """Whose contributions are kept for a version."""
+    with parts.home.data.read() as tx:
+        return _people(tx, "contribution", version.model, version.lineage)
+
+
+def placed(parts: Parts, model: int) -> BitMap:
+    """Who has a placement in a model's segments."""
+    with parts.home.data.read() as tx:
+        return _people(tx, "segment_member", model)
+
+
+def kept(
+    parts: Parts,
+    warrant: Warrant,
+    decision: Decision,
+    version: Version,
+    people: BitMap,
+) -> dict[int, bytes]:
+    """What these people added to a version, opened for the purpose of the warrant."""
+    rows = _sealed(parts, decision, "contribution", people, version.model, version.lineage)
+    bound = contribution_label(version.model, version.lineage)
+    return parts.vault.open_many(warrant, version.purpose, bound, rows)
+
+
+def placements(
+    parts: Parts,
+    warrant: Warrant,
+    decision: Decision,
+    version: Version,
+    people: BitMap,
+) -> dict[int, bytes]:
+    """Where these people are placed, of those whose grounds hold now."""
+    rows = _sealed(parts, decision, "segment_member", people, version.model)
+    return parts.vault.open_many(warrant, version.purpose, label(version.model), rows)
+
+
+def replace(
+    parts: Parts,
+    warrant: Warrant,
+    decision: Decision,
+    version: Version,
+    where: Mapping[int, bytes],
+    shown: Mapping[str, Any],
+) -> None:
+    """Put placements and figures in the place of the earlier ones, in one transaction.
+
+    Args:
+        parts: the open deployment.
+        warrant: names everybody who is placed.
+        decision: whose grounds must hold.
+        version: the version that they are of.
+        where: placement of each person as bytes; whoever is not in it has none.
+        shown: the figures.
+    """
+    sealed = parts.vault.seal_many(warrant, version.purpose, label(version.model), where)
+    with parts.home.data.write() as tx:
+        parts.check_policy(tx, lock=True)
+        for purpose in sorted(decision.grounds):  # a withdrawal comes before, or finds the rows
+            parts.ledger.epoch(tx, purpose, lock=True)
+        still = parts.ledger.eligible(tx, decision.grounds, parts.now, BitMap(sealed))
+        tx.run("DELETE FROM segment_member WHERE model = ?", (version.model,))
+        tx.many(
+            "INSERT INTO segment_member (sno, model, ct) VALUES (?, ?, ?)",
+            [(sno, version.model, sealed[sno]) for sno in still],
+        )
+        tx.run(
+            "INSERT INTO segment_figures (model, lineage, detail) VALUES (?, ?, ?) "
+            "ON CONFLICT (model) DO UPDATE SET lineage = excluded.lineage, "
+            "detail = excluded.detail",
+            (version.model, version.lineage, json.dumps(dict(shown), sort_keys=True)),
+        )
+
+
+def drop(tx: Tx, people: Iterable[int], purpose: str | None = None) -> None:
+    """Delete where these people are placed, for one purpose or for all."""
+    of_purpose = (
+        ""
+        if purpose is None
+        else (" AND model IN (SELECT model FROM model_live WHERE purpose = ?)")
+    )
+    more = () if purpose is None else (purpose,)
+    tx.many(
+        "DELETE FROM segment_member WHERE sno = ?" + of_purpose,
+        [(sno, *more) for sno in people],
+    )
+
+
+def _people(tx: Tx, table: str, model: int, lineage: int | None = None) -> BitMap:
+    where, values = _of(model, lineage)
+    return BitMap([int(r[0]) for r in tx.all(f"SELECT sno FROM {table} WHERE {where}", values)])
+
+
+def _sealed(
+    parts: Parts,
+    decision: Decision,
+    table: str,
+    people: BitMap,
+    model: int,
+    lineage: int | None = None,
+) -> dict[int, bytes]:
+    where, values = _of(model, lineage)
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        still = narrow(tx, parts, decision, people, alone=len(people) == 1)
+        rows = tx.all(f"SELECT sno, ct FROM {table} WHERE {where}", values)
+    return {int(sno): bytes(ct) for sno, ct in rows if int(sno) in still}
+
+
+def _of(model: int, lineage: int | None) -> tuple[str, tuple[int, ...]]:
+    if lineage is None:
+        return "model = ?", (model,)
+    return "model = ? AND lineage = ?", (model, lineage)
