@@ -262,12 +262,12 @@ def ranked(scores: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:
         allowed: shape (L,), bool.
         k: how many at most.
     """
-    left = np.where(allowed, scores, -np.inf)
-    if k < len(left):
-        # Everything as good as the k-th stays, so that ties are decided by index.
-        found = np.flatnonzero(left >= np.partition(left, -k)[-k])
-        found = found[left[found] > -np.inf]
-    else:
-        found = np.flatnonzero(left > -np.inf)
-    order = np.argsort(-left[found], kind="stable")
+    found = np.flatnonzero(allowed & (scores > -np.inf))
+    values = scores[found]
+    if k < len(found):
+        # Everything as good as the k-th stays, so that ties are decided by index. Sorted, not
+        # partitioned: numpy's selection degenerates where many values are equal.
+        good = values >= np.sort(values)[-k]
+        found, values = found[good], values[good]
+    order = np.argsort(-values, kind="stable")
     return found[order[:k]]
