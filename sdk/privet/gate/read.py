@@ -163,6 +163,7 @@ def read(
             subjects=eligible,
             fields=sorted(wanted),
             position=position,
+            **({} if to is None else {"to": to}),
             **explained(decision),
         )
     )

@@ -139,6 +139,7 @@ def reads_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
             "action": record.get("action", ""),
             "roles": record.get("roles", []),
             "fields": record.get("fields", []),
+            **({"to": record["to"]} if "to" in record else {}),
         }
         for record in parts.log.history(sno)
     ]
