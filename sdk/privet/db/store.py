@@ -8,6 +8,9 @@ Rules, each with the accident that it prevents:
 - ``wal_autocheckpoint`` is off: checkpoints happen under the same lock.
 - A handle from before a fork is refused: a forked SQLite connection loses locks.
 - Statements use ``?``; values never enter SQL text, and no driver error carries them on.
+
+A few connections stay out of SQLAlchemy's pool between transactions: taking one out and
+putting it back cost more than the statements of a point read.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +36,7 @@ BUSY_WAIT_MS = 5000
 # A checkpoint that waits for readers makes every writer wait, withdrawals included.
 CHECKPOINT_WAIT_MS = 200
 CHECKPOINT_EVERY = 1000  # commits between passive checkpoints
+AT_HAND = 4  # connections that stay out of the pool between transactions
 
 
 def lock_deadline_ms() -> int:
@@ -110,13 +114,12 @@ class Store:
         self._pid = os.getpid()
         self._closed = False
         self._commits = 0
+        self._at_hand: list[Any] = []
+        self._begin_read = "BEGIN" if lock else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-    @contextmanager
-    def read(self) -> Iterator[Tx]:
+    def read(self) -> AbstractContextManager[Tx]:
         """A read-only snapshot, consistent over all its statements. Keep it short."""
-        begin = "BEGIN" if self._lock else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        with self._transaction(begin) as tx:
-            yield tx
+        return self._transaction(self._begin_read)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -164,12 +167,17 @@ class Store:
             self._engine.dispose(close=False)
             return
         if self._lock is None:
-            self._engine.dispose()
+            self._dispose()
             return
         # SQLite checkpoints when its last connection closes: under the lock as well.
         with self._lock.held(self.name):
-            self._engine.dispose()
+            self._dispose()
         self._lock.close()
+
+    def _dispose(self) -> None:
+        while self._at_hand:
+            self._at_hand.pop().close()
+        self._engine.dispose()
 
     def check_handle(self) -> None:
         """Raise HandleInvalid where this handle may not be used."""
@@ -184,39 +192,27 @@ class Store:
                 reason="handle.forked",
             )
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Tx]:
-        self.check_handle()
-        connection, cursor = self._begun(begin)
-        try:
-            try:
-                yield Tx(cursor, self)
-            except BaseException:
-                _rollback(cursor)
-                raise
-            try:
-                cursor.execute("COMMIT")
-            except Exception as error:  # re-raised, typed and without values
-                _rollback(cursor)
-                raise _translated(error, self) from None
-        finally:
-            connection.close()  # back to the pool
+    def _transaction(self, begin: str) -> AbstractContextManager[Tx]:
+        return _Transaction(self, begin)
 
-    def _begun(self, begin: str) -> tuple[Any, Any]:
+    def begun(self, begin: str) -> tuple[Any, Any]:
         """A connection in a transaction; one that a server ended while it was idle is replaced."""
         try:
             return self._begin(begin)
         except StoreUnavailable:
             if self._lock is not None:
                 raise
-        self._engine.dispose()  # where one was ended, the others were as well
+        # Where one was ended, the others were as well.
+        while self._at_hand:
+            self._at_hand.pop().invalidate()
+        self._engine.dispose()
         return self._begin(begin)
 
     def _begin(self, begin: str) -> tuple[Any, Any]:
         connection = None
         try:
-            connection = self._engine.raw_connection()
-            cursor = connection.cursor()
+            connection = self._take()
+            cursor = connection.driver_connection.cursor()
             cursor.execute(begin)
         except Exception as error:  # re-raised, typed and without values
             if connection is not None:
@@ -224,6 +220,19 @@ class Store:
                 (connection.close if self._lock else connection.invalidate)()
             raise _translated(error, self) from None
         return connection, cursor
+
+    def _take(self) -> Any:
+        try:
+            return self._at_hand.pop()
+        except IndexError:
+            return self._engine.raw_connection()
+
+    def put_back(self, connection: Any, *, ended: bool) -> None:
+        """Keep a connection whose transaction ended at hand; the pool resets any other."""
+        if ended and not self._closed and len(self._at_hand) < AT_HAND:
+            self._at_hand.append(connection)
+        else:
+            connection.close()
 
     def _pragma(self, sql: str, wait_ms: int = BUSY_WAIT_MS) -> tuple[int, int, int]:
         try:
@@ -240,6 +249,37 @@ class Store:
             raise _translated(error, self) from None
         finally:
             connection.close()
+
+
+class _Transaction:
+    """Begins at the door, commits on the way out, rolls back where the block raises."""
+
+    __slots__ = ("_begin", "_connection", "_cursor", "_store")
+
+    def __init__(self, store: Store, begin: str) -> None:
+        self._store = store
+        self._begin = begin
+
+    def __enter__(self) -> Tx:
+        self._store.check_handle()
+        self._connection, self._cursor = self._store.begun(self._begin)
+        return Tx(self._cursor, self._store)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        ended = False
+        try:
+            if kind is not None:
+                ended = _rollback(self._cursor)
+                return
+            try:
+                self._cursor.execute("COMMIT")
+                ended = True
+            except Exception as failure:  # re-raised, typed and without values
+                ended = _rollback(self._cursor)
+                raise _translated(failure, self._store) from None
+        finally:
+            self._cursor.close()  # a statement left open would hold the snapshot
+            self._store.put_back(self._connection, ended=ended)
 
 
 class FileLock:
@@ -305,10 +345,12 @@ def _placeholders(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
 
 
-def _rollback(cursor: Any) -> None:
+def _rollback(cursor: Any) -> bool:
     # The first error is the one to tell; the pool resets what this cannot.
     with suppress(Exception):
         cursor.execute("ROLLBACK")
+        return True
+    return False
 
 
 # What the drivers say, as what a caller can do. Their own text may quote values: never passed on.
