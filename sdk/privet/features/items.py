@@ -9,7 +9,11 @@ from privet.gate.parts import Parts
 
 def known_items(parts: Parts) -> Catalogue:
     """The deployment's catalogue as models see it, one object per loaded version."""
-    items = catalogue.items(parts)
+    return as_seen(parts, catalogue.items(parts))
+
+
+def as_seen(parts: Parts, items: catalogue.Items) -> Catalogue:
+    """A loaded catalogue as models see it, the same object each time."""
     held = parts.cache.get("catalogue")
     if held is None or held[0] is not items:
         held = (items, Catalogue(items.ids, items.attributes, items.hidden, items.min_age))

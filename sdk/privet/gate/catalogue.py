@@ -45,8 +45,7 @@ class Items:
 def items(parts: Parts) -> Items:
     """The current catalogue; read again when another process loaded a newer one."""
     with parts.home.data.read() as tx:
-        row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'")
-        version = int(bytes(row[0])) if row else 0
+        version = version_in(tx)
         held: Items | None = parts.cache.get("items")
         if held is not None and held.version == version:
             return held
@@ -62,6 +61,12 @@ def items(parts: Parts) -> Items:
     )
     parts.cache["items"] = loaded
     return loaded
+
+
+def version_in(tx: Tx) -> int:
+    """The catalogue's version in this snapshot; 0 before the first load."""
+    row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'")
+    return int(bytes(row[0])) if row else 0
 
 
 def load_items(

@@ -116,6 +116,7 @@ def read(
     until: int | None = None,
     to: str | None = None,
     counted: bool = False,
+    look: Callable[[Tx], None] | None = None,
 ) -> Reading:
     """R1 to R3: decide, narrow, record.
 
@@ -130,6 +131,8 @@ def read(
         until: release only rows up to this instant.
         to: recipient, for an export.
         counted: a missing ground is not recorded: the caller counts its fallbacks.
+        look: reads what the caller must know of the snapshot of R2; what it raises ends the
+            read before anything is recorded.
 
     Raises:
         AccessDenied: the policy does not permit it (recorded).
@@ -145,6 +148,8 @@ def read(
         raise AccessDenied("only your own data can be named here", reason="self.only")
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
+        if look is not None:
+            look(tx)
         position = parts.ledger.position(tx)
         eligible, reason = _eligible(tx, parts, decision, asked)
     if reason is not None:
@@ -163,8 +168,7 @@ def read(
             subjects=eligible,
             fields=sorted(wanted),
             position=position,
-            **({} if to is None else {"to": to}),
-            **explained(decision),
+            **explained(decision, to),
         )
     )
     return Reading(

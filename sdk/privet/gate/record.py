@@ -153,6 +153,7 @@ def ground_error(purpose: str, reason: str) -> AccessDenied | Erased:
     return ConsentMissing(what, why=why, reason=reason)
 
 
-def explained(decision: Decision) -> Mapping[str, Any]:
-    """What a permit was given for, for the record."""
-    return {"decision": "permit", "permits": list(decision.permits)}
+def explained(decision: Decision, to: str | None = None) -> Mapping[str, Any]:
+    """What a permit was given for, and to whom an export goes, for the record."""
+    told = {"decision": "permit", "permits": list(decision.permits)}
+    return told if to is None else {**told, "to": to}

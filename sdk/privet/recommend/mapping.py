@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from privet.errors import KeyUnavailable, ModelUnavailable
-from privet.features.items import known_items
-from privet.gate import artifact, forget
+from privet.features.items import as_seen
+from privet.gate import artifact, catalogue, forget
+from privet.gate.catalogue import Items, version_in
 from privet.gate.forget import RELEASE_WITHIN_US
 from privet.gate.parts import Parts
+from privet.gate.read import Snapshot
 from privet.gate.record import MINUTE_US
 from privet.recommend.base import Fitted, Recommender
 from privet.recommend.codec import build, unpack
@@ -22,22 +24,44 @@ QUARANTINED = "the models of this purpose are overdue in forgetting somebody: ru
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Serving:
-    """A model mapped into this process, with the epoch that it was read at."""
+    """A model mapped into this process.
+
+    Attributes:
+        name: the model's name.
+        live: its version, with the epoch that it was read at.
+        items: the catalogue that it ranks.
+        recommender: kind and parameters.
+        fitted: what ranks.
+    """
 
     name: str
     live: artifact.Live
+    items: Items
     recommender: Recommender
     fitted: Fitted
+
+    def stands(self, tx: Snapshot, purpose: str, asked: str | None) -> bool:
+        """Whether it is, in this snapshot, what serves where ``asked`` is asked for."""
+        now = artifact.live(tx, purpose, asked)
+        return now == (self.name, self.live) and version_in(tx) == self.items.version
 
 
 def usable(parts: Parts, purpose: str, name: str | None) -> Serving | str:
     """The serving model, or why none can serve: a policy may have changed under it."""
     try:
-        return mapped(parts, purpose, name) or "no model serves this purpose yet"
+        found = mapped(parts, purpose, name)
     except ModelUnavailable as refusal:
         if refusal.reason != "model.policy-changed":
             raise
         return refusal.what
+    return "no model serves this purpose yet" if found is None else found
+
+
+def at_hand(parts: Parts, purpose: str, name: str | None) -> Serving | str:
+    """As ``usable``, or what served when it was asked for last: to be compared in a snapshot."""
+    last = parts.cache.get(f"last:{purpose}") if name is None else name
+    held: Serving | None = parts.cache.get(parts.model_key(purpose, last)) if last else None
+    return usable(parts, purpose, name) if held is None else held
 
 
 def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
@@ -46,17 +70,19 @@ def mapped(parts: Parts, purpose: str, name: str | None) -> Serving | None:
         found = artifact.live(tx, purpose, name)
     if found is None:
         return None
-    return at_epoch(parts, purpose, *found)
+    serving = at_epoch(parts, purpose, *found)
+    if name is None:
+        parts.cache[f"last:{purpose}"] = serving.name
+    return serving
 
 
 def at_epoch(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Serving:
     """The named model as it serves at this epoch, or at a newer one that came meanwhile."""
     key = parts.model_key(purpose, name)
-    items = known_items(parts)
-    held = parts.cache.get(key)
-    if held is not None and held[0] is items and held[1].live == live:
-        serving: Serving = held[1]
-        return serving
+    items = catalogue.items(parts)
+    held: Serving | None = parts.cache.get(key)
+    if held is not None and held.items is items and held.live == live:
+        return held
     try:
         version, state = artifact.load(parts, live.version)
     except (ModelUnavailable, KeyUnavailable):
@@ -66,9 +92,10 @@ def at_epoch(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Serv
             raise
         return at_epoch(parts, purpose, *newer)  # a removal came between the two reads
     check_purpose(version, purpose)
-    fitted = unpack(state).finish(items)
-    serving = Serving(name, live, build(version.spec["kind"], version.spec["params"]), fitted)
-    parts.cache[key] = (items, serving)
+    fitted = unpack(state).finish(as_seen(parts, items))
+    method = build(version.spec["kind"], version.spec["params"])
+    serving = Serving(name, live, items, method, fitted)
+    parts.cache[key] = serving
     return serving
 
 

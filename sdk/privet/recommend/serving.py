@@ -8,11 +8,11 @@ the cells themselves; a list made with an older model is not released.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyroaring import BitMap
 
-from privet.errors import ConsentMissing, Erased, Objected
+from privet.errors import AccessDenied, ConsentMissing, Erased, Objected
 from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, Snapshot, read
@@ -24,6 +24,7 @@ from privet.recommend.mapping import (
     QUARANTINED,
     Serving,
     at_epoch,
+    at_hand,
     moving,
     quarantined,
     usable,
@@ -56,26 +57,68 @@ def recommend(
         decide(parts, caller, purpose, "recommend", ())
         count(parts, caller, purpose, "recommend", len(ids))
         return dict.fromkeys(ids, listed(parts, asked, QUARANTINED))
-    serving = usable(parts, purpose, asked.model)
-    if isinstance(serving, str):
-        decide(parts, caller, purpose, "recommend", ())
-        count(parts, caller, purpose, "recommend", len(ids))
-        return _all_general(parts, purpose, ids, asked, serving)
-    who = dict(zip(ids, parts.subjects.find(ids), strict=True))
-    try:
-        reading = read(
-            parts,
-            caller,
-            purpose,
-            "recommend",
-            serving.recommender.needs,
-            {sno for sno in who.values() if sno is not None},
-            until=asked.until,
-            counted=True,
-        )
-    except (ConsentMissing, Objected, Erased) as refusal:
-        count(parts, caller, purpose, "recommend", len(ids))
-        return _all_general(parts, purpose, ids, asked, refusal.why)
+    serving = at_hand(parts, purpose, asked.model)
+    for _ in range(ATTEMPTS):
+        if isinstance(serving, str):
+            decide(parts, caller, purpose, "recommend", ())
+            count(parts, caller, purpose, "recommend", len(ids))
+            return _all_general(parts, purpose, ids, asked, serving)
+        who = dict(zip(ids, parts.subjects.find(ids), strict=True))
+        try:
+            reading = _read(parts, caller, purpose, serving, who, asked)
+        except (ConsentMissing, Objected, Erased) as refusal:
+            count(parts, caller, purpose, "recommend", len(ids))
+            return _all_general(parts, purpose, ids, asked, refusal.why)
+        except (_Moved, AccessDenied) as stopped:
+            was, serving = serving, usable(parts, purpose, asked.model)
+            if serving is was and isinstance(stopped, AccessDenied):
+                raise
+        else:
+            return _answers(parts, caller, purpose, reading, serving, who, asked)
+    raise moving()
+
+
+class _Moved(Exception):
+    """Another model serves, or another catalogue holds, than this process has mapped."""
+
+
+def _read(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    serving: Serving,
+    who: Mapping[str | int, int | None],
+    asked: Request,
+) -> Reading:
+    """R1 to R3, with the mapped model compared in the snapshot of R2."""
+
+    def look(tx: Snapshot) -> None:
+        if not serving.stands(tx, purpose, asked.model):
+            raise _Moved
+
+    return read(
+        parts,
+        caller,
+        purpose,
+        "recommend",
+        serving.recommender.needs,
+        {sno for sno in who.values() if sno is not None},
+        until=asked.until,
+        counted=True,
+        look=look,
+    )
+
+
+def _answers(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    reading: Reading,
+    serving: Serving,
+    who: Mapping[str | int, int | None],
+    asked: Request,
+) -> dict[str | int, Picks]:
+    """R4 and R5, and a list for each id; the general one for those without their own."""
     for _ in range(ATTEMPTS):
         began = time.monotonic()
         lists = dict(_personal(parts, purpose, reading, serving, asked))
