@@ -33,6 +33,10 @@ def visit_of(events: Events, basket: str | None) -> np.ndarray:
     for values in (owner, days, baskets):
         fresh[1:] |= values[1:] != values[:-1]
     heads = np.flatnonzero(fresh)
+    if len(events.subjects) == 1 and _all_different(
+        days[heads] if basket is None else baskets[heads]
+    ):
+        return np.cumsum(fresh) - 1
     token = days[heads] if basket is None else _codes(baskets[heads], days[heads])
     numbered: np.ndarray = _numbered(owner[heads], token)[np.cumsum(fresh) - 1]
     return numbered
@@ -51,6 +55,12 @@ def starts_of(visit: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.nda
     # Numbers follow the first appearance, so a visit begins where the greatest one rises.
     rows = np.flatnonzero(np.diff(np.maximum.accumulate(visit), prepend=-1))
     return rows, np.searchsorted(rows, starts)
+
+
+def _all_different(tokens: np.ndarray) -> bool:
+    """Whether every run of one subject's rows is a visit of its own, none of it nameless."""
+    seen = set(tokens.tolist())
+    return len(seen) == len(tokens) and None not in seen and NULL not in seen
 
 
 def _numbered(owner: np.ndarray, token: np.ndarray) -> np.ndarray:

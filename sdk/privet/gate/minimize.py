@@ -98,12 +98,22 @@ def coarsen(at: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
     return cut
 
 
+def coarsened(at: int, unit: str, zone: ZoneInfo) -> int:
+    """As ``coarsen``, one instant."""
+    quarter = at // QUARTER_US
+    within = np.array([quarter & BLOCK_MASK])
+    return int(_floors(quarter >> BLOCK_BITS, within, unit, zone)[0])
+
+
 def _floors(block: int, quarters: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
     """The floors of some quarters of one block; each is worked out once, then looked up."""
     table = _table(block, unit, zone)
-    fresh = np.unique(quarters[table[quarters] == NULL])
-    table[fresh] = [_floor((block << BLOCK_BITS) + int(q), unit, zone) for q in fresh]
     found: np.ndarray = table[quarters]
+    unknown = found == NULL
+    if unknown.any():
+        fresh = np.unique(quarters[unknown])
+        table[fresh] = [_floor((block << BLOCK_BITS) + int(q), unit, zone) for q in fresh]
+        found = table[quarters]
     return found
 
 

@@ -20,7 +20,7 @@ from privet.recommend.history import EMPTY
 from privet.recommend.mapping import ATTEMPTS, Serving, all_mapped, moving, quarantined, usable
 from privet.recommend.picks import Pick, Picks
 from privet.recommend.reasons import because
-from privet.recommend.request import Request, candidates, positions
+from privet.recommend.request import Request, candidates, everyday, positions
 
 ABOUT_AN_ITEM = "asked about an item, not about a person"
 
@@ -47,8 +47,10 @@ def likeness(parts: Parts, level: Level) -> Alike:
 
 
 def allowed_in(parts: Parts, level: Level, asked: Request) -> np.ndarray:
-    """Which entries of a level a list may hold, shape (L,), bool."""
-    return candidates(level, catalogue.items(parts).codes, asked)
+    """Which entries of a level a list may hold, shape (L,), bool; not to be written to."""
+    if asked.plain:
+        return everyday(level)
+    return candidates(level, catalogue.items(parts).codes if asked.stock is not None else {}, asked)
 
 
 def in_time(parts: Parts, purpose: str, make: Callable[[], Picks]) -> Picks:

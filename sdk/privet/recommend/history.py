@@ -96,6 +96,9 @@ def histories(
     width = max(len(level), 1)
     # Visits rise with time and never mix subjects, so this order groups rows by subject.
     _, row = np.unique(visit * width + index, return_index=True)
-    starts = np.searchsorted(owners(events)[row], np.arange(len(events.subjects) + 1))
+    if len(events.subjects) == 1:
+        starts = np.array([0, len(row)])
+    else:
+        starts = np.searchsorted(owners(events)[row], np.arange(len(events.subjects) + 1))
     kept = History(index[row], visit[row], events.at[row] // DAY_US)
     return Histories(events.subjects, starts, kept, len(level))

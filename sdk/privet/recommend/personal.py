@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -93,8 +94,16 @@ class PersonalFrequencyFitted(Fitted):
 
     def reason(self, history: History, index: int) -> Reason:
         """Her own habit, or popularity where she has none."""
-        count = int((history.index == index).sum())
-        if not count:
-            return Reason("popular", self.event, count=self.least)
-        baskets = len(np.unique(history.visit))
-        return Reason("habit", self.event, self.level.names[index], count, baskets)
+        (found,) = self.reasons(history, np.array([index]))
+        return found
+
+    def reasons(self, history: History, indices: np.ndarray) -> list[Reason]:
+        """The same for a whole list, her baskets counted once."""
+        had = Counter(history.index.tolist())
+        baskets, names = len(set(history.visit.tolist())), self.level.names
+        return [
+            Reason("habit", self.event, names[index], had[index], baskets)
+            if index in had
+            else Reason("popular", self.event, count=self.least)
+            for index in indices.tolist()
+        ]

@@ -46,6 +46,11 @@ class Request:
     diversity: float = 0
     until: int | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it leaves everything to choose from that anybody may be shown."""
+        return self.among is None and self.stock is None and not self.exclude and not self.age
+
     def check(self) -> None:
         """Refuse what no list can satisfy.
 
@@ -101,6 +106,14 @@ def candidates(level: Level, codes: Mapping[str, int], asked: Request) -> np.nda
         allowed &= ~_named(level, asked.exclude)
     if asked.stock is not None:
         allowed &= _stocked(level, codes, asked.stock)
+    return allowed
+
+
+@lru_cache(maxsize=16)
+def everyday(level: Level) -> np.ndarray:
+    """What a plain request leaves to choose from; one array per level object, read-only."""
+    allowed = candidates(level, {}, Request())
+    allowed.flags.writeable = False
     return allowed
 
 

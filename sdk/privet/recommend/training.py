@@ -14,7 +14,7 @@ from privet.features.catalogue import Level
 from privet.features.items import known_items
 from privet.features.rows import of_subjects
 from privet.gate import artifact, publication
-from privet.gate.minimize import coarsen
+from privet.gate.minimize import coarsened
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, read
 from privet.gate.record import decide
@@ -276,7 +276,7 @@ def check_purpose(version: Version, purpose: str) -> None:
 
 def day_of(parts: Parts, at: int) -> int:
     """Day number of an instant in the deployment's calendar, as histories count days."""
-    return int(coarsen(np.array([at], np.int64), "day", parts.zone)[0]) // 86_400_000_000
+    return coarsened(at, "day", parts.zone) // 86_400_000_000
 
 
 def _check_floors(parts: Parts, purpose: str, recommender: Recommender) -> None:
