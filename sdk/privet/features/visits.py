@@ -29,7 +29,8 @@ def visit_of(events: Events, basket: str | None) -> np.ndarray:
     days, owner = events.at // DAY_US, owners(events)
     baskets = days if basket is None else events.columns[basket]
     # Rows of a visit mostly stand together: sorting their runs is cheaper than the rows.
-    fresh = np.ones(len(days), np.bool_)
+    fresh = np.zeros(len(days), np.bool_)
+    fresh[:1] = True
     for values in (owner, days, baskets):
         fresh[1:] |= values[1:] != values[:-1]
     heads = np.flatnonzero(fresh)
