@@ -37,6 +37,11 @@ APPLIED_KEY: Final = "applied_seq"
 FEW: Final = 64  # up to so many subjects, their rows are read faster than a chunk's bitmaps
 
 
+def position_of(marks: Mapping[str, bytes]) -> int:
+    """``Ledger.position``, from rows of the data store's table ``meta`` that were read."""
+    return int(marks.get(APPLIED_KEY, b"-1"))
+
+
 class Ledger:
     """Grounds of all subjects, for the purposes of one policy.
 
@@ -299,7 +304,7 @@ class Ledger:
     def position(self, tx: Tx) -> int:
         """Position of the newest leaf that is projected here; -1: none."""
         row = tx.one("SELECT value FROM meta WHERE key = ?", (APPLIED_KEY,))
-        return int(bytes(row[0])) if row else -1
+        return position_of({} if row is None else {APPLIED_KEY: bytes(row[0])})
 
     def _basis(self, purpose: str) -> str:
         try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from privet.db import Tx
 from privet.errors import InvalidInput
-from privet.gate.parts import Caller, Parts
+from privet.gate.parts import CATALOGUE, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.types import ADMINISTRATION, check_text
 
@@ -45,7 +45,8 @@ class Items:
 def items(parts: Parts) -> Items:
     """The current catalogue; read again when another process loaded a newer one."""
     with parts.home.data.read() as tx:
-        version = version_in(tx)
+        row = tx.one("SELECT value FROM meta WHERE key = ?", (CATALOGUE,))
+        version = version_of({} if row is None else {CATALOGUE: bytes(row[0])})
         held: Items | None = parts.cache.get("items")
         if held is not None and held.version == version:
             return held
@@ -63,10 +64,9 @@ def items(parts: Parts) -> Items:
     return loaded
 
 
-def version_in(tx: Tx) -> int:
-    """The catalogue's version in this snapshot; 0 before the first load."""
-    row = tx.one("SELECT value FROM meta WHERE key = 'catalogue'")
-    return int(bytes(row[0])) if row else 0
+def version_of(marks: Mapping[str, bytes]) -> int:
+    """The catalogue's version among a snapshot's ``Parts.marks``; 0 before the first load."""
+    return int(marks.get(CATALOGUE, b"0"))
 
 
 def load_items(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from privet import crypto
 from privet.audit import Log
 from privet.clock import Clock, micros
-from privet.consent import Ledger
+from privet.consent import APPLIED_KEY, Ledger
 from privet.crypto import Signer
 from privet.db import Home
 from privet.errors import AccessDenied
@@ -24,8 +24,14 @@ IDENTITY = "identity"
 """The domain of the app's own ids: collected with any ground, gone with the last of them."""
 
 IDENTITY_EVENT = "subject"
+CATALOGUE = "catalogue"
+"""Where the catalogue's version is kept."""
+
 EVIDENCE = "evidence"
 """The domain, and event, of how a change of a ground can be shown (Art. 7(1))."""
+
+
+_MARKS = f"SELECT key, value FROM meta WHERE key IN ('policy', '{CATALOGUE}', '{APPLIED_KEY}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,23 @@ class Parts:
         """
         how = tx.for_share if lock else ""
         row = tx.one("SELECT value FROM meta WHERE key = ?" + how, ("policy",))
-        if row is None or bytes(row[0]).decode() != self.policy.hash:
+        self._require(None if row is None else bytes(row[0]))
+
+    def marks(self, tx: Any) -> Mapping[str, bytes]:
+        """What a snapshot is compared by, in one statement, as by ``check_policy``.
+
+        Returns:
+            the values of ``CATALOGUE`` and ``APPLIED_KEY``, as far as they are there.
+
+        Raises:
+            AccessDenied: reason ``policy.replaced``.
+        """
+        found = {key: bytes(value) for key, value in tx.all(_MARKS)}
+        self._require(found.get("policy"))
+        return found
+
+    def _require(self, active: bytes | None) -> None:
+        if active is None or active.decode() != self.policy.hash:
             raise AccessDenied(
                 "this handle holds a policy that is no longer active",
                 why="another version was activated in this deployment",

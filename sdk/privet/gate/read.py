@@ -18,6 +18,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from privet.consent import position_of
 from privet.db import Tx
 from privet.errors import AccessDenied
 from privet.gate.minimize import minimize, scaled, window
@@ -116,7 +117,7 @@ def read(
     until: int | None = None,
     to: str | None = None,
     counted: bool = False,
-    look: Callable[[Tx], None] | None = None,
+    look: Callable[[Tx, Mapping[str, bytes]], None] | None = None,
 ) -> Reading:
     """R1 to R3: decide, narrow, record.
 
@@ -131,8 +132,8 @@ def read(
         until: release only rows up to this instant.
         to: recipient, for an export.
         counted: a missing ground is not recorded: the caller counts its fallbacks.
-        look: reads what the caller must know of the snapshot of R2; what it raises ends the
-            read before anything is recorded.
+        look: is given the snapshot of R2 and its ``Parts.marks``; what it raises ends the read
+            before anything is recorded.
 
     Raises:
         AccessDenied: the policy does not permit it (recorded).
@@ -147,10 +148,9 @@ def read(
     if caller.bound and (asked is None or not all(caller.may_touch(s) for s in asked)):
         raise AccessDenied("only your own data can be named here", reason="self.only")
     with parts.home.data.read() as tx:
-        parts.check_policy(tx)
+        marks = parts.marks(tx)
         if look is not None:
-            look(tx)
-        position = parts.ledger.position(tx)
+            look(tx, marks)
         eligible, reason = _eligible(tx, parts, decision, asked)
     if reason is not None:
         if counted:
@@ -167,7 +167,7 @@ def read(
             action=action,
             subjects=eligible,
             fields=sorted(wanted),
-            position=position,
+            position=position_of(marks),
             **explained(decision, to),
         )
     )

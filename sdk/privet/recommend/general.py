@@ -171,7 +171,7 @@ def _neighbours(
     asked: Request,
     serving: Serving | None = None,
 ) -> Picks:
-    allowed = allowed_in(parts, level, asked)
+    allowed = allowed_in(parts, level, asked).copy()
     allowed[seed] = False
     scores = np.where(scores > 0, scores, -np.inf)
     top = best_of(parts, level, scores, asked, allowed)

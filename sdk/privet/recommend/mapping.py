@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from privet.errors import KeyUnavailable, ModelUnavailable
 from privet.features.items import as_seen
 from privet.gate import artifact, catalogue, forget
-from privet.gate.catalogue import Items, version_in
+from privet.gate.catalogue import Items, version_of
 from privet.gate.forget import RELEASE_WITHIN_US
 from privet.gate.parts import Parts
 from privet.gate.read import Snapshot
@@ -40,10 +40,12 @@ class Serving:
     recommender: Recommender
     fitted: Fitted
 
-    def stands(self, tx: Snapshot, purpose: str, asked: str | None) -> bool:
+    def stands(
+        self, tx: Snapshot, marks: Mapping[str, bytes], purpose: str, asked: str | None
+    ) -> bool:
         """Whether it is, in this snapshot, what serves where ``asked`` is asked for."""
         now = artifact.live(tx, purpose, asked)
-        return now == (self.name, self.live) and version_in(tx) == self.items.version
+        return now == (self.name, self.live) and version_of(marks) == self.items.version
 
 
 def usable(parts: Parts, purpose: str, name: str | None) -> Serving | str:

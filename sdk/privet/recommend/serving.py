@@ -92,8 +92,8 @@ def _read(
 ) -> Reading:
     """R1 to R3, with the mapped model compared in the snapshot of R2."""
 
-    def look(tx: Snapshot) -> None:
-        if not serving.stands(tx, purpose, asked.model):
+    def look(tx: Snapshot, marks: Mapping[str, bytes]) -> None:
+        if not serving.stands(tx, marks, purpose, asked.model):
             raise _Moved
 
     return read(
