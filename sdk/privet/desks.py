@@ -12,11 +12,10 @@ from privet.gate.forget import Erasure, PlanLine, settle
 from privet.gate.grounds import Wish
 from privet.gate.parts import Caller, Parts
 from privet.ingest import Receipt
-from privet.ingest.rows import check_subject
 from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.rights import desk as rights
-from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id, check_path
+from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id, check_path, check_subject
 
 if TYPE_CHECKING:
     import pandas as pd

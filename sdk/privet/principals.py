@@ -19,7 +19,6 @@ from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import Version
 from privet.ingest import LoadReport, Receipt, describe, load, record
-from privet.ingest.rows import check_subject
 from privet.recommend import training
 from privet.recommend.base import Recommender
 from privet.recommend.general import similar
@@ -28,7 +27,8 @@ from privet.recommend.request import Request
 from privet.recommend.serving import recommend
 from privet.rights import access as disclosure
 from privet.rights import answering
-from privet.types import Id, check_list, check_text, check_type
+from privet.segments import Segments
+from privet.types import Id, check_list, check_subject, check_text, check_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,6 +264,11 @@ class Access:
         check_type(item, str, "an item", "Give an item's id, or an entry of the model.")
         asked = _request(k, model, among, exclude, stock, age, False, diversity, None)
         return similar(self._parts, self._caller, self._purpose, item, asked)
+
+    @property
+    def segments(self) -> Segments:
+        """The purpose's segments, and those that it builds on; see ``privet.segments``."""
+        return Segments(self._parts, self._caller, self._purpose)
 
     @property
     def models(self) -> Models:

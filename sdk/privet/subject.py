@@ -12,11 +12,10 @@ from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
-from privet.ingest.rows import check_subject
 from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.rights import desk as rights
-from privet.types import CONSENT, RIGHTS, Action, Id, check_path, check_text
+from privet.types import CONSENT, RIGHTS, Action, Id, check_path, check_subject, check_text
 
 
 class Subject:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NewType
 
@@ -85,6 +86,20 @@ def check_text(value: str, what: str, limit: int = MAX_ID_BYTES) -> str:
             reason="id.characters",
         )
     return value
+
+
+def check_subject(subject: object) -> str | int:
+    """Return an external id in an accepted form.
+
+    Raises:
+        InvalidInput: it is neither exact text nor an integer of 64 bits.
+    """
+    if isinstance(subject, bool) or not isinstance(subject, Integral):
+        return check_text(subject, "a subject id")  # type: ignore[arg-type]
+    number = int(subject)  # NumPy's integers are ones too
+    if not -(2**63) <= number < 2**63:
+        raise InvalidInput("a subject's id is out of range", reason="id.range")
+    return number
 
 
 def check_type(

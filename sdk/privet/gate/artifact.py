@@ -121,6 +121,16 @@ def all_live(tx: Tx, purpose: str) -> list[tuple[str, Live]]:
     return [(str(name), Live(int(version), int(epoch))) for name, version, epoch in rows]
 
 
+def serving(parts: Parts, purpose: str) -> list[Version]:
+    """The serving versions of a purpose's models, the last served first."""
+    with parts.home.data.read() as tx:
+        rows = [
+            tx.one(COLUMNS + " WHERE version = ?", (found.version,))
+            for _, found in all_live(tx, purpose)
+        ]
+    return [version_of(row) for row in rows if row is not None]
+
+
 def load(parts: Parts, version: int) -> tuple[Version, bytes]:
     """The state of one version, opened and compared with its digest.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,27 @@ def placed(parts: Parts, model: int) -> BitMap:
     """Who has a placement in a model's segments."""
     with parts.home.data.read() as tx:
         return _people(tx, "segment_member", model)
+
+
+def eligible(parts: Parts, decision: Decision, people: BitMap) -> BitMap:
+    """Those of these people whose grounds hold now."""
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        return narrow(tx, parts, decision, people)
+
+
+def why_not(parts: Parts, decision: Decision, sno: int) -> str | None:
+    """Why somebody's grounds do not hold now; None where they do."""
+    with parts.home.data.read() as tx:
+        return parts.ledger.why_not(tx, decision.grounds, sno, parts.now)
+
+
+def withheld(parts: Parts, grounds: Sequence[str]) -> dict[str, int]:
+    """How many have the first ground and each of the others not; nothing is opened."""
+    first, *others = grounds
+    with parts.home.data.read() as tx:
+        agreed = parts.ledger.eligible(tx, (first,), parts.now)
+        return {g: len(agreed - parts.ledger.eligible(tx, (g,), parts.now)) for g in others}
 
 
 def kept(
@@ -153,7 +174,7 @@ def _sealed(
     where, values = _of(model, lineage)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
-        still = narrow(tx, parts, decision, people, alone=len(people) == 1)
+        still = narrow(tx, parts, decision, people)
         rows = tx.all(f"SELECT sno, ct FROM {table} WHERE {where}", values)
     return {int(sno): bytes(ct) for sno, ct in rows if int(sno) in still}
 

@@ -214,14 +214,19 @@ def _give_up(parts: Parts, training: Training) -> NoReturn:
     Raises:
         ModelUnavailable: always (reason ``model.overtaken``).
     """
-    with parts.home.data.write() as tx:
-        end_run(tx, training.model, training.lineage)
+    abandon(parts, training)
     raise ModelUnavailable(
         "this training run was overtaken",
         why="people whom it had learned from kept leaving while it was published",
         remedy="Train again.",
         reason="model.overtaken",
     )
+
+
+def abandon(parts: Parts, training: Training) -> None:
+    """End a run that is not to be published, with what it had kept."""
+    with parts.home.data.write() as tx:
+        end_run(tx, training.model, training.lineage)
 
 
 def _ended() -> ModelUnavailable:

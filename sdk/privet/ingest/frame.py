@@ -14,8 +14,8 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.write import Incoming, write
 from privet.ingest.columns import factorize, typed
 from privet.ingest.keys import key_values, row_keys
-from privet.ingest.rows import EARLIEST, SKEW_US, check_subject
-from privet.types import check_type
+from privet.ingest.rows import EARLIEST, SKEW_US
+from privet.types import check_subject, check_type
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from privet.gate.write import Incoming, write
 from privet.ingest.columns import typed
 from privet.ingest.keys import key_values, row_keys
 from privet.policy import FieldSpec
-from privet.types import check_text, check_type
+from privet.types import check_subject, check_type
 
 SKEW_US = int(SKEW.total_seconds() * 1_000_000)
 EARLIEST = -2_208_988_800_000_000  # 1900
@@ -89,19 +89,6 @@ def check_time(at: int, now: int) -> int:
     if at < EARLIEST:
         raise InvalidInput("an event before 1900 was refused", reason="time.range")
     return at
-
-
-def check_subject(subject: object) -> str | int:
-    """Return an external id in an accepted form.
-
-    Raises:
-        InvalidInput: it is neither exact text nor an integer of 64 bits.
-    """
-    if isinstance(subject, int | np.integer) and not isinstance(subject, bool | np.bool_):
-        if not -(2**63) <= subject < 2**63:
-            raise InvalidInput("a subject's id is out of range", reason="id.range")
-        return int(subject)
-    return check_text(subject, "a subject id")  # type: ignore[arg-type]
 
 
 def _columns(

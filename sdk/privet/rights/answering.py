@@ -13,8 +13,7 @@ from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
-from privet.ingest.rows import check_subject
-from privet.types import CONSENT, SELF_ROLE, Action, Id, check_text, check_type
+from privet.types import CONSENT, SELF_ROLE, Action, Id, check_subject, check_text, check_type
 
 MAX_NOTE = 4096
 

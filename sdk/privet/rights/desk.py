@@ -16,10 +16,10 @@ from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest.columns import identifier, is_missing
-from privet.ingest.rows import Receipt, check_subject
+from privet.ingest.rows import Receipt
 from privet.policy import load
 from privet.rights.answering import is_text
-from privet.types import CONSENT, check_list, check_text, check_type
+from privet.types import CONSENT, check_list, check_subject, check_text, check_type
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,161 @@
+"""Putting segments live: the placements and figures that everything released rests on.
+
+They are made once, when a version is served, and not when somebody looks: looking twice
+gives the same, and no two looks can be subtracted from each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from privet.gate import artifact, membership
+from privet.gate.membership import Figures
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide, entry, explained
+from privet.gate.versions import Version
+from privet.segments.base import NOBODY, from_bytes, last_rows
+from privet.segments.codec import Artifact, unpack
+from privet.segments.matching import match
+from privet.segments.personas import drift, traits
+from privet.segments.placing import Placing, coarse, place, shared
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SERVINGS = 8
+"""For how many servings the way of a person is kept."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Found:
+    """Where a version puts its people.
+
+    Attributes:
+        where: person to segment.
+        tracks: person to her rows, oldest first.
+    """
+
+    where: Mapping[int, str]
+    tracks: Mapping[int, np.ndarray]
+
+
+def serve(parts: Parts, caller: Caller, version: Version) -> None:
+    """Put a version live, and move what is released towards it as far as may be.
+
+    Raises:
+        AccessDenied: no permit to serve for the purpose.
+        ModelUnavailable: the version is gone, or of another policy.
+    """
+    version, state = artifact.load(parts, artifact.current(parts, version).version)
+    held = unpack(state)
+    decision = decide(parts, caller, version.purpose, "serve", held.segmenter.needs)
+    people = membership.contributors(parts, version) | membership.placed(parts, version.model)
+    eligible = membership.eligible(parts, decision, people)
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=version.purpose,
+            action="serve",
+            subjects=eligible,
+            model=version.model,
+            version=version.version,
+            **explained(decision),
+        )
+    )
+    kept = membership.kept(parts, warrant, decision, version, eligible)
+    ways = {
+        sno: list(json.loads(way))
+        for sno, way in membership.placements(parts, warrant, decision, version, eligible).items()
+    }
+    shown = membership.figures(parts, version.model)
+    if shown.lineage == version.lineage:  # as before: nothing may be told by serving it again
+        artifact.serve(parts, caller, version)
+        return
+    least = parts.policy.purposes[version.purpose].models.least
+    detail, where = _moved(held, version.name, kept, ways, shown, least)
+    artifact.serve(parts, caller, version)
+    sealed = {sno: json.dumps(way).encode() for sno, way in where.items()}
+    membership.replace(parts, warrant, decision, version, sealed, detail)
+
+
+def _moved(
+    held: Artifact,
+    name: str,
+    kept: Mapping[int, bytes],
+    ways: Mapping[int, Sequence[str]],
+    shown: Figures,
+    least: int,
+) -> tuple[dict[str, Any], dict[int, list[str]]]:
+    """The figures and everybody's way after as many moves as may be applied."""
+    before = {sno: way[-1] for sno, way in ways.items()}
+    earlier: Mapping[str, Any] = shown.detail or {
+        "segments": {},
+        "next": 1,
+        "paths": [],
+        "drift": [],
+    }
+    found, after = _found(held, name, kept, before, int(earlier["next"]))
+    counted = {s: int(f["members"]) for s, f in earlier["segments"].items()}
+    placing = place(before, found.where, counted, least)
+    where = {
+        sno: [*ways.get(sno, ()), segment][-SERVINGS:] for sno, segment in placing.where.items()
+    }
+    detail = {
+        **earlier,
+        "segments": _figures(held, found, placing, earlier["segments"], least),
+        "next": after,
+    }
+    if not 0 < placing.differing < least:
+        told = shared((tuple(way) for way in where.values()), least)
+        detail["paths"] = [[list(path), coarse(n, least)] for path, n in told.items()]
+        detail["drift"] = drift(held.names, [found.tracks[sno] for sno in where], least)
+    return detail, where
+
+
+def _found(
+    held: Artifact, name: str, kept: Mapping[int, bytes], before: Mapping[int, str], fresh: int
+) -> tuple[Found, int]:
+    """Where the model puts everybody, its segments under the ids that they had."""
+    people = sorted(kept)
+    tracks = [from_bytes(kept[sno]) for sno in people]
+    labels = held.segmenter.fit(tracks, len(held.names)).labels
+    ids = match(labels, [before.get(sno) for sno in people])
+    for label in sorted(set(labels.tolist()) - {NOBODY} - ids.keys()):
+        ids[label] = f"{name}-{fresh}"
+        fresh += 1
+    where = {
+        sno: ids[int(label)] for sno, label in zip(people, labels, strict=True) if label != NOBODY
+    }
+    return Found(where, dict(zip(people, tracks, strict=True))), fresh
+
+
+def _figures(
+    held: Artifact,
+    found: Found,
+    placing: Placing,
+    earlier: Mapping[str, Any],
+    least: int,
+) -> dict[str, Any]:
+    """Figures of the segments that are large enough: new ones, or those released last."""
+    members: dict[str, list[int]] = {}
+    for sno, segment in sorted(placing.where.items()):
+        members.setdefault(segment, []).append(sno)
+    width = len(held.names)
+    everybody = last_rows([found.tracks[sno] for sno in sorted(placing.where)], width)
+    figures: dict[str, Any] = {}
+    for segment, people in members.items():
+        if segment not in placing.fresh:
+            figures[segment] = earlier[segment]
+        elif len(people) >= least:
+            rows = last_rows([found.tracks[sno] for sno in people], width)
+            figures[segment] = {
+                "members": len(people),
+                "size": coarse(len(people), least),
+                "traits": traits(held.names, rows, everybody),
+            }
+    return figures

@@ -1,0 +1,212 @@
+"""What may be seen of segments: figures of many people, and each person her own segment.
+
+Figures are those that were made when a version was put live (``privet.segments.live``);
+showing them opens nothing. A trait is shown to those alone who may derive from the fields
+that it rests on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyroaring import BitMap
+
+from privet.errors import ModelUnavailable, UnknownSubject
+from privet.features.compute import needs
+from privet.gate import artifact, forget, membership
+from privet.gate.membership import Figures
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide, entry, explained, refuse, too_few
+from privet.gate.versions import Version, check_slice, model_entry
+from privet.policy import Ask
+from privet.types import Id, check_subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KIND = "segments/"
+NO_TRAIT = "like everybody"
+
+
+def find(parts: Parts, purpose: str, model: str | None) -> tuple[Version, Figures]:
+    """The segmentation that serves for a purpose, its own or one that it builds on.
+
+    Raises:
+        ModelUnavailable: none serves, or another policy or training came in between.
+    """
+    spec = parts.policy.purposes[purpose]
+    for source in (purpose, *spec.builds_on):
+        for version in artifact.serving(parts, source):
+            if version.name == (model or version.name) and is_segments(version):
+                check_slice(parts, version)
+                return version, _figures_of(parts, version)
+    raise ModelUnavailable(
+        "no segments serve for this purpose",
+        why="none was trained and put live, for it or for one that it builds on",
+        remedy="Train, evaluate and serve one with `segments`.",
+        reason="segments.none",
+    )
+
+
+def is_segments(version: Version) -> bool:
+    """Whether a version is one of segments."""
+    return str(version.spec["kind"]).startswith(KIND)
+
+
+def _figures_of(parts: Parts, version: Version) -> Figures:
+    figures = membership.figures(parts, version.model)
+    if figures.lineage != version.lineage:
+        raise ModelUnavailable(
+            "the figures of these segments were not made",
+            why="putting the version live was cut off",
+            remedy="Serve it again.",
+            reason="segments.unfinished",
+        )
+    return figures
+
+
+def quarantine(parts: Parts, purpose: str) -> None:
+    """Refuse while somebody who left still stands in a model past the policy's deadline.
+
+    Raises:
+        ModelUnavailable: reason ``model.quarantined``.
+    """
+    if forget.quarantined(parts, purpose):
+        raise ModelUnavailable(
+            "these segments are quarantined",
+            why="somebody who left has not been taken out of them in time",
+            remedy="Run `privet maintain`.",
+            reason="model.quarantined",
+        )
+
+
+def show(parts: Parts, caller: Caller, purpose: str, model: str | None = None) -> pd.DataFrame:
+    """The segments that are large enough to be shown, one row each.
+
+    Returns:
+        columns ``segment``, ``size`` (in whole tens), ``persona`` and ``traits``.
+
+    Raises:
+        AccessDenied: no permit to derive for the purpose of the segments.
+        ModelUnavailable: none serve.
+    """
+    import pandas as pd
+
+    version, figures = seen(parts, caller, purpose, model)
+    shown = [
+        {"segment": name, "size": figure["size"], **_persona(parts, caller, version, figure)}
+        for name, figure in sorted(figures.detail["segments"].items())
+    ]
+    return pd.DataFrame(shown, columns=["segment", "size", "persona", "traits"])
+
+
+def _persona(
+    parts: Parts, caller: Caller, version: Version, figure: Mapping[str, Any]
+) -> dict[str, Any]:
+    told = figure["traits"]
+    traits = tuple(text for name, text in told if _may_see(parts, caller, version, name))
+    return {"persona": "; ".join(traits) or NO_TRAIT, "traits": traits}
+
+
+def moves(parts: Parts, caller: Caller, purpose: str, model: str | None = None) -> pd.DataFrame:
+    """How many went from one segment to another at the last serving, and by longer ways.
+
+    Returns:
+        columns ``path`` (segments, oldest first) and ``people`` (in whole tens); ways of
+        fewer people than may be released are not there.
+
+    Raises:
+        AccessDenied, ModelUnavailable: as ``show``.
+    """
+    import pandas as pd
+
+    _, figures = seen(parts, caller, purpose, model)
+    rows = [(tuple(path), n) for path, n in figures.detail["paths"]]
+    return pd.DataFrame(rows, columns=["path", "people"])
+
+
+def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) -> pd.DataFrame:
+    """How far the features of everybody moved between the last two trainings.
+
+    Returns:
+        columns ``feature`` and ``moved``, in deviations of the earlier training.
+
+    Raises:
+        AccessDenied, ModelUnavailable: as ``show``.
+    """
+    import pandas as pd
+
+    version, figures = seen(parts, caller, purpose, model)
+    rows = [
+        (name, moved)
+        for name, moved in figures.detail["drift"]
+        if _may_see(parts, caller, version, name.partition("=")[0])
+    ]
+    return pd.DataFrame(rows, columns=["feature", "moved"])
+
+
+def _may_see(parts: Parts, caller: Caller, version: Version, feature: str) -> bool:
+    ask = Ask(caller.roles, version.purpose, "derive", needs([feature]))
+    return parts.policy.decide(ask).allowed
+
+
+def seen(parts: Parts, caller: Caller, purpose: str, model: str | None) -> tuple[Version, Figures]:
+    """The serving version and its figures, for somebody who may derive; recorded.
+
+    Raises:
+        AccessDenied: no permit to derive for the purpose of the segments.
+    """
+    spec = parts.policy.purposes[purpose]
+    sources = (purpose, *spec.builds_on)
+    asks = [Ask(caller.roles, source, "derive", frozenset[str]()) for source in sources]
+    if not any(parts.policy.decide(ask).allowed for ask in asks):
+        decide(parts, caller, purpose, "derive", ())  # refuses, and records it
+    version, figures = find(parts, purpose, model)
+    decide(parts, caller, version.purpose, "derive", ())
+    quarantine(parts, version.purpose)
+    parts.log.append([model_entry(parts, caller, "derive", version)])
+    return version, figures
+
+
+def of(
+    parts: Parts, caller: Caller, purpose: str, subject: Id, model: str | None = None
+) -> str | None:
+    """The segment that one person is placed in; None where she is in none.
+
+    Raises:
+        AccessDenied: no permit to derive one person's segment from these fields.
+        ConsentMissing: no ground covers the purpose.
+        UnknownSubject: nobody is known under this id.
+        ModelUnavailable: none serve.
+    """
+    found = parts.subjects.find([check_subject(subject)])[0]
+    version, _ = find(parts, purpose, model)
+    fields = needs(version.spec["params"]["features"])
+    decision = decide(
+        parts, caller, version.purpose, "derive", fields, about=() if found is None else (found,)
+    )
+    if found is None:
+        raise UnknownSubject("nobody is known under this id")
+    if decision.least > 1:
+        raise too_few(parts, caller, version.purpose, "derive", decision.least)
+    quarantine(parts, version.purpose)
+    reason = membership.why_not(parts, decision, found)
+    if reason is not None:
+        raise refuse(parts, caller, version.purpose, "derive", reason)
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=version.purpose,
+            action="derive",
+            subjects=(found,),
+            fields=sorted(fields),
+            model=version.model,
+            **explained(decision),
+        )
+    )
+    placed = membership.placements(parts, warrant, decision, version, BitMap([found]))
+    return json.loads(placed[found])[-1] if found in placed else None
