@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from privet.errors import IntegrityError
 from privet.vault.codec import NULL, Field, Layout, decode, encode
+from privet.vault.handful import FEW, decode_few
 
 WHOLE = st.one_of(
     st.just(NULL),
@@ -143,3 +144,43 @@ def test_usual_columns_take_few_bytes() -> None:
     layout = Layout(1, "e", LAYOUT.fields[:2])
     (plain,) = encode(layout, np.array([0, n]), at, np.arange(n) + 7, columns, {})
     assert len(plain) == 4 * 24 + n + n
+
+
+@given(CELLS, st.sets(st.sampled_from(["count", "value", "flag", "basket", "item", "note"])))
+def test_a_handful_of_cells_is_decoded_as_many_are(cells, wanted):
+    plains, counts = sealed(cells)
+    few = decode_few(LAYOUT, plains, counts, frozenset(wanted))
+    many = decode(LAYOUT, plains, counts, frozenset(wanted))
+    if few is None:
+        texts = {r[8] for c in cells for r in c if r[8] is not None}
+        dictionaries = {"note"} | ({"basket"} if texts else set())
+        codes = {r[9] for c in cells for r in c}
+        dictionaries |= {"item"} if any(NULL < c < 0 for c in codes) else set()
+        assert len(plains) > FEW or wanted & dictionaries
+        return
+    assert few.columns.keys() == many.columns.keys()
+    for one, other in ((few.at, many.at), (few.row, many.row)):
+        np.testing.assert_array_equal(one, other)
+    for name, values in few.columns.items():
+        assert values.dtype == many.columns[name].dtype
+        np.testing.assert_array_equal(values, many.columns[name])
+
+
+@given(CELLS, st.data())
+def test_a_handful_of_damaged_cells_is_refused_as_many_are(cells, data):
+    plains, counts = sealed(cells[:1])
+    cut = data.draw(st.integers(0, len(plains[0]) - 1))
+    extra = data.draw(st.binary(min_size=1, max_size=3))
+    wanted = frozenset({"count", "value"})
+    for damaged in (plains[0][:cut], plains[0] + extra):
+        with pytest.raises(IntegrityError):
+            decode_few(LAYOUT, [damaged], counts, wanted)
+    mutated = bytearray(plains[0])
+    mutated[data.draw(st.integers(0, 16 * len(LAYOUT.fields)))] ^= data.draw(st.integers(1, 255))
+    results = []
+    for decoder in (decode_few, decode):
+        try:
+            results.append(decoder(LAYOUT, [bytes(mutated)], counts, wanted))
+        except IntegrityError:
+            results.append(None)
+    assert (results[0] is None) == (results[1] is None)

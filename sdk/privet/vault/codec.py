@@ -34,7 +34,7 @@ Column = npt.NDArray[Any]
 CODEC: Final = 1
 NULL: Final = np.iinfo(np.int64).min
 NULLS, RAMP, NUMBERS, LONG = 1, 2, 4, 8
-_KNOWN_FLAGS: Final = NULLS | RAMP | NUMBERS | LONG
+KNOWN_FLAGS: Final = NULLS | RAMP | NUMBERS | LONG
 
 _WIDTHS: Final = np.array([0, 1, 2, 4, 8], np.int64)
 _TOPS: Final = np.array([0, 0xFF, 0xFFFF, 0xFFFF_FFFF], np.uint64)
@@ -240,7 +240,7 @@ def decode(
     size = columns * _COLUMN.itemsize
     lengths = np.fromiter(map(len, plains), np.int64, len(plains))
     if (lengths < size).any():
-        raise _broken()
+        raise broken()
     header = np.frombuffer(b"".join([p[:size] for p in plains]), _COLUMN)
     frame = _Frame.of(b"".join(plains), header.reshape(-1, columns), lengths, counts)
     values: dict[str, Column] = {}
@@ -291,11 +291,11 @@ class _Frame:
         ends = np.cumsum(sizes, axis=1, dtype=np.int64)
         room = lengths - header.shape[1] * _COLUMN.itemsize
         if not (_IS_WIDTH[widths].all() and np.array_equal(ends[:, -1], room)):
-            raise _broken()
+            raise broken()
         first = np.cumsum(lengths) - room
         together = np.bitwise_or.reduce(flags, axis=0).tolist()
-        if max(together) > _KNOWN_FLAGS:
-            raise _broken()
+        if max(together) > KNOWN_FLAGS:
+            raise broken()
         return cls(
             data,
             header,
@@ -351,7 +351,7 @@ class _Frame:
         entries = head["entries"].astype(np.int64)
         if kind in {"item", "id"} and not entries.any():
             if kind == "item" and ((codes < 0) & (codes != NULL)).any():
-                raise _broken()
+                raise broken()
             return codes, ()
         place = self.places[:, i] + self.counts * head["width"]
         read = words.Reader(
@@ -367,14 +367,15 @@ class _Frame:
             numbers = ((head["flags"] & NUMBERS) != 0).repeat(self.counts)
             return words.texts(read, codes, numbers, self.counts), ()
         except (UnicodeDecodeError, ValueError):
-            raise _broken() from None
+            raise broken() from None
 
     def spread(self, per_cell: Column) -> Column:
         """One value per cell as one value per row (one cell broadcasts by itself)."""
         return per_cell if len(per_cell) == 1 else per_cell.repeat(self.counts)
 
 
-def _broken() -> IntegrityError:
+def broken() -> IntegrityError:
+    """The error for bytes that no layout gives."""
     return IntegrityError(
         "a cell does not have the shape of its layout", why="its sizes do not add up"
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from privet.errors import AccessDenied, IntegrityError, StoreUnavailable
 from privet.types import Events, Warrant
 from privet.vault.codec import Column, Decoded, Ints, decode, null_of
+from privet.vault.handful import decode_few
 from privet.vault.heads import Manifest, Record
 from privet.vault.joining import join, latest
 from privet.vault.rows import by_subject
@@ -239,7 +240,8 @@ def decode_cells(
     found = {}
     for grp, (texts, counts, snos) in plains.items():
         layout = room.layouts.by_grp[grp]
-        decoded = decode(layout, texts, counts, layout.names if wanted is None else wanted)
+        names = layout.names if wanted is None else wanted
+        decoded = decode_few(layout, texts, counts, names) or decode(layout, texts, counts, names)
         found[grp] = (decoded, np.repeat(np.array(snos, np.int64), counts))
     return found
 
