@@ -8,9 +8,11 @@ her is subtracting exactly what she added.
 from privet.recommend.base import Fitted, Recommender
 from privet.recommend.codec import KINDS, Artifact, build, pack, unpack
 from privet.recommend.content import ContentTFIDF
+from privet.recommend.ease import EASE
 from privet.recommend.history import EMPTY, Histories, History
 from privet.recommend.itemitem import ItemItem
 from privet.recommend.metrics import Quality, quality
+from privet.recommend.nextbasket import NextBasket
 from privet.recommend.personal import PersonalFrequency
 from privet.recommend.popularity import Popularity, PopularityFitted
 from privet.recommend.reasons import Reason, because
@@ -18,6 +20,7 @@ from privet.recommend.split import TASKS, Task, Truth, after, before, lists, tru
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
 
 __all__ = [
+    "EASE",
     "EMPTY",
     "KINDS",
     "TASKS",
@@ -28,6 +31,7 @@ __all__ = [
     "Histories",
     "History",
     "ItemItem",
+    "NextBasket",
     "PersonalFrequency",
     "Popularity",
     "PopularityFitted",

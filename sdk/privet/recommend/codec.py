@@ -16,7 +16,9 @@ import numpy as np
 
 from privet.errors import InvalidInput
 from privet.recommend.content import ContentTFIDF
+from privet.recommend.ease import EASE
 from privet.recommend.itemitem import ItemItem
+from privet.recommend.nextbasket import NextBasket
 from privet.recommend.personal import PersonalFrequency
 from privet.recommend.popularity import Popularity
 from privet.recommend.state import State, broken, canonical
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"privet-model/1\n"
 KINDS: Mapping[str, type[Recommender]] = {
-    kind.kind: kind for kind in (ContentTFIDF, ItemItem, PersonalFrequency, Popularity)
+    kind.kind: kind
+    for kind in (ContentTFIDF, EASE, ItemItem, NextBasket, PersonalFrequency, Popularity)
 }
 """Every recommender by its kind."""
 DTYPES = frozenset({"<i4", "<i8"})

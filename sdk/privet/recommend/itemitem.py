@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from privet.errors import InvalidInput
+from privet.recommend import gram
 from privet.recommend.base import Fitted, Recommender
 from privet.recommend.checks import at_least
 from privet.recommend.reasons import Reason
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from privet.features.catalogue import Catalogue
     from privet.recommend.history import History
 
-MOST_ENTRIES = 4096
-"""Every pair has a place: 32 MiB at this size, 11 MiB at 2,378 entries."""
-CHUNK = 1024
-"""People multiplied at once; float32 counts up to 2**24 exactly."""
 BLOCK = 256
 """Entries whose neighbours are ranked at once."""
 
@@ -52,20 +48,14 @@ class ItemItem(Recommender):
         Raises:
             InvalidInput: the level has too many entries for this method.
         """
-        if size > MOST_ENTRIES:
-            raise InvalidInput(
-                f"item-item takes at most {MOST_ENTRIES} entries",
-                why=f"the level {self.by!r} has {size}",
-                remedy="Recommend by a coarser attribute: by='type'.",
-                reason="recommend.size",
-            )
-        return State(size, {"pairs": np.zeros(size * (size + 1) // 2, np.int32)})
+        gram.check_size(size, self.kind, self.by)
+        return State(size, {"pairs": gram.packed(size, np.int32)})
 
     def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
         """Add or subtract one person: one to every pair of her entries."""
         if entries is None or not len(check_entries(entries, state.size)):
             return state
-        where = _pairs(entries, state.size)
+        where = gram.places(entries, state.size)
         pairs = state.arrays["pairs"]
         if sign < 0 and bool((pairs[where] < 1).any()):
             raise broken("a contribution was subtracted that had not been added")
@@ -77,14 +67,7 @@ class ItemItem(Recommender):
         if cohort is None:
             return state
         cohort.check(state.size)
-        square = np.zeros((state.size, state.size), np.int32)
-        for begin in range(0, len(cohort), CHUNK):
-            starts = cohort.starts[begin : begin + CHUNK + 1]
-            people = np.zeros((len(starts) - 1, state.size), np.float32)
-            row = np.repeat(np.arange(len(people)), np.diff(starts))
-            people[row, cohort.entries[starts[0] : starts[-1]]] = 1
-            square += (people.T @ people).astype(np.int32)
-        state.arrays["pairs"][:] += square[np.triu_indices(state.size)]
+        gram.count_all(state.arrays["pairs"], cohort, state.size)
         return state
 
     def finish(
@@ -92,10 +75,8 @@ class ItemItem(Recommender):
     ) -> ItemItemFitted:
         """Cosines of the pairs above the floor, and each entry's nearest neighbours."""
         size = state.size
-        counts = np.zeros((size, size), np.int32)
-        counts[np.triu_indices(size)] = state.arrays["pairs"]
+        counts = gram.square(state.arrays["pairs"], size)
         people = counts.diagonal().astype(np.float64)
-        counts = np.maximum(counts, counts.T)
         counts[counts < self.floor] = 0
         width = min(self.neighbours, size)
         neighbour = np.zeros((size, width), np.int64)
@@ -161,11 +142,3 @@ def _speaks(own: np.ndarray, weight: np.ndarray, named: np.ndarray) -> int:
     """Which of her entries weighs most where ``named`` is true; the first of equals."""
     row, column = np.nonzero(named)
     return int(own[row[weight[row, column].argmax()]])
-
-
-def _pairs(entries: np.ndarray, size: int) -> np.ndarray:
-    """Positions of all pairs of ascending entries in the packed upper triangle."""
-    low, high = np.triu_indices(len(entries))
-    first = entries.astype(np.int64)
-    begin = first * size - first * (first + 1) // 2
-    return begin[low] + first[high]
