@@ -74,6 +74,27 @@ def mac(key: bytes, message: bytes, length: int = 16) -> bytes:
     return hmac.digest(key, message, "sha256")[:length]
 
 
+class Mac:
+    """``mac`` under one key that is used again and again: begun once, copied for each message."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, key: bytes) -> None:
+        self._begun = hmac.new(key, digestmod="sha256")
+
+    def __call__(self, message: bytes, length: int = 16) -> bytes:
+        """HMAC-SHA-256 of ``message``, cut to ``length`` bytes."""
+        one = self._begun.copy()
+        one.update(message)
+        return one.digest()[:length]
+
+    def __repr__(self) -> str:
+        return "Mac(<key hidden>)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
+
 def same(a: bytes, b: bytes) -> bool:
     """Constant-time equality."""
     return hmac.compare_digest(a, b)

@@ -29,10 +29,10 @@ _SHORT = struct.Struct(">H")
 class Macs:
     """Makes and checks the MACs of one deployment; hides its key."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_mac",)
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._mac = crypto.Mac(key)
 
     def __repr__(self) -> str:
         return "Macs(<key hidden>)"
@@ -58,7 +58,7 @@ class Macs:
             change.event_id,
             change.commitment,
         )
-        return crypto.mac(self._key, numbers + texts)
+        return self._mac(numbers + texts)
 
     def ground(
         self,
@@ -74,7 +74,7 @@ class Macs:
         numbers = _GROUND.pack(
             b"privet-ground-v1", sno, seq, since, _NO_EXPIRY if expires is None else expires
         )
-        return crypto.mac(self._key, numbers + _texts(basis, purpose, status))
+        return self._mac(numbers + _texts(basis, purpose, status))
 
     def delta(
         self, basis: str, purpose: str, seq: int, sno: int, active: int, expires: int | None
@@ -83,7 +83,7 @@ class Macs:
         numbers = _DELTA.pack(
             b"privet-delta-v1", seq, sno, active, _NO_EXPIRY if expires is None else expires
         )
-        return crypto.mac(self._key, numbers + _texts(basis, purpose))
+        return self._mac(numbers + _texts(basis, purpose))
 
     def chunk(
         self, basis: str, purpose: str, chunk: int, upto: int, due: int | None, bits: bytes
@@ -92,12 +92,12 @@ class Macs:
         numbers = _CHUNK.pack(
             b"privet-chunk-v1", chunk, upto, _NO_EXPIRY if due is None else due, len(bits)
         )
-        return crypto.mac(self._key, numbers + _texts(basis, purpose) + bits)
+        return self._mac(numbers + _texts(basis, purpose) + bits)
 
     def bases(self, bases: Mapping[str, str]) -> bytes:
         """A tag of the purposes and their bases, which all rows were computed under."""
         texts = [text for purpose in sorted(bases) for text in (purpose, bases[purpose])]
-        return crypto.mac(self._key, b"privet-bases-v1\0" + _texts(*texts))
+        return self._mac(b"privet-bases-v1\0" + _texts(*texts))
 
 
 def check(made: bytes, stored: bytes | memoryview, what: str) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pyroaring import BitMap
@@ -24,7 +25,7 @@ from privet.errors import AccessDenied
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, explained, ground_error, refuse, too_few
-from privet.policy import Decision, Minimize
+from privet.policy import Decision, Minimize, Policy
 from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
 from privet.vault import Plan
 
@@ -222,18 +223,24 @@ def _eligible(
 
 def plans(parts: Parts, purpose: str, fields: frozenset[str]) -> Iterator[Plan]:
     """Which cells hold these fields for this purpose, and how far back it may look."""
-    policy = parts.policy
     built_in = purpose in BUILT_IN_PURPOSES
-    sources = tuple(policy.purposes) if built_in else policy.sources(purpose)
+    sources = tuple(parts.policy.purposes) if built_in else parts.policy.sources(purpose)
+    earliest = None if built_in else not_before(parts, purpose, sources)
+    for event, bare, domains in _places(parts.policy, sources, fields):
+        yield Plan(event, bare, domains, earliest)
+
+
+@lru_cache(maxsize=64)
+def _places(
+    policy: Policy, sources: tuple[str, ...], fields: frozenset[str]
+) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """Event, its bare fields and the domains they lie in, of each event named."""
+    found = []
     for event in sorted({f.partition(".")[0] for f in fields}):
         bare = tuple(sorted(f.partition(".")[2] for f in fields if f.startswith(f"{event}.")))
         domains = sorted({policy.domain_of(s, event, b) for s in sources for b in bare})
-        yield Plan(
-            event=event,
-            fields=bare,
-            domains=tuple(domains),
-            not_before=None if built_in else not_before(parts, purpose, sources),
-        )
+        found.append((event, bare, tuple(domains)))
+    return tuple(found)
 
 
 def not_before(parts: Parts, purpose: str, sources: tuple[str, ...]) -> int:

@@ -39,6 +39,8 @@ def join(parts: Sequence[Decoded], owners: Sequence[Ints]) -> Joined:
     named = _aligned_extra(parts, extra)
     sno, row, at, columns = owners[0], parts[0].row, parts[0].at, named[0]
     in_order = _in_order(sno, at, row)
+    if in_order and len(parts) == 1:
+        return Joined(sno, at, row, columns, extra)
     one_home = len({n for part in named for n in part}) == sum(map(len, named))
     aligned = all(
         np.array_equal(o, sno) and np.array_equal(p.row, row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,11 +30,8 @@ def by_subject(
     """
     if not snos or not all(among.values()):
         return []
-    rest = "".join(
-        f" AND {column} IN ({', '.join('?' * len(values))})" for column, values in among.items()
-    )
     params = [value for values in among.values() for value in values]
-    tail = f"{rest} ORDER BY {order}"
+    tail = _tail(order, tuple((column, len(values)) for column, values in among.items()))
     if len(snos) == 1:
         return tx.all(f"{select} WHERE sno = ?{tail}", (snos[0], *params))
     span = snos[-1] - snos[0] + 1
@@ -51,3 +49,9 @@ def by_subject(
         marks = ", ".join("?" * _LIST)
         found += tx.all(f"{select} WHERE sno IN ({marks}){tail}", (*part, *params))
     return found
+
+
+@lru_cache(maxsize=256)
+def _tail(order: str, among: tuple[tuple[str, int], ...]) -> str:
+    rest = "".join(f" AND {column} IN ({', '.join('?' * count)})" for column, count in among)
+    return f"{rest} ORDER BY {order}"
