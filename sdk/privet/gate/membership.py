@@ -107,6 +107,21 @@ def placements(
     return parts.vault.open_many(warrant, version.purpose, label(version.model), rows)
 
 
+def ways_of(parts: Parts, warrant: Warrant, sno: int) -> dict[str, bytes]:
+    """Where one person is placed, by ``purpose/name``; what she is told asks for no ground."""
+    with parts.home.data.read() as tx:
+        rows = tx.all(
+            "SELECT l.purpose, l.name, m.model, m.ct FROM segment_member m "
+            "JOIN model_live l ON l.model = m.model WHERE m.sno = ?",
+            (sno,),
+        )
+    found: dict[str, bytes] = {}
+    for purpose, name, model, ct in sorted(rows):
+        opened = parts.vault.open_many(warrant, str(purpose), label(int(model)), {sno: bytes(ct)})
+        found |= {f"{purpose}/{name}": way for way in opened.values()}
+    return found
+
+
 def replace(
     parts: Parts,
     warrant: Warrant,

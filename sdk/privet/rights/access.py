@@ -21,6 +21,7 @@ from privet.gate import catalogue, forget, subject
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
 from privet.ingest import Receipt
+from privet.segments import serving as segments
 from privet.types import RIGHTS, Action, Events
 
 NULL = np.iinfo(np.int64).min
@@ -42,7 +43,7 @@ def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") 
     Returns:
         ``ids``, ``profile``, ``events`` by type, ``grounds`` with their history and the
         ``evidence`` kept for it, ``purposes`` with ground, retention and recipients,
-        ``models`` she is part of, and ``reads``.
+        ``models`` she is part of, ``segments`` she is placed in, and ``reads``.
 
     Raises:
         AccessDenied: no permit under ``privet:rights``, or somebody else's data.
@@ -67,6 +68,7 @@ def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") 
         "evidence": subject.evidence_of(parts, caller, sno),
         "purposes": _purposes(parts),
         "models": [f"{line.name}" for line in forget.models_of(parts, sno)],
+        "segments": segments.own(parts, reading.warrant, sno),
         "reads": subject.reads_of(parts, sno),
     }
 

@@ -21,7 +21,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, explained, refuse, too_few
 from privet.gate.versions import Version, check_slice, model_entry
 from privet.policy import Ask
-from privet.types import Id, check_subject
+from privet.types import Id, Warrant, check_subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,3 +210,9 @@ def of(
     )
     placed = membership.placements(parts, warrant, decision, version, BitMap([found]))
     return json.loads(placed[found])[-1] if found in placed else None
+
+
+def own(parts: Parts, warrant: Warrant, sno: int) -> dict[str, str]:
+    """The segments that one person is in, by ``purpose/name``: for herself (Art. 15(1))."""
+    ways = membership.ways_of(parts, warrant, sno)
+    return {name: str(json.loads(way)[-1]) for name, way in ways.items()}
