@@ -12,6 +12,7 @@ from privet.cli import (
     consent,
     demo,
     doctor,
+    features,
     ingest,
     init,
     maintain,
@@ -56,7 +57,9 @@ app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
 app.add_typer(policy.app, name="policy")
 app.add_typer(consent.app, name="consent")
+app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
+app.command("similar")(recommend.similar)
 app.add_typer(audit.app, name="audit")
 app.add_typer(rights.app, name="rights")
 app.command("maintain")(maintain.maintain)

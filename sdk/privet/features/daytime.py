@@ -40,6 +40,7 @@ def time_of_day(event: str = "purchase", basket: str = "basket") -> Feature:
         frozenset({f"{event}.{basket}"}),
         columns,
         "Share of visits by six-hour band of the local day.",
+        "share, 0 to 1",
     )
 
 

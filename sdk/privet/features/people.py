@@ -29,7 +29,9 @@ def demographic(name: str, width: int = WIDTH) -> Feature:
         bands[positions] = band(values, width) if values.dtype == np.int64 else values
         return {f"profile:{name}": bands}
 
-    return Feature(f"profile:{name}", frozenset({f"profile.{name}"}), columns, f"Band of {name}.")
+    return Feature(
+        f"profile:{name}", frozenset({f"profile.{name}"}), columns, f"Band of {name}.", "band"
+    )
 
 
 def band(values: np.ndarray, width: int) -> np.ndarray:

@@ -28,7 +28,11 @@ def recency(event: str = "purchase", basket: str = "basket") -> Feature:
         return {"recency": days}
 
     return Feature(
-        "recency", frozenset({f"{event}.{basket}"}), columns, "Days since the last purchase."
+        "recency",
+        frozenset({f"{event}.{basket}"}),
+        columns,
+        "Days since the last purchase.",
+        "days",
     )
 
 
@@ -38,7 +42,9 @@ def frequency(event: str = "purchase", basket: str = "basket") -> Feature:
     def columns(cohort: Cohort) -> Mapping[str, np.ndarray]:
         return {"frequency": _visits(cohort.event(event), basket)}
 
-    return Feature("frequency", frozenset({f"{event}.{basket}"}), columns, "Number of baskets.")
+    return Feature(
+        "frequency", frozenset({f"{event}.{basket}"}), columns, "Number of baskets.", "baskets"
+    )
 
 
 def visits_30_days(event: str = "purchase", basket: str = "basket") -> Feature:
@@ -54,6 +60,7 @@ def visits_30_days(event: str = "purchase", basket: str = "basket") -> Feature:
         frozenset({f"{event}.{basket}"}),
         columns,
         "Number of baskets in the last 30 days.",
+        "baskets",
     )
 
 
@@ -78,6 +85,7 @@ def days_between_visits(event: str = "purchase", basket: str = "basket") -> Feat
         frozenset({f"{event}.{basket}"}),
         columns,
         "Mean of the days between one basket and the next.",
+        "days",
     )
 
 

@@ -85,13 +85,15 @@ class Feature:
         name: how it is asked for.
         needs: the fields it reads, such as ``"purchase.value"``; never more.
         columns: the pure function; maps a cohort to named columns of S rows.
-        meaning: what it says and in which unit, in one sentence.
+        meaning: what it says, in one sentence.
+        unit: what its numbers count; empty where the meaning says it.
     """
 
     name: str
     needs: frozenset[str]
     columns: Callable[[Cohort], Mapping[str, np.ndarray]] = field(repr=False)
     meaning: str
+    unit: str = ""
 
 
 def _unread(what: str) -> InvalidInput:

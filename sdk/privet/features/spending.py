@@ -21,7 +21,9 @@ def monetary(event: str = "purchase", value: str = "value") -> Feature:
         total, scale = cohort.total(event, value)
         return {"monetary": total / np.float64(10**scale)}
 
-    return Feature("monetary", frozenset({f"{event}.{value}"}), columns, "Sum of what was paid.")
+    return Feature(
+        "monetary", frozenset({f"{event}.{value}"}), columns, "Sum of what was paid.", "currency"
+    )
 
 
 def average_order(event: str = "purchase", value: str = "value", basket: str = "basket") -> Feature:
@@ -38,6 +40,7 @@ def average_order(event: str = "purchase", value: str = "value", basket: str = "
         frozenset({f"{event}.{value}", f"{event}.{basket}"}),
         columns,
         "Mean of what was paid per basket.",
+        "currency",
     )
 
 
@@ -58,4 +61,5 @@ def discount_share(
         frozenset({f"{event}.{value}", f"{event}.{discount}"}),
         columns,
         "Discount as a share of the undiscounted price.",
+        "share, 0 to 1",
     )

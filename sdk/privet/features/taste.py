@@ -37,4 +37,5 @@ def category_share(attribute: str, event: str = "purchase", item: str = "item") 
         frozenset({f"{event}.{item}"}),
         columns,
         f"Share of purchases by {attribute}.",
+        "share, 0 to 1",
     )
