@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from privet.clock import DAY_US
 from privet.features import Catalogue
 from privet.recommend import (
+    EASE,
     ContentTFIDF,
     ItemItem,
+    NextBasket,
     PersonalFrequency,
     Popularity,
     before,
@@ -31,6 +33,8 @@ MODELS = [
     Popularity(least=1),
     PersonalFrequency(least=1),
     ItemItem(floor=1),
+    EASE(floor=1, least=1, regularization=1),
+    NextBasket(floor=1, least=1),
     ContentTFIDF(text=("text",)),
 ]
 CUT = 5 * DAY_US

@@ -87,7 +87,8 @@ class EASE(Paired):
     ) -> EASEFitted:
         """Solve for what each entry says for each other."""
         counts = gram.square(state.arrays["pairs"], state.size)
-        kept = np.flatnonzero(counts.diagonal() >= self.least)
+        level = catalogue.level(self.by, names)
+        kept = self.kept(counts, level)
         box = np.ix_(kept, kept)
         counts = counts[box]
         products = counts.astype(np.float64)
@@ -97,7 +98,6 @@ class EASE(Paired):
         says[counts < self.floor] = 0
         place = np.full(state.size, -1, np.int64)
         place[kept] = np.arange(len(kept))
-        level = catalogue.level(self.by, names)
         return EASEFitted(
             level=level, event=self.event, recommender=self, kept=kept, place=place, says=says
         )

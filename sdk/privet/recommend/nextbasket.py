@@ -77,8 +77,10 @@ class NextBasket(Paired):
         """Her distinct entries, ascending, and the sum of the weights of their baskets."""
         own, inverse = np.unique(history.index, return_inverse=True)
         back = history.visit.max(initial=0) - history.visit
-        weight = self.within ** (back % self.group) * self.between ** (back // self.group)
-        return own, np.bincount(inverse, weight, minlength=len(own))
+        weight = np.zeros(len(own))
+        decayed = self.within ** (back % self.group) * self.between ** (back // self.group)
+        np.add.at(weight, inverse, decayed)
+        return own, weight
 
     def weigh(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
         """Her frequencies as a vector of length one."""
@@ -125,14 +127,15 @@ class NextBasket(Paired):
     ) -> NextBasketFitted:
         """Drop what few people share; scale back."""
         counts = gram.square(state.arrays["pairs"], state.size)
-        kept = np.flatnonzero(counts.diagonal() >= self.least)
+        level = catalogue.level(self.by, names)
+        kept = self.kept(counts, level)
         box = np.ix_(kept, kept)
         products = gram.square(state.arrays["gram"], state.size)[box] / SCALE**2
         products[counts[box] < self.floor] = 0
         place = np.full(state.size, -1, np.int64)
         place[kept] = np.arange(len(kept))
         return NextBasketFitted(
-            level=catalogue.level(self.by, names),
+            level=level,
             event=self.event,
             recommender=self,
             kept=kept,
@@ -166,7 +169,8 @@ class NextBasketFitted(Fitted):
     def score(self, history: History, now_day: int) -> np.ndarray:
         """Her own decayed frequency, plus the neighbours' mean; -inf for what nobody has."""
         own, weight = self.recommender.frequency(history)
-        total = np.bincount(own, weight, minlength=len(self.level))
+        total = np.zeros(len(self.level))
+        total[own] = weight
         total[self.kept] += self.recommender.neighbours * self._neighbours(history)
         return np.where(total > 0, total, -np.inf)
 

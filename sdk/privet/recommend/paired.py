@@ -14,6 +14,7 @@ from privet.recommend.checks import at_least
 from privet.recommend.state import Contributions, State, broken, check_entries
 
 if TYPE_CHECKING:
+    from privet.features.catalogue import Level
     from privet.recommend.history import Histories, History
 
 
@@ -101,6 +102,15 @@ class Paired(Recommender):
         if self.weighted:
             gram.weigh_all(state.arrays["gram"], sets, weights, state.size)
         return state
+
+    def kept(self, counts: np.ndarray, level: Level) -> np.ndarray:
+        """Entries that ``least`` people have and that may be inferred from, ascending.
+
+        Args:
+            counts: people of each pair, shape (L, L).
+            level: the entries as the catalogue has them now.
+        """
+        return np.flatnonzero((counts.diagonal() >= self.least) & ~level.hidden)
 
     def _part(self, entries: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """The entries of a contribution and their weights, checked."""
