@@ -6,8 +6,9 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from privet.clock import instant, micros
+from privet.clock import DAY_US, instant, micros
 from privet.errors import InvalidInput
 
 _TEXT = re.compile(r"([1-9][0-9]{0,4})(h|d|w|mo|y)\Z")
@@ -74,15 +75,13 @@ class Period:
         return self._move(us, -1)
 
     def _move(self, us: int, sign: int) -> int:
+        # A date moves to a date: every instant of one UTC day by as much.
+        moved = us + _shift(self, us // DAY_US, sign)
         try:
-            moved = _add_months(instant(us), sign * self.months)
-            return micros(moved + sign * timedelta(days=self.days, hours=self.hours))
-        except (OverflowError, ValueError):
-            raise InvalidInput(
-                "a time lies outside the calendar",
-                remedy="Use instants between the years 1 and 9999.",
-                reason="time.range",
-            ) from None
+            instant(moved)
+        except OverflowError:
+            raise _outside() from None
+        return moved
 
     def __str__(self) -> str:
         parts = [
@@ -91,6 +90,26 @@ class Period:
             if number
         ]
         return " ".join(parts) or "0h"
+
+
+@lru_cache(maxsize=256)
+def _shift(period: Period, day: int, sign: int) -> int:
+    """How far a period moves the instants of a UTC day, in microseconds."""
+    try:
+        begin = instant(day * DAY_US)
+        moved = _add_months(begin, sign * period.months)
+        moved += sign * timedelta(days=period.days, hours=period.hours)
+        return micros(moved) - micros(begin)
+    except (OverflowError, ValueError):
+        raise _outside() from None
+
+
+def _outside() -> InvalidInput:
+    return InvalidInput(
+        "a time lies outside the calendar",
+        remedy="Use instants between the years 1 and 9999.",
+        reason="time.range",
+    )
 
 
 def _add_months(moment: datetime, months: int) -> datetime:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import random
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -54,3 +56,19 @@ def test_a_time_outside_the_calendar_is_an_error_of_its_own() -> None:
     assert caught.value.reason == "time.range"
     with pytest.raises(InvalidInput):
         Period(days=1).after(10**30)
+
+
+def test_every_instant_of_a_day_moves_as_by_the_calendar() -> None:
+    generator = random.Random(5)
+    periods = [Period(months=13), Period(days=45), Period(hours=30), Period(months=1, hours=5)]
+    for _ in range(400):
+        moment = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(
+            microseconds=generator.randrange(3 * 365 * 86_400_000_000)
+        )
+        for period in periods:
+            month = moment.month - 1 - period.months
+            year, month = moment.year + month // 12, month % 12 + 1
+            day = min(moment.day, monthrange(year, month)[1])
+            back = moment.replace(year=year, month=month, day=day)
+            back -= timedelta(days=period.days, hours=period.hours)
+            assert period.before(micros(moment)) == micros(back)
