@@ -91,6 +91,8 @@ def coarsen(at: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
     quarters = at // QUARTER_US
     blocks, within = quarters >> BLOCK_BITS, quarters & BLOCK_MASK
     first = int(blocks.min())
+    if int(blocks.max()) == first:
+        return _floors(first, within, unit, zone)
     cut = np.empty(len(at), np.int64)
     for step in np.flatnonzero(np.bincount(blocks - first)).tolist():
         here = blocks == first + step
