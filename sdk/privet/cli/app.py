@@ -19,6 +19,7 @@ from privet.cli import (
     policy,
     recommend,
     rights,
+    segments,
 )
 from privet.cli.face import Face
 
@@ -60,6 +61,7 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
 app.command("similar")(recommend.similar)
+app.add_typer(segments.app, name="segments")
 app.add_typer(audit.app, name="audit")
 app.add_typer(rights.app, name="rights")
 app.command("maintain")(maintain.maintain)

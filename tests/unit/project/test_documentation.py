@@ -17,7 +17,7 @@ from privet import errors
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
-FACES = ("privet", "privet.recommend", "privet.features", "privet.testing")
+FACES = ("privet", "privet.recommend", "privet.segments", "privet.features", "privet.testing")
 
 
 def documentation() -> str:
