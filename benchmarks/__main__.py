@@ -26,6 +26,7 @@ from benchmarks import (
     measure,
     parts,
     point,
+    serving,
     shop,
     size,
 )
@@ -36,6 +37,7 @@ THEMES = {
     "ingest": ingest.rows,
     "bulk": bulk.rows,  # before all that packs the cells
     "point": point.rows,
+    "serving": serving.rows,
     "size": size.rows,
     "decision": decision.rows,
     "forgetting": forgetting.rows,

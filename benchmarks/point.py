@@ -13,8 +13,8 @@ from benchmarks import shop
 from benchmarks.measure import Row, Spans, spans
 from privet.features import compute
 from privet.features.items import known_items
+from privet.recommend.mapping import mapped
 from privet.recommend.reasons import because
-from privet.recommend.serving import mapped
 from privet.recommend.training import day_of
 from privet.types import Events
 

@@ -135,8 +135,13 @@ def opened(where: str | Path, keyring: Path, *, durable: bool = True) -> Deploym
 
 
 def begin(shop: Deployment, size: Size) -> None:
-    """Load the catalogue; everybody has an account and agrees to two purposes."""
+    """Load the catalogue; everybody agrees."""
     shop.principal("ops", roles=["operator"]).admin.load_items(catalogue())
+    agree(shop, size)
+
+
+def agree(shop: Deployment, size: Size) -> None:
+    """Everybody has an account and agrees to two purposes."""
     at = pd.Timestamp.now("UTC") - pd.Timedelta(days=1)
     ids = people(size)
     contracts = pd.DataFrame({"subject": ids, "purpose": "orders", "kind": "begun", "at": at})

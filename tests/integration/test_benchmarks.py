@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = {"theme", "name", "ours", "peer", "unit", "ratio", "note"}
-THEMES = {"ingest", "bulk", "point", "size", "decision", "forgetting", "commits", "parts"}
+THEMES = {
+    "ingest", "bulk", "point", "serving", "size", "decision", "forgetting", "commits", "parts",
+}  # fmt: skip
 
 
 def run(*arguments: str) -> None:
