@@ -134,6 +134,8 @@ class EASEFitted(Fitted):
 
     def reasons(self, history: History, indices: np.ndarray) -> list[Reason]:
         """The same for a whole list, her history weighed once."""
+        if not len(indices):
+            return []
         # Another day of asking multiplies all her weights alike, and changes no order.
         own, weight = self._own(history, int(history.day.max(initial=0)))
         spoken = weight[:, None] * self.says[np.ix_(self.place[own], self.place[indices])]

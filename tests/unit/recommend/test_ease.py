@@ -94,6 +94,13 @@ def test_the_reason_is_her_entry_that_says_most(table):
     assert fitted.reasons(history, np.array([2, 1]))[0] == found
 
 
+def test_who_has_nothing_gets_no_list_and_no_reason(table):
+    fitted, _ = learn(EASE(floor=1, least=1), table)
+    none = fitted.top(EMPTY, 3, now_day=1)
+    assert len(none) == 0
+    assert fitted.reasons(EMPTY, none) == []
+
+
 def test_what_goes_with_an_entry_rests_on_the_floor(table):
     fitted, _ = learn(EASE(floor=2, least=2, regularization=2), table)
     assert fitted.together(1)[2] > 0
