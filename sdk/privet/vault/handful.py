@@ -24,7 +24,7 @@ _COLUMN: Final = Struct("<BBHIqQ")
 _UNSIGNED: Final = {w: np.dtype(f"<u{w}") for w in (1, 2, 4, 8)}
 _KINDS: Final = frozenset({"int", "bool", "decimal", "id", "item"})
 _WORDS: Final = frozenset({"id", "item"})
-_ALL: Final = 2**64 - 1
+_HALF: Final = 2**63
 
 Section = tuple[int, tuple[int, int, int, int, int, int]]
 """Where a column's data begins in its cell, and the column's header."""
@@ -81,18 +81,21 @@ def _integers(
     plain: bytes, rows: int, place: int, head: tuple[int, int, int, int, int, int]
 ) -> Ints:
     flags, width, _, _, base, step = head
-    codes = np.zeros(rows, np.uint64)
-    if width:
-        codes[:] = np.frombuffer(plain, _UNSIGNED[width], rows, place)
+    values = (
+        np.frombuffer(plain, _UNSIGNED[width], rows, place).astype(np.int64)
+        if width
+        else np.zeros(rows, np.int64)
+    )
     if flags & RAMP:
-        codes += np.arange(rows, dtype=np.uint64)
-    null = codes == 0 if flags & NULLS else None
+        values += np.arange(rows)
+    null = values == 0 if flags & NULLS else None
     if null is not None:
-        codes -= np.uint64(1)
+        values -= 1
+    # 64 bits wrap around alike, signed or not.
     if step > 1:
-        codes *= np.uint64(step)
-    codes += np.uint64(base & _ALL)
-    values = codes.view(np.int64)
+        values *= step if step < _HALF else step - 2 * _HALF
+    if base:
+        values += base
     if null is not None:
         values[null] = NULL
     return values

@@ -6,6 +6,7 @@ texts that merely look alike. Several ids (a cookie, a login) may lead to one su
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -210,7 +211,12 @@ def _lookup(tx: Tx, column: str, table: str, tags: Sequence[bytes]) -> dict[byte
     found: dict[bytes, int] = {}
     for start in range(0, len(tags), _CHUNK):
         part = tags[start : start + _CHUNK]
-        marks = ", ".join("?" * len(part))
-        rows = tx.all(f"SELECT tag, {column} FROM {table} WHERE tag IN ({marks})", part)
+        rows = tx.all(_select(column, table, len(part)), part)
         found.update((bytes(tag), value) for tag, value in rows)
     return found
+
+
+@lru_cache(maxsize=64)
+def _select(column: str, table: str, count: int) -> str:
+    marks = ", ".join("?" * count)
+    return f"SELECT tag, {column} FROM {table} WHERE tag IN ({marks})"
