@@ -161,7 +161,7 @@ def test_a_day_with_segments(somewhere: Market, tmp_path: Path) -> None:
     assert list(shown.columns) == ["segment", "size", "persona", "traits"]
     assert sorted(shown["size"]) == [8, 8, 8]
     often = somewhere.segment_of("person-01")
-    assert "high frequency" in shown.set_index("segment").loc[often, "persona"]
+    assert "comes often" in shown.set_index("segment").loc[often, "persona"]
     release = somewhere.mail.release(often, fields=["profile.email"], to="mailer")
     assert emails(release, tmp_path / "campaign.csv") == addresses(members("often") - SILENT)
     assert stat.S_IMODE((tmp_path / "campaign.csv").stat().st_mode) == 0o600

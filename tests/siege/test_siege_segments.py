@@ -26,7 +26,7 @@ PEOPLE = [f"person-{n:02}" for n in range(30)]
 NOT_GIVEN = ("never", "no", "withdrawn", "restricted")
 STANDING = {p: "yes" if n % 3 else NOT_GIVEN[n // 3 % 4] for n, p in enumerate(PEOPLE)}
 AGREED = [p for p in PEOPLE if STANDING[p] == "yes"]
-SPEC = KMeans(["frequency", "monetary", "share:department", "profile:age"], k=3)
+SPEC = KMeans(["frequency", "monetary", "share:department", "profile:age", "time_of_day"], k=3)
 Row = tuple[str, datetime, str, str, float]
 
 

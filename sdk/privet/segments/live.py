@@ -156,6 +156,6 @@ def _figures(
             figures[segment] = {
                 "members": len(people),
                 "size": coarse(len(people), least),
-                "traits": traits(held.names, rows, everybody),
+                "traits": traits(held.names, held.segmenter.features, rows, everybody),
             }
     return figures

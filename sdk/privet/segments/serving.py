@@ -21,6 +21,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, explained, refuse, too_few
 from privet.gate.versions import Version, check_slice, model_entry
 from privet.policy import Ask
+from privet.segments.personas import feature_of
 from privet.types import Id, Warrant, check_subject
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
     rows = [
         (name, moved)
         for name, moved in figures.detail["drift"]
-        if _may_see(parts, caller, version, name.partition("=")[0])
+        if _may_see(parts, caller, version, feature_of(name, version.spec["params"]["features"]))
     ]
     return pd.DataFrame(rows, columns=["feature", "moved"])
 

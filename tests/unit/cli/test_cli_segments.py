@@ -55,7 +55,7 @@ def test_segments_from_a_shell(cli, grocer: Path, tmp_path: Path) -> None:
     assert cli("segments", "serve", "habits", *at).json["live"]
     shown = cli("segments", "show", *at).json
     assert [row["size"] for row in shown] == [10, 10]
-    assert {row["persona"] for row in shown} == {"high frequency", "low frequency"}
+    assert {row["persona"] for row in shown} == {"comes often", "comes seldom"}
     segment = shown[0]["segment"]
     out = tmp_path / "list.csv"
     asked = ("segments", "release", segment, "--field", "profile.email", "--to", "mailer")
