@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 from privet.demo import answers, refusals, results, tax, trust
 from privet.demo.tables import ITEM_COLUMNS, PERSON_COLUMNS, SALE_COLUMNS, Tables, tables
 from privet.deployment import Deployment, open_deployment
-from privet.recommend import ContentTFIDF, ItemItem, PersonalFrequency, Popularity, Recommender
+from privet.recommend import (
+    EASE,
+    ContentTFIDF,
+    ItemItem,
+    NextBasket,
+    PersonalFrequency,
+    Popularity,
+    Recommender,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +41,10 @@ MODELS: Mapping[str, Recommender] = {
     "content": ContentTFIDF(text=("department", "category", "type", "brand"), by="type"),
     "popularity": Popularity(least=20, by="type"),
     "item-item": ItemItem(floor=10, by="type"),
+    "ease": EASE(
+        weights="recency", half_life_days=180, regularization=1000, floor=10, least=20, by="type"
+    ),
+    "tifu_knn": NextBasket(floor=10, least=20, by="type"),
     "personal": PersonalFrequency(least=20, by="type"),
 }
 """What the demo compares; the last one is what it serves."""
