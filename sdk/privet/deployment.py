@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,6 +22,7 @@ from privet.maintenance import Maintenance
 from privet.policy import Policy, load
 from privet.principals import Principal
 from privet.recommend import training as recommending
+from privet.segments import training as segmenting
 from privet.settings import resolve
 from privet.subject import Subject
 from privet.types import ADMINISTRATION, Id
@@ -220,7 +220,6 @@ def _relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[b
 def _ways(spec: Mapping[str, Any]) -> tuple[Unlearn, Relearn]:
     """How a version's kind forgets: segments know theirs, recommenders the others."""
     if str(spec["kind"]).startswith("segments/"):
-        segmenting = import_module("privet.segments.training")
         return segmenting.unlearn, segmenting.relearn
     return recommending.unlearn, recommending.relearn
 

@@ -86,14 +86,12 @@ class EASE(Paired):
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> EASEFitted:
         """Solve for what each entry says for each other."""
-        counts = gram.square(state.arrays["pairs"], state.size)
         level = catalogue.level(self.by, names)
-        kept = self.kept(counts, level)
-        box = np.ix_(kept, kept)
-        counts = counts[box]
+        kept = self.kept(state, level)
+        counts = gram.box(state.arrays["pairs"], kept, state.size)
         products = counts.astype(np.float64)
         if self.weighted:
-            products = gram.square(state.arrays["gram"], state.size)[box] / SCALE**2
+            products = gram.box(state.arrays["gram"], kept, state.size) / SCALE**2
         says = solve(products, self.regularization)
         says[counts < self.floor] = 0
         place = np.full(state.size, -1, np.int64)

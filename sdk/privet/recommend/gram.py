@@ -51,16 +51,22 @@ def places(entries: np.ndarray, size: int) -> np.ndarray:
     """Where the pairs of ascending entries lie in a packed triangle, row by row."""
     low, high = np.triu_indices(len(entries))
     first = entries.astype(np.int64)
-    begin = first * size - first * (first + 1) // 2
-    at: np.ndarray = begin[low] + first[high]
+    at: np.ndarray = _begin(first, size)[low] + first[high]
     return at
 
 
-def square(triangle: np.ndarray, size: int) -> np.ndarray:
-    """The whole symmetric matrix of a packed triangle, shape (size, size)."""
-    whole = np.zeros((size, size), triangle.dtype)
-    whole[_upper(size)] = triangle
-    lower = np.tri(size, k=-1, dtype=np.bool_)
+def people(pairs: np.ndarray, size: int) -> np.ndarray:
+    """How many people have each entry: the diagonal of the counts, shape (size,)."""
+    diagonal: np.ndarray = pairs[_begin(np.arange(size), size) + np.arange(size)]
+    return diagonal
+
+
+def box(triangle: np.ndarray, entries: np.ndarray, size: int) -> np.ndarray:
+    """The symmetric matrix of some ascending entries, shape (K, K)."""
+    first = entries.astype(np.int64)
+    # Below the diagonal this looks up other places; they are overwritten by the mirror image.
+    whole = triangle[_begin(first, size)[:, None] + first]
+    lower = np.tri(len(first), k=-1, dtype=np.bool_)
     whole[lower] = whole.T[lower]
     return whole
 
@@ -110,6 +116,12 @@ def _chunks(starts: np.ndarray) -> Iterator[tuple[np.ndarray, slice, int]]:
         some = starts[begin : begin + CHUNK + 1]
         people = len(some) - 1
         yield np.repeat(np.arange(people), np.diff(some)), slice(some[0], some[-1]), people
+
+
+def _begin(rows: np.ndarray, size: int) -> np.ndarray:
+    """Where a row would begin if its columns counted from 0."""
+    begin: np.ndarray = rows * size - rows * (rows + 1) // 2
+    return begin
 
 
 def _upper(size: int) -> np.ndarray:

@@ -75,7 +75,7 @@ class ItemItem(Recommender):
     ) -> ItemItemFitted:
         """Cosines of the pairs above the floor, and each entry's nearest neighbours."""
         size = state.size
-        counts = gram.square(state.arrays["pairs"], size)
+        counts = gram.box(state.arrays["pairs"], np.arange(size), size)
         people = counts.diagonal().astype(np.float64)
         counts[counts < self.floor] = 0
         width = min(self.neighbours, size)

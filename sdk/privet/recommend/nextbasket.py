@@ -126,12 +126,10 @@ class NextBasket(Paired):
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> NextBasketFitted:
         """Drop what few people share; scale back."""
-        counts = gram.square(state.arrays["pairs"], state.size)
         level = catalogue.level(self.by, names)
-        kept = self.kept(counts, level)
-        box = np.ix_(kept, kept)
-        products = gram.square(state.arrays["gram"], state.size)[box] / SCALE**2
-        products[counts[box] < self.floor] = 0
+        kept = self.kept(state, level)
+        products = gram.box(state.arrays["gram"], kept, state.size) / SCALE**2
+        products[gram.box(state.arrays["pairs"], kept, state.size) < self.floor] = 0
         place = np.full(state.size, -1, np.int64)
         place[kept] = np.arange(len(kept))
         return NextBasketFitted(

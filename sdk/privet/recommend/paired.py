@@ -103,14 +103,15 @@ class Paired(Recommender):
             gram.weigh_all(state.arrays["gram"], sets, weights, state.size)
         return state
 
-    def kept(self, counts: np.ndarray, level: Level) -> np.ndarray:
+    def kept(self, state: State, level: Level) -> np.ndarray:
         """Entries that ``least`` people have and that may be inferred from, ascending.
 
         Args:
-            counts: people of each pair, shape (L, L).
+            state: exact sums.
             level: the entries as the catalogue has them now.
         """
-        return np.flatnonzero((counts.diagonal() >= self.least) & ~level.hidden)
+        people = gram.people(state.arrays["pairs"], state.size)
+        return np.flatnonzero((people >= self.least) & ~level.hidden)
 
     def _part(self, entries: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """The entries of a contribution and their weights, checked."""
