@@ -6,7 +6,8 @@ import itertools
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from privet.policy.knowledge import PROFILE
+from privet.policy.dataform import RevealForm
+from privet.policy.knowledge import PROFILE, fold
 from privet.policy.problems import shown
 
 if TYPE_CHECKING:
@@ -94,19 +95,41 @@ def _check_categories(context: Context) -> None:
 
 def _check_items(context: Context) -> None:
     items = context.data.items
-    for reserved in {"special", "min_age"} & set(items.fields):
+    for reserved in sorted(set(RevealForm.model_fields) & set(items.fields)):
         context.wrong_data(
             ("items", "fields", reserved), f"`{reserved}` is a word of `reveals`", "Rename it."
         )
     for name, rule in items.reveals.items():
         path: Path = ("items", "reveals", name)
-        found = rule.__pydantic_extra__
-        if not found:
-            context.wrong_data(path, "the rule names no catalogue field", "Say what reveals it.")
-        for catalogue_field in found:
-            if catalogue_field not in items.fields:
+        groups: list[tuple[Path, dict[str, list[str]]]] = [
+            ((*path, "because", i), group.__pydantic_extra__)
+            for i, group in enumerate(rule.because or ())
+        ]
+        if rule.__pydantic_extra__ or not groups:
+            groups.insert(0, (path, rule.__pydantic_extra__))
+        seen: set[tuple[str, str]] = set()
+        for place, found in groups:
+            _check_values(context, place, found, seen)
+
+
+def _check_values(
+    context: Context, path: Path, found: dict[str, list[str]], seen: set[tuple[str, str]]
+) -> None:
+    """One group of values; ``seen`` are those that earlier groups of the rule name."""
+    if not found:
+        context.wrong_data(path, "the rule names no catalogue field", "Say what reveals it.")
+    for name, values in found.items():
+        if name not in context.data.items.fields:
+            context.wrong_data(
+                (*path, name),
+                f"{shown(name)} is no catalogue field",
+                "Declare it under `items.fields`.",
+            )
+        for i, value in enumerate(values):
+            if (name, fold(value)) in seen:
                 context.wrong_data(
-                    (*path, catalogue_field),
-                    f"{shown(catalogue_field)} is no catalogue field",
-                    "Declare it under `items.fields`.",
+                    (*path, name, i),
+                    f"{shown(value)} stands twice in one rule",
+                    "Keep it under the reason that fits best.",
                 )
+            seen.add((name, fold(value)))

@@ -96,12 +96,34 @@ def _check_recipients(context: Context) -> None:
 def _check_never(context: Context) -> None:
     reveals = context.data.items.reveals
     context.known(("never",), context.policy.never, reveals, "the rule of `items.reveals`")
+    grounded = set(chain.from_iterable(p.special for p in context.policy.purposes.values()))
     for name, rule in reveals.items():
-        if rule.special and name not in context.policy.never:
+        if rule.special and name not in grounded | set(context.policy.never):
             context.wrong(
                 ("never",),
                 f"`{name}` reveals a special category and is not under `never` (Art. 9(1))",
-                "Add it to `never`.",
+                "Add it to `never`, or name a ground under `special` of a purpose (Art. 9(2)).",
+            )
+
+
+def _check_special(context: Context, name: str, form: PurposeForm) -> None:
+    path: Path = ("purposes", name, "special")
+    reveals, never = context.data.items.reveals, context.policy.never
+    context.known(path, form.special, reveals, "the rule of `items.reveals`")
+    for reveal, ground in form.special.items():
+        if reveal in never:
+            context.wrong(
+                (*path, reveal), f"`{reveal}` is under `never`", "Take it out of one of the two."
+            )
+        if reveal in reveals and not reveals[reveal].special:
+            context.wrong(
+                (*path, reveal), f"`{reveal}` is no special category", "It needs no ground here."
+            )
+        if ground == "explicit-consent" and form.basis != "consent":
+            context.wrong(
+                (*path, reveal),
+                "an explicit consent is a consent of its own (Art. 9(2)(a))",
+                "Rest the purpose on consent, or name the law that allows it.",
             )
 
 
@@ -121,6 +143,7 @@ def _check_purpose(context: Context, name: str, form: PurposeForm) -> None:
         context.wrong((*path, "models"), "no permit trains for this purpose", "Remove `models`.")
     for source in form.reuses:
         _check_reuse(context, name, source)
+    _check_special(context, name, form)
     if form.hold is not None:
         _check_hold(context, name, form.hold.fields)
 

@@ -10,11 +10,12 @@ from privet.policy.checkdata import check_data
 from privet.policy.checkpolicy import check_policy, closures
 from privet.policy.checkrules import check_rules
 from privet.policy.context import Context
-from privet.policy.dataform import DataForm, FieldForm
+from privet.policy.dataform import DataForm, FieldForm, RevealForm
 from privet.policy.decide import Ask
 from privet.policy.digest import digest
 from privet.policy.faults import validated
 from privet.policy.knowledge import (
+    Because,
     EventSpec,
     FieldSpec,
     ItemSpec,
@@ -36,6 +37,7 @@ from privet.policy.policyform import (
     ContractBasis,
     DenyForm,
     InterestBasis,
+    LawForm,
     MinimizeForm,
     ObligationBasis,
     PermitForm,
@@ -52,6 +54,7 @@ from privet.policy.purpose import (
     ModelRules,
     PurposeSpec,
     Recipient,
+    SpecialGround,
 )
 from privet.policy.reading import read
 from privet.policy.rules import Deny, Permit
@@ -171,19 +174,24 @@ def _items(context: Context) -> ItemSpec:
     items = context.data.items
     return ItemSpec(
         fields={name: str(kind) for name, kind in items.fields.items()},
-        reveals={
-            name: Reveal(
-                rule.special,
-                rule.min_age,
-                {
-                    catalogue_field: frozenset(fold(v) for v in values)
-                    for catalogue_field, values in rule.__pydantic_extra__.items()
-                },
-            )
-            for name, rule in items.reveals.items()
-        },
+        reveals={name: _reveal(rule) for name, rule in items.reveals.items()},
         never=tuple(sorted(context.policy.never)),
     )
+
+
+def _reveal(rule: RevealForm) -> Reveal:
+    groups = [Because(g.why, _tuples(g.__pydantic_extra__)) for g in rule.because or ()]
+    if rule.__pydantic_extra__:
+        groups.insert(0, Because(rule.why or "", _tuples(rule.__pydantic_extra__)))
+    folded: dict[str, frozenset[str]] = {}
+    for group in groups:
+        for name, values in group.values.items():
+            folded[name] = folded.get(name, frozenset()) | {fold(v) for v in values}
+    return Reveal(rule.special, rule.min_age, folded, tuple(groups))
+
+
+def _tuples(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(listed) for name, listed in values.items()}
 
 
 def _basis(form: PurposeForm) -> tuple[Basis, str]:
@@ -196,6 +204,10 @@ def _basis(form: PurposeForm) -> tuple[Basis, str]:
             return "legal-obligation", law
         case _:
             return "consent", ""
+
+
+def _special(form: str | LawForm) -> tuple[str, str]:
+    return (form.ground, form.law) if isinstance(form, LawForm) else (form, "")
 
 
 def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
@@ -212,6 +224,10 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
         reuses=reuses,
         assessments=tuple(form.reuses[source].assessment for source in reuses),
         builds_on=tuple(sorted(form.builds_on)),
+        special=tuple(
+            SpecialGround(reveal, *_special(ground))
+            for reveal, ground in sorted(form.special.items())
+        ),
         hold=Hold(context.expand(hold.fields), Period.parse(hold.period), hold.law)
         if hold
         else None,

@@ -47,11 +47,24 @@ class EventForm(Form):
     """Field name to field."""
 
 
+class BecauseForm(Form, extra="allow"):
+    """Items that reveal it for one reason; further keys are catalogue fields."""
+
+    __pydantic_extra__: dict[str, Annotated[list[Text], Field(min_length=1)]]
+
+    why: Text
+    """The reason, as a compliance officer reads it."""
+
+
 class RevealForm(Form, extra="allow"):
     """What an item tells about whoever takes it; further keys are catalogue fields."""
 
     __pydantic_extra__: dict[str, Annotated[list[Text], Field(min_length=1)]]
 
+    why: Text | None = None
+    """Why the values of the further keys reveal it."""
+    because: Annotated[list[BecauseForm], Field(min_length=1)] | None = None
+    """More values, grouped by the reason why they reveal it."""
     special: bool = False
     """Of a special category by inference (CJEU C-184/20, C-21/23)."""
     min_age: Annotated[int, Field(ge=1, le=120)] | None = None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from privet.policy.knowledge import ItemSpec
     from privet.policy.policy import Policy
 
 _ORDERED = frozenset({"values", "unique", "fields_in_order"})
@@ -48,10 +49,18 @@ def slice_digest(policy: Policy, purpose: str) -> str:
             "denies": [_plain(d) for d in policy.denies if purpose in d.purposes],
             "fields": [_plain(policy.fields[name]) for name in fields],
             "events": [_plain(e) for e in policy.events.values() if e.name in events],
-            "items": _plain(policy.items),
+            "items": _items(policy.items),
             "timezone": policy.timezone,
         },
     )
+
+
+def _items(items: ItemSpec) -> Any:
+    """The catalogue's rules without the words that explain them."""
+    plain = _plain(items)
+    for rule in plain["reveals"].values():
+        del rule["because"]
+    return plain
 
 
 def _kin(policy: Policy, purpose: str) -> list[str]:

@@ -72,6 +72,19 @@ class EventSpec:
 
 
 @dataclass(frozen=True)
+class Because(Frozen):
+    """Values that reveal something for one reason.
+
+    Attributes:
+        why: the reason in words; empty where the document gives none.
+        values: catalogue field to its values as the document writes them.
+    """
+
+    why: str
+    values: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Reveal(Frozen):
     """What an item tells about whoever takes it (CJEU C-184/20, C-21/23).
 
@@ -79,11 +92,13 @@ class Reveal(Frozen):
         special: whether that is of a special category (GDPR Art. 9(1)).
         min_age: the age below which the item may not be sold, if any.
         values: catalogue field to the values, folded, that reveal it.
+        because: the same values as they are written, grouped by reason.
     """
 
     special: bool
     min_age: int | None
     values: Mapping[str, frozenset[str]]
+    because: tuple[Because, ...] = ()
 
     def holds(self, attributes: Mapping[str, str]) -> bool:
         """Whether an item with these catalogue attributes reveals it."""
@@ -108,9 +123,24 @@ class ItemSpec(Frozen):
     reveals: Mapping[str, Reveal]
     never: tuple[str, ...]
 
-    def hidden(self, attributes: Mapping[str, str]) -> bool:
-        """Whether ``never:`` keeps an item with these attributes out of models and lists."""
-        return any(self.reveals[name].holds(attributes) for name in self.never)
+    @property
+    def kept_apart(self) -> tuple[str, ...]:
+        """Names of what no purpose, or not every purpose, may use: sealed apart, sorted.
+
+        All that ``never`` names, and every special category (GDPR Art. 9(1)).
+        """
+        special = (name for name, rule in self.reveals.items() if rule.special)
+        return tuple(sorted({*self.never, *special}))
+
+    def hidden(self, attributes: Mapping[str, str], allowed: frozenset[str] = frozenset()) -> bool:
+        """Whether an item with these attributes is kept out of models and lists.
+
+        Args:
+            attributes: catalogue field to value.
+            allowed: the special categories that a purpose has a ground for (Art. 9(2)).
+        """
+        names = (name for name in self.kept_apart if name not in allowed)
+        return any(self.reveals[name].holds(attributes) for name in names)
 
     def min_age(self, attributes: Mapping[str, str]) -> int | None:
         """The greatest age that a rule asks for this item, in years; None without one."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from privet.policy.rules import Permit
 
 HELD = "/hold"
+APART = "/sensitive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class DomainSpec:
     """Data of a subject with one fate and one key.
 
     Attributes:
-        name: the purpose, or the purpose and ``/hold``.
+        name: the purpose, with ``/hold`` for what a law keeps, and with ``/sensitive`` for
+            rows whose item reveals what not every purpose may use.
         purpose: the purpose it was collected for.
         hold: the law that keeps it past an erasure; empty where none does.
     """
@@ -65,13 +67,30 @@ def atoms(
 
 
 def domains(purposes: Iterable[PurposeSpec]) -> tuple[DomainSpec, ...]:
-    """One domain per purpose, and one more for what a law holds of it."""
+    """One domain per purpose, one more for what a law holds of it, and each of them twice.
+
+    The second, ``/sensitive``, has keys of its own: what is sealed there cannot be opened by
+    a mistake made with the first. It is one for all that is revealed, since which of a
+    person's domains hold something stands in the clear.
+    """
     result: list[DomainSpec] = []
     for purpose in purposes:
-        result.append(DomainSpec(purpose.name, purpose.name, ""))
+        fates = [(purpose.name, "")]
         if purpose.hold is not None:
-            result.append(DomainSpec(purpose.name + HELD, purpose.name, purpose.hold.law))
+            fates.append((purpose.name + HELD, purpose.hold.law))
+        result += [DomainSpec(name, purpose.name, law) for name, law in fates]
+        result += [DomainSpec(name + APART, purpose.name, law) for name, law in fates]
     return tuple(result)
+
+
+def apart(domain: str) -> str:
+    """The domain beside a domain: for rows whose item is sensitive."""
+    return domain + APART
+
+
+def fates(domain: str) -> tuple[str, str]:
+    """A domain and the one beside it: what befalls the one befalls the other."""
+    return domain, apart(domain)
 
 
 def cover(parts: Sequence[Atom], event: str, bare: frozenset[str]) -> tuple[Atom, ...]:

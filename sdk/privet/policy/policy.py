@@ -171,6 +171,22 @@ class Policy(Frozen):
         held = spec.hold is not None and name in spec.hold.fields
         return purpose + layout.HELD if held else purpose
 
+    def opens_apart(self, purpose: str, action: str) -> bool:
+        """Whether what is sealed apart as sensitive may be opened for this.
+
+        The person's rights reach all of it; a purpose needs a ground of GDPR Art. 9(2). One
+        that reads nothing but what it collected itself, such as an order's delivery, reads
+        all that it collected, and learns nothing from it.
+        """
+        if purpose in BUILT_IN_PURPOSES:
+            return True
+        spec = self._purpose(purpose)
+        return bool(spec.special) or self.reads_its_own(purpose, action)
+
+    def reads_its_own(self, purpose: str, action: str) -> bool:
+        """Whether this only hands on what the purpose itself collected."""
+        return action in {"read", "export"} and not self._purpose(purpose).reuses
+
     def sources(self, purpose: str) -> tuple[str, ...]:
         """The purpose and those whose data it may read, itself first.
 

@@ -81,6 +81,15 @@ class ObligationBasis(Form):
     """The law."""
 
 
+class LawForm(Form):
+    """A ground of GDPR Art. 9(2) that rests on a law."""
+
+    ground: Literal["employment", "public-interest", "health-care", "public-health", "research"]
+    """Art. 9(2)(b), (g), (h), (i) or (j)."""
+    law: Text
+    """The law of the Union or of a Member State that allows it."""
+
+
 class ReuseForm(Form):
     """Data collected for another purpose, read here (GDPR Art. 6(4))."""
 
@@ -123,6 +132,8 @@ class PurposeForm(Form):
     """After how long a consent lapses unless given again."""
     reuses: dict[Name, ReuseForm] = Field(default={})
     """Purposes whose data this one may read."""
+    special: dict[Name, Literal["explicit-consent"] | LawForm] = Field(default={})
+    """Special `reveals` that this purpose may use, each with its ground (Art. 9(2))."""
     builds_on: list[Name] = Field(default=[])
     """Purposes whose ground must hold as well."""
     hold: HoldForm | None = None
@@ -247,7 +258,7 @@ class PolicyForm(Form):
     purposes: Annotated[dict[Name, PurposeForm], Field(min_length=1)]
     """Why data is used."""
     never: list[Name] = Field(default=[])
-    """Names of `items.reveals` that are neither learnt from nor shown."""
+    """Names of `items.reveals` that no purpose learns from or shows."""
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
     """Who there is."""
     separate: list[Annotated[list[Name], Field(min_length=2)]] = Field(default=[])

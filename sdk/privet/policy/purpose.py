@@ -74,6 +74,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecialGround:
+    """Why a purpose may use what reveals a special category (GDPR Art. 9(2)).
+
+    Attributes:
+        reveals: the name of what is revealed.
+        ground: ``"explicit-consent"`` (a), ``"employment"`` (b), ``"public-interest"`` (g),
+            ``"health-care"`` (h), ``"public-health"`` (i) or ``"research"`` (j).
+        law: the law it rests on; empty for a consent.
+    """
+
+    reveals: str
+    ground: str
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRules:
     """What a model trained for a purpose must keep to.
 
@@ -101,6 +117,7 @@ class PurposeSpec:
         renew: after how long a consent lapses unless given again; None for never.
         reuses: purposes whose data this one may read, sorted (Art. 6(4)).
         assessments: the assessment of each of ``reuses``, in the same order.
+        special: the special categories that it may use, each with its ground, sorted.
         builds_on: purposes whose grounds must hold as well, sorted.
         hold: what a law keeps of this purpose's data.
         direct_marketing: whether an objection is absolute (Art. 21(2)-(3)).
@@ -116,8 +133,14 @@ class PurposeSpec:
     renew: Period | None
     reuses: tuple[str, ...]
     assessments: tuple[str, ...]
+    special: tuple[SpecialGround, ...]
     builds_on: tuple[str, ...]
     hold: Hold | None
     direct_marketing: bool
     recipients: tuple[str, ...]
     models: ModelRules
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """Names of the special categories that it has a ground for."""
+        return frozenset(ground.reveals for ground in self.special)

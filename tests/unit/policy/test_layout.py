@@ -66,12 +66,68 @@ def test_the_atoms_of_an_unknown_field_are_refused(small: Policy, event: str, na
     assert caught.value.reason == "field.unknown"
 
 
-def test_each_purpose_has_a_domain_and_a_hold_one_more(small: Policy) -> None:
-    assert small.domains[:2] == (
+def test_each_purpose_has_a_domain_a_hold_one_more_and_each_one_beside_it(small: Policy) -> None:
+    assert small.domains[:4] == (
         DomainSpec("orders", "orders", ""),
         DomainSpec("orders/hold", "orders", "Tax records"),
+        DomainSpec("orders/sensitive", "orders", ""),
+        DomainSpec("orders/hold/sensitive", "orders", "Tax records"),
     )
-    assert [d.name for d in small.domains[2:]] == ["suggestions", "letters", "counts"]
+    others = ["suggestions", "letters", "counts"]
+    found = [d.name for d in small.domains[4:]]
+    assert found == [name for n in others for name in (n, f"{n}/sensitive")]
+
+
+SPECIAL = (
+    ("never: [health]", "never: []"),
+    (
+        "    basis: consent\n    reuses: {orders: {assessment: CA-1}}",
+        "    basis: consent\n    special: {health: explicit-consent}\n"
+        "    reuses: {orders: {assessment: CA-1}}",
+    ),
+)
+
+
+def test_only_a_ground_of_its_own_or_ones_own_delivery_opens_what_is_sealed_apart(
+    small: Policy, edited
+) -> None:
+    assert small.opens_apart("privet:rights", "read")
+    assert small.opens_apart("orders", "read")
+    for purpose, action in (("orders", "derive"), ("suggestions", "read"), ("counts", "derive")):
+        assert not small.opens_apart(purpose, action)
+    granted = edited(policy=SPECIAL)
+    assert granted.opens_apart("suggestions", "train")
+    assert not granted.opens_apart("counts", "derive")
+    assert granted.purposes["suggestions"].allowed == {"health"}
+    assert granted.slice_hash("suggestions") != small.slice_hash("suggestions")
+
+
+def test_what_is_special_is_hidden_from_whoever_names_no_ground(edited) -> None:
+    items = edited(policy=SPECIAL).items
+    assert items.never == ()
+    assert items.kept_apart == ("health",)
+    assert items.hidden({"category": "PILLS"})
+    assert not items.hidden({"category": "PILLS"}, frozenset({"health"}))
+
+
+def test_reasons_stand_with_their_values_and_change_nothing_that_is_learned(edited) -> None:
+    def grouped(why: str) -> Policy:
+        flat = "health: {special: true, category: [PILLS], title: [Syrup]}"
+        form = (
+            f"health: {{special: true, because: [{{why: {why}, category: [PILLS]}}, "
+            "{why: They soothe., title: [Syrup]}]}"
+        )
+        return edited(data=((flat, form),))
+
+    policy, other = grouped("They heal."), grouped("They tell.")
+    rule = policy.items.reveals["health"]
+    assert [(b.why, dict(b.values)) for b in rule.because] == [
+        ("They heal.", {"category": ("PILLS",)}),
+        ("They soothe.", {"title": ("Syrup",)}),
+    ]
+    assert policy.items.hidden({"category": "pills"})
+    assert policy.slice_hash("suggestions") == other.slice_hash("suggestions")
+    assert policy.hash != other.hash
 
 
 def test_a_value_lives_where_its_fate_is(small: Policy) -> None:

