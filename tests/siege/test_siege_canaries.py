@@ -29,7 +29,14 @@ import structlog
 import privet
 from privet.audit.verifier import verify_certificate, verify_directory
 from privet.errors import PrivetError
-from privet.recommend import ContentTFIDF, ItemItem, PersonalFrequency, Popularity
+from privet.recommend import (
+    EASE,
+    ContentTFIDF,
+    ItemItem,
+    NextBasket,
+    PersonalFrequency,
+    Popularity,
+)
 from privet.testing import FakeClock, deployment, scan
 
 PEOPLE = 50
@@ -185,6 +192,8 @@ def learn(life: Life) -> None:
         "popularity": Popularity(least=20),
         "pairs": ItemItem(floor=10),
         "habits": PersonalFrequency(least=20, basket=basket),
+        "ease": EASE(weights="log"),
+        "next": NextBasket(basket=basket),
     }.items():
         version = models.train(name, spec, until=cut)
         life.objects += [version, models.evaluate(version, cut=cut)]
@@ -197,7 +206,7 @@ def learn(life: Life) -> None:
 
 def recommend(life: Life) -> None:
     web = life.of("web", "storefront", "recommendations")
-    for name in ("content", "popularity", "pairs", "habits"):
+    for name in ("content", "popularity", "pairs", "habits", "ease", "next"):
         single = web.recommend(life.people[0].id, k=3, model=name)
         many = web.recommend_many([p.id for p in life.people], k=3, model=name)
         assert single.personal

@@ -19,7 +19,14 @@ import pytest
 
 import privet
 from privet.policy import load
-from privet.recommend import ContentTFIDF, ItemItem, PersonalFrequency, Popularity
+from privet.recommend import (
+    EASE,
+    ContentTFIDF,
+    ItemItem,
+    NextBasket,
+    PersonalFrequency,
+    Popularity,
+)
 from privet.testing import FakeClock
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -33,6 +40,8 @@ MODELS = {
     "popularity": Popularity(least=2),
     "pairs": ItemItem(floor=2),
     "habits": PersonalFrequency(least=2),
+    "ease": EASE(floor=2, least=2, weights="recency"),
+    "next": NextBasket(floor=2, least=2),
 }
 NOT_GIVEN = ("never", "no", "withdrawn", "lapsed", "restricted", "objected")
 
