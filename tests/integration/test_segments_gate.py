@@ -24,7 +24,7 @@ from privet.errors import (
 )
 from privet.gate import forget, membership
 from privet.policy import load
-from privet.segments import KMeans, Release
+from privet.segments import Agglomerative, GaussianMixture, KMeans, Release
 from privet.testing import scan
 
 ITEMS = {f"item-{n}": f"d{n % 3}" for n in range(9)}
@@ -337,9 +337,16 @@ def test_other_purposes_have_no_segments(market: Market) -> None:
 
 
 def test_choosing_tells_how_well_each_number_does(market: Market) -> None:
-    table = market.group.choose(SPEC, [2, 3, 4])
-    assert list(table["k"]) == [2, 3, 4]
+    kinds = (KMeans, GaussianMixture, Agglomerative)
+    table = market.group.choose([kind(SPEC.features, k=k) for kind in kinds for k in (2, 3, 4)])
+    assert list(table["k"]) == [2, 3, 4] * 3
     assert table.set_index("k")["silhouette"].idxmax() == 3
+    assert table.groupby("method")["bic"].idxmin().map(table["k"]).eq(3).all()
+    best = table[(table["method"] == "KMeans") & (table["k"] == 3)].iloc[0]
+    assert (best["stability"], best["smallest"], best["placed"]) == (1, 8, 1)
+    with pytest.raises(InvalidInput) as refusal:
+        market.group.choose([SPEC, KMeans(["frequency"])])
+    assert refusal.value.reason == "segments.choice"
 
 
 def test_segments_with_somebody_who_left_long_ago_are_quarantined(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -125,7 +126,7 @@ class Shop:
         for week in range(2):
             self.clock.set(START + week * WEEK)
             self.tell(week)
-            out[f"{week} choice"] = group.choose(SPEC, [2, 3, 4]).to_json()
+            out[f"{week} choice"] = group.choose([replace(SPEC, k=k) for k in (2, 3, 4)]).to_json()
             version = group.train("habits", SPEC)
             out[f"{week} digest"] = (version.digest.hex(), version.subjects)
             out[f"{week} report"] = repr(group.evaluate(version))

@@ -13,9 +13,10 @@ from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
 from privet.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from privet.segments import KMeans
+    from privet.segments import Segmenter
 
 TRAINER, ANALYST, MARKETER = "trainer", "analyst", "marketer"
+METHOD = "kmeans"
 FEATURES = ("recency", "frequency", "monetary", "average_order")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Segments of people.")
 Purpose = Annotated[str, typer.Option("--purpose", metavar="PURPOSE", help="What for.")]
@@ -48,6 +49,9 @@ def train(
         str, typer.Argument(metavar="NAME", help="Of the segmentation; again to follow it.")
     ],
     features: Features = None,
+    method: Annotated[
+        str, typer.Option("--method", metavar="METHOD", help="Such as kmeans, or gaussian.")
+    ] = METHOD,
     k: Annotated[int, typer.Option("-k", metavar="K", help="How many segments, 2 to 64.")] = 8,
     serve: Annotated[bool, typer.Option("--serve", help="Put it live as well.")] = False,
     at: At = None,
@@ -64,7 +68,7 @@ def train(
     with acting(screen, who, purpose) as (_, principal):
         segments = principal.purpose(purpose).segments
         screen.note("training ...")
-        version = segments.train(segmentation, _spec(features, k), at=at)
+        version = segments.train(segmentation, _spec(method, features, k), at=at)
         screen.note(f"evaluating {version.subjects} people ...")
         found = segments.evaluate(version)
         if serve:
@@ -115,6 +119,10 @@ def serve(
 @app.command()
 def choose(
     features: Features = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="METHOD", help=f"May be repeated.  [default: {METHOD}]"),
+    ] = None,
     ks: Annotated[
         list[int] | None,
         typer.Option("-k", metavar="K", help="May be repeated.  [default: 2 to 12]"),
@@ -127,12 +135,13 @@ def choose(
     roles: Annotated[list[str] | None, role(TRAINER)] = None,
     json: Json = False,
 ) -> None:
-    """How well each number of segments would hold together; nothing is kept."""
+    """How well each method and number of segments would do; nothing is kept."""
     screen = Screen(json)
     who = Who(home, keyring, name, tuple(roles or [TRAINER]))
     with acting(screen, who, purpose) as (_, principal):
         segments = principal.purpose(purpose).segments
-        table = segments.choose(_spec(features, 2), ks or list(range(2, 13)), at=at)
+        specs = [_spec(m, features, k) for m in methods or [METHOD] for k in ks or range(2, 13)]
+        table = segments.choose(specs, at=at)
     _answer(screen, table)
 
 
@@ -195,10 +204,20 @@ def release(
     screen.answer(told, shown)
 
 
-def _spec(features: list[str] | None, k: int) -> KMeans:
-    from privet.segments import KMeans
+def _spec(method: str, features: list[str] | None, k: int) -> Segmenter:
+    from privet.errors import InvalidInput
+    from privet.segments import GaussianMixture, KMeans, MiniBatchKMeans
+    from privet.segments.methods import Agglomerative, Spectral
 
-    return KMeans(features or FEATURES, k=k)
+    kinds = (Agglomerative, GaussianMixture, KMeans, MiniBatchKMeans, Spectral)
+    named = {kind.kind.removeprefix("segments/"): kind for kind in kinds}
+    if method not in named:
+        raise InvalidInput(
+            "there is no such method here",
+            remedy=f"Name one of {', '.join(named)}; others from Python.",
+            reason="segments.kind",
+        )
+    return named[method](features or FEATURES, k=k)
 
 
 def _answer(screen: Screen, table: Any, columns: tuple[str, ...] = ()) -> None:

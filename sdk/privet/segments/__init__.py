@@ -4,6 +4,26 @@ from privet.segments.base import Segmenter
 from privet.segments.evaluating import Cohesion
 from privet.segments.face import Segments
 from privet.segments.kmeans import KMeans
+from privet.segments.methods import (
+    DBSCAN,
+    HDBSCAN,
+    Agglomerative,
+    GaussianMixture,
+    MiniBatchKMeans,
+    Spectral,
+)
 from privet.segments.release import Release
 
-__all__ = ["Cohesion", "KMeans", "Release", "Segmenter", "Segments"]
+__all__ = [
+    "DBSCAN",
+    "HDBSCAN",
+    "Agglomerative",
+    "Cohesion",
+    "GaussianMixture",
+    "KMeans",
+    "MiniBatchKMeans",
+    "Release",
+    "Segmenter",
+    "Segments",
+    "Spectral",
+]

@@ -77,6 +77,10 @@ class Segmenter(ABC):
         return {**found, "features": list(self.features)}
 
     @abstractmethod
+    def points(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as the method sees them, shape (S, F), int64 in fixed point."""
+
+    @abstractmethod
     def fit(self, tracks: Sequence[np.ndarray], width: int) -> Fit:
         """Segment these people; the same whatever their order.
 

@@ -18,9 +18,26 @@ import numpy as np
 from privet.errors import InvalidInput
 from privet.segments.base import Segmenter, broken
 from privet.segments.kmeans import KMeans
+from privet.segments.methods import (
+    DBSCAN,
+    HDBSCAN,
+    Agglomerative,
+    GaussianMixture,
+    MiniBatchKMeans,
+    Spectral,
+)
 
 MAGIC = b"privet-segments/1\n"
-KINDS: Mapping[str, type[Segmenter]] = {kind.kind: kind for kind in (KMeans,)}
+METHODS: tuple[type[Segmenter], ...] = (
+    Agglomerative,
+    DBSCAN,
+    GaussianMixture,
+    HDBSCAN,
+    KMeans,
+    MiniBatchKMeans,
+    Spectral,
+)
+KINDS: Mapping[str, type[Segmenter]] = {kind.kind: kind for kind in METHODS}
 """Every segmenter by its kind."""
 
 

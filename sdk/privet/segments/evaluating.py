@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
 from privet.gate.record import decide, entry, explained, too_few
 from privet.gate.versions import Version
-from privet.segments.base import NOBODY, from_bytes, last_rows
+from privet.segments.base import NOBODY, Segmenter, from_bytes, last_rows
 from privet.segments.codec import unpack
-from privet.segments.kmeans import KMeans, standardized
+from privet.segments.following import FINE
 from privet.segments.placing import coarse
 from privet.segments.training import rows_of
 
@@ -35,12 +35,16 @@ class Cohesion:
         segments: how many there are.
         silhouette: mean of how much nearer people are to their own segment than to the
             next, -1 to 1 (Rousseeuw 1987), to two decimals.
+        bic: Bayesian information criterion (Schwarz 1978): the less, the better.
         smallest: size of the smallest, in whole tens, 0 below the least size.
+        placed: share of people who are in one, to two decimals.
     """
 
     segments: int
     silhouette: float
+    bic: int
     smallest: int
+    placed: float
 
 
 def evaluate(parts: Parts, caller: Caller, version: Version) -> Cohesion:
@@ -71,71 +75,109 @@ def evaluate(parts: Parts, caller: Caller, version: Version) -> Cohesion:
     tracks = [from_bytes(kept[sno]) for sno in sorted(kept)]
     labels = held.segmenter.fit(tracks, len(held.names)).labels
     least = parts.policy.purposes[version.purpose].models.least
-    found = cohesion(last_rows(tracks, len(held.names)), labels, least)
-    told = {"segments": found.segments, "silhouette": found.silhouette, "smallest": found.smallest}
-    artifact.evaluated(parts, caller, version, told)
+    found = cohesion(held.segmenter, last_rows(tracks, len(held.names)), labels, least)
+    artifact.evaluated(parts, caller, version, asdict(found))
     return found
 
 
-def cohesion(rows: np.ndarray, labels: np.ndarray, least: int) -> Cohesion:
+def cohesion(segmenter: Segmenter, rows: np.ndarray, labels: np.ndarray, least: int) -> Cohesion:
     """Measures of a segmentation; the same whatever the order of people."""
     from sklearn.metrics import silhouette_score
 
     sizes = Counter(labels[labels != NOBODY].tolist())
     order = np.lexsort((labels, *rows.T))
-    points = standardized(rows[order].astype(np.int64)) / 65536
-    mine = labels[order]
-    chosen = np.flatnonzero(mine != NOBODY)
-    chosen = chosen[:: max(len(chosen) // SAMPLE, 1)]
-    several = 1 < len(set(mine[chosen].tolist())) < len(chosen)
-    score = silhouette_score(points[chosen], mine[chosen]) if several else 0.0
-    smallest = coarse(min(sizes.values(), default=0), least)
-    return Cohesion(len(sizes), round(float(score), 2), smallest)
+    points = segmenter.points(rows[order].astype(np.int64)) / FINE
+    placed = np.flatnonzero(labels[order] != NOBODY)
+    points, mine = points[placed], labels[order][placed]
+    few = slice(None, None, max(len(placed) // SAMPLE, 1))
+    several = 1 < len(set(mine[few].tolist())) < len(mine[few])
+    return Cohesion(
+        segments=len(sizes),
+        silhouette=round(float(silhouette_score(points[few], mine[few])), 2) if several else 0.0,
+        bic=_bic(points, mine),
+        smallest=coarse(min(sizes.values(), default=0), least),
+        placed=round(len(placed) / max(len(labels), 1), 2),
+    )
+
+
+def _bic(points: np.ndarray, labels: np.ndarray) -> int:
+    """Of the mixture of Gaussians with independent features that the segments are."""
+    likelihood, parameters = 0.0, -1
+    for label in sorted(set(labels.tolist())):
+        mine = points[labels == label]
+        spread = mine.var(axis=0) + 1e-3
+        away = ((mine - mine.mean(axis=0)) ** 2 / spread + np.log(2 * np.pi * spread)).sum()
+        likelihood += len(mine) * np.log(len(mine) / len(points)) - float(away) / 2
+        parameters += 1 + 2 * points.shape[1]
+    return round(parameters * float(np.log(max(len(points), 1))) - 2 * likelihood)
+
+
+def stability(segmenter: Segmenter, rows: np.ndarray, labels: np.ndarray) -> float:
+    """How alike segments of half of the people are to those of all (Hubert & Arabie 1985).
+
+    Returns:
+        mean adjusted Rand index of two halves, 1 for the same segments, to two decimals.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    order = np.lexsort(rows.T)
+    found = []
+    for half in (order[::2], order[1::2]):
+        own = segmenter.fit(as_tracks(rows[half]), rows.shape[1]).labels
+        found.append(float(adjusted_rand_score(labels[half], own)))
+    return round(sum(found) / 2, 2)
+
+
+def as_tracks(rows: np.ndarray) -> list[np.ndarray]:
+    """Rows as the tracks of people who were in one training."""
+    return [np.concatenate(([0], row)).astype(np.int32) for row in rows]
 
 
 def choose(
     parts: Parts,
     caller: Caller,
     purpose: str,
-    segmenter: KMeans,
-    ks: Iterable[int],
+    segmenters: Sequence[Segmenter],
     at: int | None = None,
 ) -> pd.DataFrame:
-    """How well each number of segments holds together, of everybody who has a ground now.
+    """How well each of several ways to segment does, of everybody who has a ground now.
 
     Returns:
-        columns ``k``, ``silhouette`` and ``smallest``; nothing is kept.
+        one row each: ``method``, ``k`` (0 where the method finds it), ``segments``,
+        ``silhouette`` (the more the better), ``bic`` (the less), ``stability`` (the more),
+        ``smallest`` and ``placed``; nothing is kept.
 
     Raises:
         AccessDenied: no permit to train on the fields of the features, or too few people.
-        InvalidInput: no number, or one that the method does not take.
+        InvalidInput: nothing to choose from, or ways of different features.
     """
     import pandas as pd
 
-    tried = _tried(segmenter, ks)
+    first = _one_set_of_features(segmenters)
     at = parts.now if at is None else at
-    reading = read(parts, caller, purpose, "train", segmenter.needs, until=at)
-    rows: list[np.ndarray] = []
+    reading = read(parts, caller, purpose, "train", first.needs, until=at)
+    people: list[np.ndarray] = []
     for chunk in reading.chunks():
-        rows += rows_of(parts, segmenter, chunk, at)[1].values()
+        people += rows_of(parts, first, chunk, at)[1].values()
     least = parts.policy.purposes[purpose].models.least
-    if len(rows) < least:
+    if len(people) < least:
         raise too_few(parts, caller, purpose, "train", least)
-    whole = np.array(rows, np.int32)
-    tracks = [np.concatenate(([0], row)).astype(np.int32) for row in whole]
+    rows = np.array(people, np.int32)
     table: list[dict[str, Any]] = []
-    for one in tried:
-        found = cohesion(whole, one.fit(tracks, whole.shape[1]).labels, least)
-        table.append({"k": one.k, "silhouette": found.silhouette, "smallest": found.smallest})
+    for one in segmenters:
+        labels = one.fit(as_tracks(rows), rows.shape[1]).labels
+        found = asdict(cohesion(one, rows, labels, least))
+        named = {"method": type(one).__name__, "k": getattr(one, "k", 0)}
+        table.append({**named, **found, "stability": stability(one, rows, labels)})
     return pd.DataFrame(table)
 
 
-def _tried(segmenter: KMeans, ks: Iterable[int]) -> Sequence[KMeans]:
-    tried = [replace(segmenter, k=k) for k in ks]
-    if not tried:
+def _one_set_of_features(segmenters: Sequence[Segmenter]) -> Segmenter:
+    if not segmenters or len({one.features for one in segmenters}) != 1:
         raise InvalidInput(
-            "no number of segments was given",
-            remedy="Give several, such as range(4, 12).",
-            reason="segments.parameter",
+            "these ways to segment cannot be compared",
+            why="there is none, or they differ in their features",
+            remedy="Give several of the same features, such as KMeans(features, k=k) for some k.",
+            reason="segments.choice",
         )
-    return tried
+    return segmenters[0]

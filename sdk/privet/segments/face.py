@@ -13,7 +13,6 @@ from privet.gate.versions import Version
 from privet.segments import evaluating, live, release, serving, training
 from privet.segments.base import Segmenter
 from privet.segments.evaluating import Cohesion
-from privet.segments.kmeans import KMeans
 from privet.segments.release import Release
 from privet.types import Id, check_list, check_text, check_type
 
@@ -47,14 +46,18 @@ class Segments:
         then = None if at is None else micros(at)
         return training.train(self._parts, self._caller, self._purpose, name, spec, then)
 
-    def choose(
-        self, spec: KMeans, ks: Sequence[int], *, at: datetime | None = None
-    ) -> pd.DataFrame:
-        """How well each number of segments would hold together; nothing is kept."""
-        check_type(spec, KMeans, "the method", "Give privet.segments.KMeans, made.")
-        numbers = check_list(ks, "the numbers of segments")
+    def choose(self, specs: Sequence[Segmenter], *, at: datetime | None = None) -> pd.DataFrame:
+        """How well each of several ways to segment would do; nothing is kept.
+
+        Args:
+            specs: methods or numbers of segments, all of the same features.
+            at: the instant that the features hold for; now when left out.
+        """
+        tried = check_list(specs, "the ways to segment")
+        for spec in tried:
+            check_type(spec, Segmenter, "a way to segment", "Give some of privet.segments, made.")
         then = None if at is None else micros(at)
-        return evaluating.choose(self._parts, self._caller, self._purpose, spec, numbers, then)
+        return evaluating.choose(self._parts, self._caller, self._purpose, tried, then)
 
     def evaluate(self, version: Version) -> Cohesion:
         """How well a version's segments hold together."""
