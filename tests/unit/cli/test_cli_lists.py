@@ -14,8 +14,8 @@ from privet.cli import recommend
 from privet.recommend import ContentTFIDF, Popularity
 from privet.testing import agrees
 
-TYPES = ("APPLES", "BANANAS", "COLA", "FENNEL", "RYE")
-CATEGORIES = ("FRUIT", "FRUIT", "SOFT DRINKS", "LAXATIVES", "LIQUOR")
+TYPES = ("APPLES", "BANANAS", "CIGARETTES", "COLA", "LAXATIVES")
+CATEGORIES = ("FRUIT", "FRUIT", "CIGARETTES", "SOFT DRINKS", "LAXATIVES")
 PEOPLE = [f"=p{n}" for n in range(60)]  # as a spreadsheet would misread it
 
 
@@ -34,7 +34,7 @@ def grocer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         at = datetime.now(UTC) - timedelta(days=3)
         for n, person in enumerate(PEOPLE):
             agrees(shop, person, "orders", "recommendations", "segmentation")
-            for item in ("cola", "apples", "rye", "fennel"):
+            for item in ("cola", "apples", "cigarettes", "laxatives"):
                 till.record(
                     person,
                     "purchase",
@@ -69,9 +69,9 @@ def at_grocer(cli, grocer, monkeypatch):
 def test_recommend_takes_every_filter(at_grocer):
     ask = ("recommend", "=p1", "--json")
     assert items(at_grocer(*ask).json) == ["APPLES", "COLA"]
-    assert items(at_grocer(*ask, "--age", "21").json) == ["APPLES", "COLA", "RYE"]
+    assert items(at_grocer(*ask, "--age", "21").json) == ["APPLES", "CIGARETTES", "COLA"]
     assert items(at_grocer(*ask, "--age", "20").json) == ["APPLES", "COLA"]
-    assert items(at_grocer(*ask, "--among", "COLA", "--among", "FENNEL").json) == ["COLA"]
+    assert items(at_grocer(*ask, "--among", "COLA", "--among", "LAXATIVES").json) == ["COLA"]
     assert items(at_grocer(*ask, "--exclude", "COLA").json) == ["APPLES"]
     assert items(at_grocer(*ask, "--stock", "cola").json) == ["COLA"]
     assert items(at_grocer(*ask, "--unseen").json) == []
@@ -94,7 +94,7 @@ def test_similar_tells_what_goes_with_an_item_and_is_not_personal(at_grocer):
     assert (told["personal"], told["record"]) == (False, -1)
     assert items(told) == ["bananas"]
     assert "bananas" in at_grocer("similar", "apples").out
-    hidden = at_grocer("similar", "fennel", "--json")
+    hidden = at_grocer("similar", "laxatives", "--json")
     assert (hidden.code, hidden.json["error"]["reason"]) == (3, "item.hidden")
     assert recommend.ROLE == "storefront"
 
