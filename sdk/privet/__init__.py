@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from privet.ingest import LoadReport, Receipt
     from privet.maintenance import Maintenance
     from privet.principals import Access, Models, Principal
+    from privet.recommend.evaluating import Evaluation
     from privet.recommend.picks import Pick, Picks
-    from privet.recommend.training import Evaluation
     from privet.subject import OwnConsent, OwnRights, Subject
 
 __version__ = "0.1.0"
@@ -61,7 +61,7 @@ _WHERE = {
     "Maintenance": ("privet.maintenance", "Maintenance"),
     "Pick": ("privet.recommend.picks", "Pick"),
     "Picks": ("privet.recommend.picks", "Picks"),
-    "Evaluation": ("privet.recommend.training", "Evaluation"),
+    "Evaluation": ("privet.recommend.evaluating", "Evaluation"),
     "Access": ("privet.principals", "Access"),
     "Models": ("privet.principals", "Models"),
     "Principal": ("privet.principals", "Principal"),

@@ -19,7 +19,7 @@ from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import Version
 from privet.ingest import LoadReport, Receipt, describe, load, record
-from privet.recommend import training
+from privet.recommend import evaluating, training
 from privet.recommend.base import Recommender
 from privet.recommend.general import similar
 from privet.recommend.picks import Picks
@@ -321,14 +321,26 @@ class Models:
         cut = None if until is None else micros(until)
         return training.train(self._parts, self._caller, self._purpose, name, spec, cut)
 
-    def evaluate(self, version: Version, *, cut: datetime) -> training.Evaluation:
+    def evaluate(
+        self, version: Version, *, cut: datetime, k: int = 10, baselines: bool = True
+    ) -> evaluating.Evaluation:
         """Compare a version's lists as of ``cut`` with what people really had after it.
+
+        Args:
+            version: what ``train`` or ``list`` returned.
+            cut: lists see nothing after this instant.
+            k: length of a list, 1 to 100.
+            baselines: measure popularity and personal frequency beside it, on the same rows.
 
         Raises:
             InvalidInput: the version has seen events after the cut.
         """
         check_type(version, Version, "the version", "Give what `train` or `list` returned.")
-        return training.evaluate(self._parts, self._caller, self._purpose, version, micros(cut))
+        check_type(baselines, bool, "baselines", "Give True or False.")
+        cut_us = micros(cut)
+        return evaluating.evaluate(
+            self._parts, self._caller, self._purpose, version, cut_us, k, baselines=baselines
+        )
 
     def serve(self, version: Version) -> None:
         """Put a version live: every worker serves it from its next read on."""

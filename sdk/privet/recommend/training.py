@@ -1,52 +1,33 @@
-"""Training, evaluating and serving behind the gate: three steps, three permits."""
+"""Training and serving behind the gate; between them stands ``evaluating``: three permits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import reduce
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from privet.errors import InvalidInput, ModelUnavailable
 from privet.features.catalogue import Level
 from privet.features.items import known_items
-from privet.features.rows import of_subjects
 from privet.gate import artifact, publication
 from privet.gate.minimize import coarsened
 from privet.gate.parts import Caller, Parts
-from privet.gate.read import Reading, Released, read
+from privet.gate.read import Reading, read
 from privet.gate.record import decide
 from privet.gate.versions import Version
 from privet.policy import Ask
 from privet.recommend.base import Recommender
 from privet.recommend.codec import Artifact, build, pack, unpack
-from privet.recommend.metrics import Quality, quality
-from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
-from privet.types import Action, Events
+from privet.types import Action
 
-LIST = 10
+if TYPE_CHECKING:
+    import numpy as np
+
 WORK: tuple[Action, ...] = ("train", "evaluate", "serve")
 MOST_KEPT = 1 << 28
 """Numbers of contributions that a fit may hold at once: 1 GiB."""
 ATTEMPTS = 3  # an erasure while a model is trained makes the training begin again
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How good a version is on what came after the cut.
-
-    Attributes:
-        cut: UTC microseconds; lists saw nothing after it.
-        quality: task to its measures at 10.
-        subjects: how many had a list.
-    """
-
-    cut: int
-    quality: Mapping[Task, Quality]
-    subjects: int
 
 
 def train(
@@ -92,7 +73,7 @@ def _train_once(
     decision = decide(parts, caller, purpose, "train", recommender.needs)
     until = parts.now if until is None else until
     spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}
-    level = known_items(parts).level(recommender.by)
+    level = known_items(parts, purpose).level(recommender.by)
     recommender.empty(len(level))  # refuse a level that does not fit before anything is kept
     training = publication.begin(parts, purpose, name, spec)
     kept: Iterable[Contributions] = ()
@@ -170,83 +151,17 @@ def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[by
     return pack(replace(held, state=_state(held.recommender, held.state.size, chunks)))
 
 
-def evaluate(parts: Parts, caller: Caller, purpose: str, version: Version, cut: int) -> Evaluation:
-    """Rank for everybody eligible as of the cut, and compare with what came after it.
-
-    Raises:
-        AccessDenied: the policy does not let this caller evaluate.
-        InvalidInput: the version was trained on events after the cut.
-        ModelUnavailable: the version is gone, or of another purpose or policy.
-    """
-    version = artifact.current(parts, version)  # what the caller holds may be anything
-    recommender = build(version.spec["kind"], version.spec["params"])
-    decide(parts, caller, purpose, "evaluate", recommender.needs)
-    check_purpose(version, purpose)
-    if version.spec["until"] > cut:
-        raise InvalidInput(
-            "a model cannot be evaluated on what it has seen",
-            why="it was trained on events after the cut",
-            remedy="Train with until= the cut, or evaluate on a later window.",
-            reason="evaluate.peeking",
-        )
-    found, state = artifact.load(parts, version.version)
-    held = unpack(state)
-    fitted = held.finish(known_items(parts))
-    past = read(parts, caller, purpose, "evaluate", recommender.needs, until=cut)
-    future = read(
-        parts, caller, purpose, "evaluate", recommender.needs, past.warrant.subjects, since=cut
-    )
-    rows: dict[Task, list[np.ndarray]] = {task: [] for task in TASKS}
-    truths: dict[Task, list[Truth]] = {task: [] for task in TASKS}
-    for chunks in zip(past.chunks(), future.chunks(), strict=True):
-        before, after = _of_both(*chunks)
-        cohort = recommender.histories(before, fitted.level)
-        ranked = lists(fitted, cohort, LIST, day_of(parts, cut))
-        was = entries_of(before[recommender.event], fitted.level, item=recommender.item)
-        came = entries_of(after[recommender.event], fitted.level, item=recommender.item)
-        for task in TASKS:
-            rows[task].append(ranked[task])
-            truths[task].append(came if task == "repeat" else came.without(was))
-    result = Evaluation(
-        cut,
-        {
-            t: quality(
-                np.concatenate([np.zeros((0, LIST), np.int64), *rows[t]]),
-                join(truths[t], len(fitted.level)),
-            )
-            for t in TASKS
-        },
-        sum(len(ranked) for ranked in rows["repeat"]),
-    )
-    artifact.evaluated(parts, caller, found, report(result))
-    return result
-
-
-def _of_both(
-    before: Released, after: Released
-) -> tuple[Mapping[str, Events], Mapping[str, Events]]:
-    """The rows of those who are in both: somebody may have left between the two reads."""
-    every = [e.subjects for part in (before, after) for e in part.events.values()]
-    subjects = reduce(np.intersect1d, every)
-    first, second = (
-        {name: of_subjects(events, subjects) for name, events in part.events.items()}
-        for part in (before, after)
-    )
-    return first, second
-
-
-def report(result: Evaluation) -> dict[str, Any]:
-    """An evaluation as plain data."""
-    return {"cut": result.cut, **{task: asdict(q) for task, q in result.quality.items()}}
-
-
 def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:
     """Put a version live; needs a permit of its own."""
     version = artifact.current(parts, version)
-    recommender = build(version.spec["kind"], version.spec["params"])
-    decide(parts, caller, purpose, "serve", recommender.needs)
+    decide(parts, caller, purpose, "serve", recommender_of(version).needs)
     check_purpose(version, purpose)
     artifact.serve(parts, caller, version)
+
+
+def recommender_of(version: Version) -> Recommender:
+    """The method that a version was trained by."""
+    return build(version.spec["kind"], version.spec["params"])
 
 
 def check_works(parts: Parts, caller: Caller, purpose: str) -> None:
