@@ -102,7 +102,7 @@ class Grounds(RuleBasedStateMachine):
             if up:
                 self.ledger.fence(tx, sno, "R1", self.seq)
             else:
-                self.ledger.unfence(tx, sno)
+                tx.run("DELETE FROM fence WHERE sno = ?", (sno,))
 
     @rule(sno=subjects)
     def a_subject_is_forgotten(self, sno: int) -> None:

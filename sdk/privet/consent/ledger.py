@@ -165,13 +165,6 @@ class Ledger:
             epochs.bump(tx, reach)
         self.advance(tx, seq)
 
-    def unfence(self, tx: Tx, sno: int) -> None:
-        """Take a fence away."""
-        reach = self._every(tx)
-        epochs.hold(tx, reach)
-        if tx.run("DELETE FROM fence WHERE sno = ?", (sno,)):
-            epochs.bump(tx, reach)
-
     def forget(self, tx: Tx, sno: int) -> None:
         """Delete an erased subject's rows from the projection; the fence stays.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from privet.errors import Erased, StoreUnavailable
+from privet.errors import StoreUnavailable
 from privet.vault import compaction, reading, shred, writing
 from privet.vault.cells import Sealer
 from privet.vault.layout import Atom, Kinds, install
@@ -159,20 +159,6 @@ class Vault:
             sno: room.sealer.seal_value(keys[sno, dom], sno, dom, label, value)
             for sno, value in values.items()
         }
-
-    def open_for(
-        self, warrant: Warrant, sno: int, dom_name: str, label: bytes, sealed: bytes
-    ) -> bytes:
-        """Open what ``seal_for`` sealed for this subject, domain and label.
-
-        Raises:
-            Erased: the key is gone.
-            IntegrityError: the bytes are not what was sealed here.
-        """
-        found = self.open_many(warrant, dom_name, label, {sno: sealed})
-        if sno not in found:
-            raise Erased("a sealed value has no key any more")
-        return found[sno]
 
     def open_many(
         self, warrant: Warrant, dom_name: str, label: bytes, sealed: Mapping[int, bytes]

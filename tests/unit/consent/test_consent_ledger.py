@@ -97,9 +97,6 @@ def test_a_fence_stops_everything_and_is_put_up_once(home: Home, ledger: Ledger)
         assert ledger.position(tx) == 11
     assert why(home, ledger, RECS) == "subject.fenced"
     assert everybody(home, ledger, "analytics") == [BEN, CYD]
-    with home.data.write() as tx:
-        ledger.unfence(tx, ADA)
-    assert why(home, ledger, RECS) is None
 
 
 def test_standing_tells_state_notice_and_position(home: Home, ledger: Ledger) -> None:
@@ -269,10 +266,9 @@ def test_forgetting_leaves_no_row_and_keeps_the_others(home: Home, ledger: Ledge
         for table in ("ledger", "ground", "ground_delta"):
             assert tx.all(f"SELECT 1 FROM {table} WHERE sno = ?", (ADA,)) == []
         assert ledger.standing(tx, ADA, RECS, NOW).status == "none"
-        ledger.unfence(tx, ADA)
     assert everybody(home, ledger, RECS) == [BEN]
     assert everybody(home, ledger, "tax") == [BEN, CYD]
-    assert why(home, ledger, RECS) == "ground.missing"
+    assert why(home, ledger, RECS) == "subject.fenced"
 
 
 def test_a_publication_holds_a_withdrawal_back(home: Home, ledger: Ledger) -> None:

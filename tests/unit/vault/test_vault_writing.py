@@ -146,18 +146,17 @@ def test_a_profile_in_one_atom_keeps_what_was_not_given(another) -> None:
 
 
 def test_values_of_other_rooms_open_only_at_their_own_place(shop, covering) -> None:
-    from privet.errors import Erased, IntegrityError
+    from privet.errors import IntegrityError
 
     named = covering(1, 2)
     sealed = shop.vault.seal_for(named, 1, "orders", b"label", b"secret")
-    assert shop.vault.open_for(named, 1, "orders", b"label", sealed) == b"secret"
+    assert shop.vault.open_many(named, "orders", b"label", {1: sealed}) == {1: b"secret"}
     shop.vault.seal_for(named, 2, "orders", b"label", b"other")
     for sno, label in ((2, b"label"), (1, b"other")):
         with pytest.raises(IntegrityError):
-            shop.vault.open_for(named, sno, "orders", label, sealed)
+            shop.vault.open_many(named, "orders", label, {sno: sealed})
     shop.vault.shred(1)
-    with pytest.raises(Erased):
-        shop.vault.open_for(named, 1, "orders", b"label", sealed)
+    assert shop.vault.open_many(named, "orders", b"label", {1: sealed}) == {}
 
 
 def test_a_field_without_a_place_is_refused_rather_than_dropped(shop, covering) -> None:
