@@ -238,6 +238,25 @@ def test_one_who_moves_is_not_told(market: Market) -> None:
     assert all(len(set(way)) == 1 for way in ways)
 
 
+def test_many_who_move_are_told_with_why(market: Market) -> None:
+    spec = KMeans(SPEC.features, k=3, smoothing=0, hysteresis=0)
+    market.live(spec=spec)
+    big, often = market.segment_of("person-00"), market.segment_of("person-01")
+    seldom = market.segment_of("person-02")
+    market.clock.advance(timedelta(days=7))
+    movers = sorted(members("seldom"))[:LEAST]
+    market.buy(dict.fromkeys(movers, "often"))
+    market.live(spec=spec)
+    assert {market.segment_of(name) for name in movers} == {often}
+    moves = market.look.moves().set_index("path")
+    assert dict(moves["people"]) == {
+        (big, big): 8, (often, often): 8, (seldom, seldom): 4, (seldom, often): 4
+    }  # fmt: skip
+    assert "more: frequency" in moves.loc[[(seldom, often)], "why"].iloc[0]
+    assert moves.loc[[(often, often)], "why"].iloc[0] == ()
+    assert sorted(market.look.show()["size"]) == [4, 8, 12]
+
+
 def test_who_left_is_in_no_list_and_no_figure_tells_it(market: Market, tmp_path: Path) -> None:
     market.live()
     often = market.segment_of("person-01")

@@ -19,7 +19,7 @@ from privet.gate.versions import Version
 from privet.segments.base import NOBODY, from_bytes, last_rows
 from privet.segments.codec import Artifact, unpack
 from privet.segments.matching import match
-from privet.segments.personas import drift, traits
+from privet.segments.personas import drift, reasons, traits
 from privet.segments.placing import Placing, coarse, place, shared
 
 if TYPE_CHECKING:
@@ -111,10 +111,25 @@ def _moved(
         "next": after,
     }
     if not 0 < placing.differing < least:
-        told = shared((tuple(way) for way in where.values()), least)
-        detail["paths"] = [[list(path), coarse(n, least)] for path, n in told.items()]
-        detail["drift"] = drift(held.names, [found.tracks[sno] for sno in where], least)
+        everybody = [found.tracks[sno] for sno in where]
+        detail["paths"] = _paths(held, found, where, least)
+        detail["drift"] = drift(held.names, everybody, everybody, least)
     return detail, where
+
+
+def _paths(
+    held: Artifact, found: Found, where: Mapping[int, Sequence[str]], least: int
+) -> list[dict[str, Any]]:
+    """The ways that enough people went, with why those moved who moved last."""
+    ways = {sno: tuple(way) for sno, way in where.items()}
+    told: list[dict[str, Any]] = []
+    for path, people in shared(ways.values(), least).items():
+        tracks = [found.tracks[sno] for sno, way in ways.items() if way == path]
+        moved = len(path) > 1 and path[-1] != path[-2]
+        shifts = drift(held.names, tracks, list(found.tracks.values()), least) if moved else []
+        why = reasons(held.segmenter.features, shifts)
+        told.append({"path": list(path), "people": coarse(people, least), "why": why})
+    return told
 
 
 def _found(

@@ -10,6 +10,8 @@ from privet.segments.base import ABSENT
 
 APART = 0.5
 """How many deviations the mean of a segment lies from everybody's to be a trait."""
+CHANGED = 0.3
+"""How many deviations the mean of those who moved changed to be why they did."""
 MOST = 5
 WORDS = {
     "recency": ("not here lately", "here lately"),
@@ -74,25 +76,60 @@ def words(name: str, *, high: bool) -> str:
 
 
 def drift(
-    names: Sequence[str], tracks: Sequence[np.ndarray], least: int
+    names: Sequence[str],
+    tracks: Sequence[np.ndarray],
+    everybody: Sequence[np.ndarray],
+    least: int,
 ) -> list[tuple[str, float]]:
-    """How far the mean of each feature moved since the training before, in its deviations.
+    """How far the mean of each feature moved since the training before.
 
     Of those alone who were in both trainings, where they are at least ``least``; to one
     decimal, so that nobody's own change shows.
+
+    Args:
+        names: the columns.
+        tracks: what the people concerned added.
+        everybody: what all people added: their deviation before is the unit.
+        least: the fewest people to tell anything of.
     """
-    width = len(names)
-    rows = [t.reshape(-1, width + 1)[-2:, 1:] for t in tracks if len(t) > width + 1]
-    if len(rows) < least:
-        return []
-    before, now = np.array(rows).transpose(1, 0, 2)
+    mine, every = _last_two(tracks, len(names)), _last_two(everybody, len(names))
     moved: list[tuple[str, float]] = []
     for column, name in enumerate(names):
-        both = (before[:, column] != ABSENT) & (now[:, column] != ABSENT)
-        old, new = (part[both, column].astype(np.float64) for part in (before, now))
-        if len(old) >= least and old.std() > 0:
-            moved.append((name, round(float((new.mean() - old.mean()) / old.std()), 1)))
+        own, whole = (_of_both(rows[:, :, column]) for rows in (mine, every))
+        if len(own) >= least and (spread := whole[:, 0].std()) > 0:
+            shift = round(float((own[:, 1].mean() - own[:, 0].mean()) / spread), 1)
+            moved.append((name, shift + 0.0))  # -0.0 reads as if something had moved
     return moved
+
+
+def _last_two(tracks: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """The two newest rows of those who have two, shape (S, 2, F)."""
+    rows = [t.reshape(-1, width + 1)[-2:, 1:] for t in tracks if len(t) > width + 1]
+    return np.array(rows, np.int32).reshape(len(rows), 2, width)
+
+
+def _of_both(column: np.ndarray) -> np.ndarray:
+    """A column of those of whom both values are known, shape (S, 2), float64."""
+    known: np.ndarray = column[(column != ABSENT).all(axis=1)].astype(np.float64)
+    return known
+
+
+def reasons(features: Sequence[str], shifts: Sequence[tuple[str, float]]) -> list[list[str]]:
+    """Why people moved: what of theirs changed most since the training before, in words.
+
+    Args:
+        features: the features that the columns are of.
+        shifts: the ``drift`` of those who moved.
+
+    Returns:
+        [feature, what is said] as ``traits``, three at most.
+    """
+    far = sorted((-abs(shift), name, shift > 0) for name, shift in shifts)
+    return [
+        [feature_of(name, features), f"{'more' if up else 'less'}: {name}"]
+        for away, name, up in far[:3]
+        if -away >= CHANGED
+    ]
 
 
 def _known(column: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ that it rests on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
@@ -106,8 +106,7 @@ def show(parts: Parts, caller: Caller, purpose: str, model: str | None = None) -
 def _persona(
     parts: Parts, caller: Caller, version: Version, figure: Mapping[str, Any]
 ) -> dict[str, Any]:
-    told = figure["traits"]
-    traits = tuple(text for name, text in told if _may_see(parts, caller, version, name))
+    traits = _told(parts, caller, version, figure["traits"])
     return {"persona": "; ".join(traits) or NO_TRAIT, "traits": traits}
 
 
@@ -115,17 +114,21 @@ def moves(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
     """How many went from one segment to another at the last serving, and by longer ways.
 
     Returns:
-        columns ``path`` (segments, oldest first) and ``people`` (in whole tens); ways of
-        fewer people than may be released are not there.
+        columns ``path`` (segments, oldest first), ``people`` (in whole tens) and ``why``
+        (what changed most of those who moved last); ways of fewer people than may be
+        released are not there.
 
     Raises:
         AccessDenied, ModelUnavailable: as ``show``.
     """
     import pandas as pd
 
-    _, figures = seen(parts, caller, purpose, model)
-    rows = [(tuple(path), n) for path, n in figures.detail["paths"]]
-    return pd.DataFrame(rows, columns=["path", "people"])
+    version, figures = seen(parts, caller, purpose, model)
+    rows = [
+        (tuple(told["path"]), told["people"], _told(parts, caller, version, told["why"]))
+        for told in figures.detail["paths"]
+    ]
+    return pd.DataFrame(rows, columns=["path", "people", "why"])
 
 
 def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) -> pd.DataFrame:
@@ -146,6 +149,13 @@ def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
         if _may_see(parts, caller, version, feature_of(name, version.spec["params"]["features"]))
     ]
     return pd.DataFrame(rows, columns=["feature", "moved"])
+
+
+def _told(
+    parts: Parts, caller: Caller, version: Version, told: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """What is said of features, as far as this caller may derive from their fields."""
+    return tuple(text for name, text in told if _may_see(parts, caller, version, name))
 
 
 def _may_see(parts: Parts, caller: Caller, version: Version, feature: str) -> bool:
