@@ -62,7 +62,7 @@ def features(
         decide(parts, caller, purpose, "derive", wanted)  # or a refusal would tell who is known
         found = _ordinals(parts, subjects)
     reading = read(parts, caller, purpose, "derive", wanted, found, until=at)
-    shown, now = known_items(parts), parts.now if at is None else at
+    shown, now = known_items(parts, purpose), parts.now if at is None else at
     pieces: list[dict[str, np.ndarray]] = []
     order: list[np.ndarray] = []
     for chunk in reading.chunks():

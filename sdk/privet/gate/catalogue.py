@@ -13,6 +13,7 @@ from privet.db import Tx
 from privet.errors import InvalidInput
 from privet.gate.parts import CATALOGUE, Caller, Parts
 from privet.gate.record import decide, entry
+from privet.policy import ItemSpec, Reveal, fold
 from privet.types import ADMINISTRATION, check_text
 
 
@@ -24,8 +25,8 @@ class Items:
         version: changes with every load.
         ids: item id of each code.
         attributes: catalogue field to values by code; ``""`` where unknown.
-        hidden: which items the policy never uses: they reveal what must not be inferred,
-            shape (number of items,), bool.
+        revealed: what is kept apart (``never``, and special categories) to the items that
+            reveal it, shape (number of items,), bool.
         min_age: the age in years below which an item is not shown, 0 for none, shape
             (number of items,), int64.
     """
@@ -33,8 +34,25 @@ class Items:
     version: int
     ids: tuple[str, ...]
     attributes: Mapping[str, tuple[str, ...]]
-    hidden: np.ndarray
+    revealed: Mapping[str, np.ndarray]
     min_age: np.ndarray
+
+    @cached_property
+    def hidden(self) -> np.ndarray:
+        """Items that reveal what not every purpose may use: sealed apart. (I,), bool."""
+        return self.hidden_for(frozenset())
+
+    def hidden_for(self, allowed: frozenset[str]) -> np.ndarray:
+        """Items that a purpose with grounds for these special categories may not use.
+
+        Returns:
+            shape (number of items,), bool.
+        """
+        found = np.zeros(len(self.ids), np.bool_)
+        for name, items in self.revealed.items():
+            if name not in allowed:
+                found |= items
+        return found
 
     @cached_property
     def codes(self) -> Mapping[str, int]:
@@ -42,8 +60,16 @@ class Items:
         return {item: code for code, item in enumerate(self.ids)}
 
 
-def items(parts: Parts) -> Items:
-    """The current catalogue; read again when another process loaded a newer one."""
+def items(parts: Parts, marks: Mapping[str, bytes] | None = None) -> Items:
+    """The current catalogue; read again when another process loaded a newer one.
+
+    Args:
+        parts: the open deployment.
+        marks: of a snapshot just read, to spare a look at the version.
+    """
+    known: Items | None = parts.cache.get("items")
+    if known is not None and marks is not None and known.version == version_of(marks):
+        return known
     with parts.home.data.read() as tx:
         row = tx.one("SELECT value FROM meta WHERE key = ?", (CATALOGUE,))
         version = version_of({} if row is None else {CATALOGUE: bytes(row[0])})
@@ -52,16 +78,36 @@ def items(parts: Parts) -> Items:
             return held
         rows = tx.all("SELECT id, fields FROM item ORDER BY code")
     fields = [json.loads(text) for _, text in rows]
-    names = tuple(parts.policy.items.fields)
+    spec = parts.policy.items
+    names = tuple(spec.fields)
     loaded = Items(
         version,
         tuple(str(item) for item, _ in rows),
-        {n: tuple(str(f.get(n, "")) for f in fields) for n in names},
-        np.array([parts.policy.items.hidden(f) for f in fields], dtype=bool),
-        np.array([parts.policy.items.min_age(f) or 0 for f in fields], dtype=np.int64),
+        attributes := {n: tuple(str(f.get(n, "")) for f in fields) for n in names},
+        {n: _revealing(spec.reveals[n], attributes, len(rows)) for n in spec.kept_apart},
+        _min_age(spec, attributes, len(rows)),
     )
     parts.cache["items"] = loaded
     return loaded
+
+
+def _revealing(rule: Reveal, attributes: Mapping[str, Sequence[str]], size: int) -> np.ndarray:
+    """Which items a rule finds: each distinct value of a catalogue is looked at once."""
+    found = np.zeros(size, np.bool_)
+    for name, values in rule.values.items():
+        column = attributes[name]
+        hits = {value for value in set(column) if fold(value) in values}
+        found |= np.fromiter((value in hits for value in column), np.bool_, size)
+    return found
+
+
+def _min_age(spec: ItemSpec, attributes: Mapping[str, Sequence[str]], size: int) -> np.ndarray:
+    ages = np.zeros(size, np.int64)
+    for rule in spec.reveals.values():
+        if rule.min_age is not None:
+            found = _revealing(rule, attributes, size)
+            ages[found] = np.maximum(ages[found], rule.min_age)
+    return ages
 
 
 def version_of(marks: Mapping[str, bytes]) -> int:

@@ -27,7 +27,7 @@ from privet.gate.minimize import NULL
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.gate.removal import Removed, destroy_gone, removals, remove
-from privet.policy import Hold
+from privet.policy import HELD, Hold, fates
 from privet.types import FORGETTING, RIGHTS, Events, Warrant
 from privet.vault import Fetched, Plan
 
@@ -226,12 +226,12 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
     if spec.basis == "consent":
         with parts.home.data.read() as tx:
             status = parts.ledger.standing(tx, sno, purpose, parts.now).status
-            sealed = purpose in parts.vault.domains_of(tx, sno)
-        keyed = purpose in parts.vault.keyed_domains([sno]).get(sno, ())
+            sealed = set(fates(purpose)).intersection(parts.vault.domains_of(tx, sno))
+        keyed = set(fates(purpose)).intersection(parts.vault.keyed_domains([sno]).get(sno, ()))
         # A restriction alone destroys nothing (Art. 18); half a destruction is finished.
-        if (sealed and not keyed) or (status != "active" and keyed):
+        if sealed - keyed or (status != "active" and keyed):
             _record(parts, caller, sno, "erase.domain")
-            parts.vault.shred(sno, [purpose])
+            parts.vault.shred(sno, fates(purpose))
         for store in _stores(parts):
             store.truncate_log()
     return removed
@@ -258,7 +258,8 @@ def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
     """Whose data, collected under this consent alone, outlived it: a withdrawal was cut off."""
     if parts.policy.purposes[purpose].basis != "consent":
         return BitMap()
-    people = parts.vault.holders(tx, purpose)
+    holders = {domain: parts.vault.holders(tx, domain) for domain in fates(purpose)}
+    people = BitMap().union(*holders.values())
     without = people - parts.ledger.eligible(tx, (purpose,), parts.now, people)
     ended = BitMap(
         sno
@@ -266,7 +267,7 @@ def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
         if parts.ledger.standing(tx, sno, purpose, parts.now).status != "active"
     )
     # Whoever agreed again before it was taken up could not be written of any more.
-    return ended | parts.vault.half_shredded(purpose, people)
+    return ended.union(*(parts.vault.half_shredded(d, held) for d, held in holders.items()))
 
 
 def quarantined(parts: Parts, purpose: str) -> bool:
@@ -438,7 +439,7 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
     for name, spec in parts.policy.purposes.items():
         if spec.hold is None:
             continue
-        domain = f"{name}/hold"
+        domains = fates(name + HELD)
         fields = sorted(spec.hold.fields)
         warrant = parts.log.authorise(
             entry(
@@ -452,11 +453,15 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
             )
         )
         with parts.home.data.read() as tx:
-            cells = [parts.vault.fetch(tx, plan, [sno]) for plan in _plans(domain, fields)]
-        times = [int(at) for cell in cells for at in _open(parts, warrant, cell).at]
-        latest = max(times, default=NULL)
-        if latest != NULL:  # a person without a profile has an empty one
-            found.append((domain, spec.hold, latest))
+            cells = {
+                domain: [parts.vault.fetch(tx, plan, [sno]) for plan in _plans(domain, fields)]
+                for domain in domains
+            }
+        for domain, fetched in cells.items():
+            times = [int(at) for cell in fetched for at in _open(parts, warrant, cell).at]
+            latest = max(times, default=NULL)
+            if latest != NULL:  # a person without a profile has an empty one
+                found.append((domain, spec.hold, latest))
     return found
 
 

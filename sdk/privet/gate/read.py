@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
 
@@ -25,9 +25,13 @@ from privet.errors import AccessDenied
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, explained, ground_error, refuse, too_few
-from privet.policy import Decision, Minimize, Policy
+from privet.gate.sensitive import item_fields, unseen, without
+from privet.policy import Decision, Minimize, Policy, apart
 from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
 from privet.vault import Plan
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Snapshot = Tx
 """What ``Reading.open`` lets its caller inspect beside the cells."""
@@ -59,6 +63,7 @@ class Reading:
     minimizing: Minimize
     since: int | None
     until: int | None
+    hidden: np.ndarray | None
 
     @property
     def record(self) -> int:
@@ -102,6 +107,9 @@ class Reading:
                 opened = parts.vault.profiles(self.warrant, cells)
             else:
                 opened = window(parts.vault.open(self.warrant, cells), self.since, self.until)
+                if self.hidden is not None:
+                    names = item_fields(parts.policy, plan.event)
+                    opened = without(opened, names, self.hidden)
             released[plan.event] = minimize(opened, plan.event, self.minimizing, parts.zone)
         return Released(released, inspected)
 
@@ -176,10 +184,11 @@ def read(
         parts,
         decision,
         warrant,
-        tuple(plans(parts, purpose, wanted)),
+        tuple(plans(parts, purpose, action, wanted)),
         scaled(decision.minimize, parts.scales),
         since,
         until,
+        unseen(parts, purpose, action, marks),
     )
 
 
@@ -221,25 +230,32 @@ def _eligible(
     return parts.ledger.eligible(tx, decision.grounds, parts.now, asked), None
 
 
-def plans(parts: Parts, purpose: str, fields: frozenset[str]) -> Iterator[Plan]:
+def plans(parts: Parts, purpose: str, action: Action, fields: frozenset[str]) -> Iterator[Plan]:
     """Which cells hold these fields for this purpose, and how far back it may look."""
     built_in = purpose in BUILT_IN_PURPOSES
     sources = tuple(parts.policy.purposes) if built_in else parts.policy.sources(purpose)
     earliest = None if built_in else not_before(parts, purpose, sources)
-    for event, bare, domains in _places(parts.policy, sources, fields):
+    both = parts.policy.opens_apart(purpose, action)
+    for event, bare, domains in _places(parts.policy, sources, fields, both=both):
         yield Plan(event, bare, domains, earliest)
 
 
 @lru_cache(maxsize=64)
 def _places(
-    policy: Policy, sources: tuple[str, ...], fields: frozenset[str]
+    policy: Policy, sources: tuple[str, ...], fields: frozenset[str], *, both: bool
 ) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Event, its bare fields and the domains they lie in, of each event named."""
+    """Event, its bare fields and the domains they lie in, of each event named.
+
+    ``both``: what is sealed apart as sensitive too. Where that is left out, a read asks for
+    neither its cells nor its keys.
+    """
     found = []
     for event in sorted({f.partition(".")[0] for f in fields}):
         bare = tuple(sorted(f.partition(".")[2] for f in fields if f.startswith(f"{event}.")))
-        domains = sorted({policy.domain_of(s, event, b) for s in sources for b in bare})
-        found.append((event, bare, tuple(domains)))
+        domains = {policy.domain_of(s, event, b) for s in sources for b in bare}
+        if both and item_fields(policy, event):
+            domains |= {apart(domain) for domain in domains}
+        found.append((event, bare, tuple(sorted(domains))))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from privet.clock import DAY_US
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
+from privet.policy import HELD, fates
 from privet.types import ADMINISTRATION, Warrant
 
 MANY = 1000
@@ -23,9 +24,9 @@ def cutoffs(parts: Parts) -> dict[str, int]:
     """Domain to the instant before which its events are past retention."""
     found: dict[str, int] = {}
     for name, spec in parts.policy.purposes.items():
-        found[name] = spec.retention.before(parts.now)
+        found |= dict.fromkeys(fates(name), spec.retention.before(parts.now))
         if spec.hold is not None:
-            found[f"{name}/hold"] = spec.hold.period.before(parts.now)
+            found |= dict.fromkeys(fates(name + HELD), spec.hold.period.before(parts.now))
     return found
 
 

@@ -14,9 +14,12 @@ from pyroaring import BitMap
 
 from privet.clock import DAY_US
 from privet.errors import StoreUnavailable
+from privet.gate import catalogue
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
 from privet.gate.record import decide, entry, explained, refuse
+from privet.gate.sensitive import item_fields, revealing
+from privet.policy import apart, is_held
 from privet.vault import Rows
 from privet.vault.batch import REFUSED
 
@@ -155,6 +158,14 @@ def _kept(
 ) -> Rows:
     at = rows.at[allowed]
     domains = {b: parts.policy.domain_of(purpose, rows.event, b) for b in rows.columns}
+    sensitive = _sensitive(parts, rows)
+    if sensitive is not None:
+        sensitive = sensitive[allowed]
+    beside: dict[str, str] = {}
+    if sensitive is not None and sensitive.any():
+        beside = {bare: apart(domain) for bare, domain in domains.items()}
+    else:
+        sensitive = None
     keys = rows.keys
     if keys is not None and not allowed.all():
         keys = [key for key, keep in zip(keys, allowed, strict=True) if keep]
@@ -166,15 +177,36 @@ def _kept(
         columns={name: values[allowed] for name, values in rows.columns.items()},
         extra=rows.extra,
         keys=keys,
-        lapses={d: lapses(parts, purpose, d, at) for d in sorted(set(domains.values()))},
+        lapses={
+            d: lapses(parts, purpose, d, at) for d in sorted({*domains.values(), *beside.values()})
+        },
+        apart=sensitive,
+        apart_of=beside,
     )
+
+
+def _sensitive(parts: Parts, rows: Incoming) -> np.ndarray | None:
+    """Rows whose item reveals what not every purpose may use; None where nothing can.
+
+    An item that the catalogue does not know yet is in no list, reason or feature anyway.
+    """
+    if not parts.policy.items.kept_apart:
+        return None
+    names = item_fields(parts.policy, rows.event) & rows.columns.keys()
+    if not names:
+        return None
+    hidden = catalogue.items(parts).hidden
+    found = np.zeros(len(rows.at), np.bool_)
+    for name in names:
+        found |= revealing(hidden, rows.columns[name])
+    return found
 
 
 def lapses(parts: Parts, purpose: str, domain: str, at: np.ndarray) -> np.ndarray:
     """When each row passes the retention of its domain, UTC microseconds, to the day."""
     spec = parts.policy.purposes[purpose]
     period = spec.retention
-    if spec.hold is not None and domain.endswith("/hold"):
+    if spec.hold is not None and is_held(domain):
         period = spec.hold.period
     days, where = np.unique(at // DAY_US, return_inverse=True)
     return np.array([period.after(int(d) * DAY_US) for d in days], np.int64)[where]

@@ -16,8 +16,16 @@ The rules of this room:
 """
 
 from privet.policy.decide import Ask, Decision
-from privet.policy.knowledge import EventSpec, FieldSpec, ItemSpec, Reveal, SubjectSpec
-from privet.policy.layout import Atom, DomainSpec
+from privet.policy.knowledge import (
+    Because,
+    EventSpec,
+    FieldSpec,
+    ItemSpec,
+    Reveal,
+    SubjectSpec,
+    fold,
+)
+from privet.policy.layout import HELD, Atom, DomainSpec, apart, fates, is_held
 from privet.policy.load import compile_documents, load, packs, schema
 from privet.policy.minimize import Minimize
 from privet.policy.period import Period
@@ -29,14 +37,17 @@ from privet.policy.purpose import (
     ModelRules,
     PurposeSpec,
     Recipient,
+    SpecialGround,
 )
 from privet.policy.rules import Deny, Permit
 from privet.policy.trials import TestResult, run_tests
 
 __all__ = [
+    "HELD",
     "Ask",
     "Assessment",
     "Atom",
+    "Because",
     "Controller",
     "Decision",
     "Deny",
@@ -53,9 +64,14 @@ __all__ = [
     "PurposeSpec",
     "Recipient",
     "Reveal",
+    "SpecialGround",
     "SubjectSpec",
     "TestResult",
+    "apart",
     "compile_documents",
+    "fates",
+    "fold",
+    "is_held",
     "load",
     "packs",
     "run_tests",

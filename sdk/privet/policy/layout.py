@@ -88,6 +88,11 @@ def apart(domain: str) -> str:
     return domain + APART
 
 
+def is_held(domain: str) -> bool:
+    """Whether a domain holds what a law keeps past an erasure."""
+    return domain.removesuffix(APART).endswith(HELD)
+
+
 def fates(domain: str) -> tuple[str, str]:
     """A domain and the one beside it: what befalls the one befalls the other."""
     return domain, apart(domain)

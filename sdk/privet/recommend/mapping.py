@@ -94,7 +94,7 @@ def at_epoch(parts: Parts, purpose: str, name: str, live: artifact.Live) -> Serv
             raise
         return at_epoch(parts, purpose, *newer)  # a removal came between the two reads
     check_purpose(version, purpose)
-    fitted = unpack(state).finish(as_seen(parts, items))
+    fitted = unpack(state).finish(as_seen(parts, items, purpose))
     method = build(version.spec["kind"], version.spec["params"])
     serving = Serving(name, live, items, method, fitted)
     parts.cache[key] = serving

@@ -38,6 +38,8 @@ class Rows:
         extra: texts that negative item codes stand for.
         keys: the app's own key of each row, so that a repeat is sealed once; or None.
         lapses: by domain, UTC µs at which each row passes its retention, shape (R,).
+        apart: which rows are sealed in the domains of ``apart_of``, shape (R,); None for none.
+        apart_of: the domain's name for each bare field of those rows.
     """
 
     event: str
@@ -48,6 +50,8 @@ class Rows:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keys: Sequence[bytes] | None = None
     lapses: Mapping[str, Ints] = field(default_factory=dict)
+    apart: npt.NDArray[np.bool_] | None = None
+    apart_of: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Rows(event={self.event}, rows={len(self.snos)})"

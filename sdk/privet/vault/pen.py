@@ -21,7 +21,7 @@ from privet.vault.reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from privet.db import Tx
     from privet.vault.cells import SubjectKey
@@ -85,13 +85,13 @@ class Pen:
 def open_pen(
     room: Room,
     snos: Sequence[int],
-    doms: Sequence[int],
+    written: Collection[Pair],
     read: Sequence[int],
     grps: Sequence[int],
 ) -> Pen:
     """Read heads and the cells of some groups in one snapshot, then the keys.
 
-    Keys are made, in the domains ``doms``, where neither key nor head exists. A head
+    Keys are made, for the pairs of ``written``, where neither key nor head exists. A head
     without a key belongs to a subject whose erasure is under way: she gets no manifest,
     and nothing is written.
     """
@@ -103,7 +103,7 @@ def open_pen(
     manifests = open_heads(room, heads, keys)
     cells = [c for c in cells if (c[0], c[1]) in manifests]
     check_listed(room.layouts, manifests, cells, grps)
-    fresh = {(s, d) for s in snos for d in doms} - vers.keys()
+    fresh = set(written) - vers.keys()
     keys |= room.keys.make_for_subjects(fresh - keys.keys())
     manifests |= {pair: Manifest.first() for pair in fresh if pair in keys}
     made = {pair: keys[pair].commitment for pair in fresh if pair in keys}

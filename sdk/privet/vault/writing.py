@@ -32,7 +32,7 @@ from privet.vault.profiles import write_profiles
 from privet.vault.reading import PROFILE, Room, decode_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyroaring import BitMap
 
@@ -75,20 +75,24 @@ def prepare(room: Room, rows: Rows) -> Prepared:
     if not len(rows.snos):
         return Prepared([], rows.snos, np.zeros(0, np.int8), {})
     order = np.lexsort((rows.at, rows.snos))
-    domains = _domains(room, rows)
-    anchor = room.layouts.dom(_anchor(room, rows))
-    doms = sorted({anchor, *domains.values()})
+    shelves = _shelves(room, rows)
+    written = {
+        (sno, dom)
+        for shelf in shelves
+        for sno in np.unique(rows.snos[shelf.rows]).tolist()
+        for dom in shelf.doms
+    }
     snos = np.unique(rows.snos).tolist()
-    read = room.layouts.family(doms)
-    pen = open_pen(room, snos, doms, read, _read_first(room, rows, domains))
-    ready = {s for s in snos if all((s, d) in pen.manifests for d in doms)}
+    read = room.layouts.family(dom for shelf in shelves for dom in shelf.doms)
+    pen = open_pen(room, snos, written, read, _read_first(room, rows, shelves[0].domains))
     outcome = np.full(len(order), SEALED, np.int8)
-    if len(ready) < len(snos):
-        outcome[~np.isin(rows.snos[order], list(ready))] = REFUSED
+    leaving = sorted({sno for sno, dom in written if (sno, dom) not in pen.manifests})
+    if leaving:
+        outcome[np.isin(rows.snos[order], leaving)] = REFUSED
     if rows.event == PROFILE:
-        changes = write_profiles(pen, rows, order, domains, outcome)
+        changes = write_profiles(pen, rows, order, shelves[0].domains, outcome)
     else:
-        changes = _events(pen, rows, order, domains, anchor, outcome)
+        changes = _events(pen, rows, order, shelves, outcome)
     back = np.empty_like(outcome)
     back[order] = outcome
     used = {(c.sno, c.dom) for c in changes}
@@ -112,17 +116,52 @@ def commit(room: Room, tx: Tx, prepared: Prepared, allowed: BitMap) -> Committed
     return Committed(sealed, repeated, refused, outcome)
 
 
-def _domains(room: Room, rows: Rows) -> dict[str, int]:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Shelf:
+    """Where some rows of a batch are sealed.
+
+    Attributes:
+        rows: which of the batch, shape (R,), bool.
+        domains: each given field's domain.
+        anchor: the domain of their tags and row identities.
+    """
+
+    rows: npt.NDArray[np.bool_]
+    domains: Mapping[str, int]
+    anchor: int
+
+    @property
+    def doms(self) -> list[int]:
+        return sorted({self.anchor, *self.domains.values()})
+
+
+def _shelves(room: Room, rows: Rows) -> list[_Shelf]:
+    """The usual shelf, and where some rows are kept apart a second one."""
+    here = np.ones(len(rows.snos), bool) if rows.apart is None else ~rows.apart
+    shelves = [_shelf(room, rows, rows.dom_of, here)]
+    if rows.apart is not None:
+        shelves.append(_shelf(room, rows, rows.apart_of, rows.apart))
+    return shelves
+
+
+def _shelf(
+    room: Room, rows: Rows, dom_of: Mapping[str, str], here: npt.NDArray[np.bool_]
+) -> _Shelf:
+    anchor = room.layouts.dom(_anchor(room, rows, dom_of))
+    return _Shelf(here, _domains(room, rows, dom_of), anchor)
+
+
+def _domains(room: Room, rows: Rows, dom_of: Mapping[str, str]) -> dict[str, int]:
     """Each given field's domain; every field must have a layout and a domain."""
     stored = frozenset().union(*(x.names for x in room.layouts.current.get(rows.event, ())))
-    if not (rows.columns and rows.columns.keys() <= stored & rows.dom_of.keys()):
+    if not (rows.columns and rows.columns.keys() <= stored & dom_of.keys()):
         raise InvalidInput(
             "a field of these rows has no place in the vault",
             why="no layout or no domain of the active policy has it",
             remedy="Give exactly the fields that the policy collects.",
             reason="rows.field",
         )
-    return {name: room.layouts.dom(rows.dom_of[name]) for name in rows.columns}
+    return {name: room.layouts.dom(dom_of[name]) for name in rows.columns}
 
 
 def _read_first(room: Room, rows: Rows, domains: Mapping[str, int]) -> list[int]:
@@ -132,11 +171,11 @@ def _read_first(room: Room, rows: Rows, domains: Mapping[str, int]) -> list[int]
     return [] if rows.keys is None else [room.layouts.key_layout(rows.event).grp]
 
 
-def _anchor(room: Room, rows: Rows) -> str:
+def _anchor(room: Room, rows: Rows, dom_of: Mapping[str, str]) -> str:
     """Where the event's tags and row identities are kept: with its first field."""
     if rows.event == PROFILE:
-        return rows.dom_of[next(iter(rows.columns))]
-    name = rows.dom_of.get(room.layouts.first_field(rows.event))
+        return dom_of[next(iter(rows.columns))]
+    name = dom_of.get(room.layouts.first_field(rows.event))
     if name is None:
         raise InvalidInput(
             "the event's first field has no domain",
@@ -150,23 +189,35 @@ def _events(
     pen: Pen,
     rows: Rows,
     order: npt.NDArray[np.intp],
-    domains: Mapping[str, int],
-    anchor: int,
+    shelves: Sequence[_Shelf],
     outcome: Outcome,
 ) -> list[Change]:
     tags = _tags(pen, rows)
     if tags is not None:
         _mark_repeated(pen, rows.snos[order], tags[order], outcome)
-    kept = order[outcome == SEALED]
-    if not len(kept):
-        return []
+    changes: list[Change] = []
+    for shelf in shelves:
+        kept = order[(outcome == SEALED) & shelf.rows[order]]
+        if len(kept):
+            changes += _seal(pen, rows, kept, shelf, tags)
+    return changes
+
+
+def _seal(
+    pen: Pen,
+    rows: Rows,
+    kept: npt.NDArray[np.intp],
+    shelf: _Shelf,
+    tags: npt.NDArray[np.uint64] | None,
+) -> list[Change]:
+    domains, anchor = shelf.domains, shelf.anchor
     cut = Cut.of(rows.snos[kept])
     subjects = cut.subjects.tolist()
     base = np.array([pen.manifests[s, anchor].next_row for s in subjects], np.int64)
     row = np.repeat(base, cut.sizes) + cut.within
     at = rows.at[kept]
     given = {name: values[kept] for name, values in rows.columns.items()}
-    doms = sorted({anchor, *domains.values()})
+    doms = shelf.doms
     for dom in doms:
         mine = {name: values for name, values in given.items() if domains[name] == dom}
         weeks = weeks_of(lapses_in(pen.room, rows, dom, kept), cut.starts)
