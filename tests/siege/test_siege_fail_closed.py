@@ -24,6 +24,7 @@ from privet.audit.verifier import verify_certificate, verify_directory
 from privet.consent import Ledger
 from privet.crypto import Signer
 from privet.db import Store
+from privet.gate.parts import Parts
 from privet.policy import Policy, load
 from privet.recommend import ItemItem, Popularity
 from privet.testing import FakeClock
@@ -195,6 +196,7 @@ BEFORE = {
     "the ledger's check": method(Ledger, "check"),
     "the ledger's projection": method(Ledger, "apply"),
     "the ledger's position": method(Ledger, "position"),
+    "a snapshot's marks": method(Parts, "marks"),
     "the ledger's epoch": method(Ledger, "epoch"),
     "the ledger's fence": method(Ledger, "fence"),
     "keys of subjects": method(Keys, "of_subjects"),
