@@ -16,6 +16,8 @@ from privet.recommend.reasons import Reason
 from privet.recommend.state import broken
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from privet.features.catalogue import Catalogue
     from privet.recommend.history import History
     from privet.recommend.state import State
@@ -109,19 +111,20 @@ class EASEFitted(Fitted):
         recommender: what weighs a history.
         kept: the K entries that enough people have, ascending, int64.
         place: position of each entry among them, -1 for the others, shape (L,), int64.
-        says: of the first for the second, 0 for itself and below the floor, shape (K, K).
+        says: of the row for the column, 0 for itself and below the floor, shape (K, K), dense
+            or sparse by row.
     """
 
     recommender: EASE
     kept: np.ndarray
     place: np.ndarray
-    says: np.ndarray
+    says: np.ndarray | csr_array
 
     def score(self, history: History, now_day: int) -> np.ndarray:
         """Sum of what her entries say, each by its weight; -inf where none speaks for it."""
         own, weight = self._own(history, now_day)
         total = np.full(len(self.level), -np.inf)
-        spoken = weight @ self.says[self.place[own]]
+        spoken = self._said(self.place[own], weight)
         total[self.kept] = np.where(spoken > 0, spoken, -np.inf)
         return total
 
@@ -136,7 +139,7 @@ class EASEFitted(Fitted):
             return []
         # Another day of asking multiplies all her weights alike, and changes no order.
         own, weight = self._own(history, int(history.day.max(initial=0)))
-        spoken = weight[:, None] * self.says[np.ix_(self.place[own], self.place[indices])]
+        spoken = weight[:, None] * self._between(self.place[own], self.place[indices])
         names = self.level.names
         return [Reason("together", self.event, names[own[i]]) for i in spoken.argmax(axis=0)]
 
@@ -144,8 +147,20 @@ class EASEFitted(Fitted):
         """What an entry says for the others; each pair is in the lists of ``floor`` people."""
         total = np.zeros(len(self.level))
         if self.place[index] >= 0:
-            total[self.kept] = np.maximum(self.says[self.place[index]], 0)
+            said = self._said(self.place[[index]], np.ones(1))
+            total[self.kept] = np.maximum(said, 0)
         return total
+
+    def _said(self, own: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """What entries (by place) with these weights say for each that is kept, shape (K,)."""
+        said: np.ndarray = self.says[own].T @ weight
+        return said
+
+    def _between(self, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """What entries say for others, both by place, shape (len(own), len(others))."""
+        block = self.says[own][:, others]
+        between: np.ndarray = block if isinstance(block, np.ndarray) else block.toarray()
+        return between
 
     def _own(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
         """Her entries that enough people have, and their weights, float64."""

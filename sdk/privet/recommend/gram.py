@@ -37,7 +37,7 @@ def check_size(size: int, method: str, by: str) -> None:
         raise InvalidInput(
             f"{method} takes at most {MOST_ENTRIES} entries",
             why=f"the level {by!r} has {size}, and every pair of them needs a place",
-            remedy="Recommend by a coarser attribute: by='type'.",
+            remedy="Recommend by a coarser attribute (by='type'), or by SparseEASE.",
             reason="recommend.size",
         )
 

@@ -18,7 +18,7 @@ import numpy as np
 from privet.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from privet.recommend.history import Histories, History
 
@@ -33,7 +33,7 @@ class State:
     """
 
     size: int
-    arrays: Mapping[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
 
     def __repr__(self) -> str:
         return f"State(size={self.size}, arrays={sorted(self.arrays)})"
