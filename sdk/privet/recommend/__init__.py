@@ -10,6 +10,7 @@ from privet.recommend.codec import KINDS, Artifact, build, pack, unpack
 from privet.recommend.content import ContentTFIDF
 from privet.recommend.ease import EASE
 from privet.recommend.history import EMPTY, Histories, History
+from privet.recommend.hybrid import Hybrid
 from privet.recommend.itemitem import ItemItem
 from privet.recommend.metrics import Quality, quality
 from privet.recommend.nextbasket import NextBasket
@@ -30,6 +31,7 @@ __all__ = [
     "Fitted",
     "Histories",
     "History",
+    "Hybrid",
     "ItemItem",
     "NextBasket",
     "PersonalFrequency",

@@ -17,6 +17,7 @@ import numpy as np
 from privet.errors import InvalidInput
 from privet.recommend.content import ContentTFIDF
 from privet.recommend.ease import EASE
+from privet.recommend.hybrid import Hybrid
 from privet.recommend.itemitem import ItemItem
 from privet.recommend.nextbasket import NextBasket
 from privet.recommend.personal import PersonalFrequency
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 MAGIC = b"privet-model/1\n"
 KINDS: Mapping[str, type[Recommender]] = {
     kind.kind: kind
-    for kind in (ContentTFIDF, EASE, ItemItem, NextBasket, PersonalFrequency, Popularity)
+    for kind in (ContentTFIDF, EASE, Hybrid, ItemItem, NextBasket, PersonalFrequency, Popularity)
 }
 """Every recommender by its kind."""
 DTYPES = frozenset({"<i4", "<i8"})

@@ -1,0 +1,166 @@
+"""Weights of a hybrid, chosen on the windows before the end of what is learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privet.recommend.cards import UNIT, listwise, logistic, whole
+from privet.recommend.evidence import FRESH, SEEN
+from privet.recommend.rows import until, within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from privet.recommend.evidence import Sources
+    from privet.recommend.history import History
+
+NAMES = (
+    *(f"seen.{name}" for name in SEEN),
+    *("fresh", "fresh.score", "start"),
+    *(f"fresh.{name}" for name in FRESH),
+)
+"""The weights in their order; ``fresh`` and ``fresh.score`` put both cards on one scale."""
+PRIOR = {
+    "seen.groups-log": 1.0,
+    "seen.ease-root": 0.5,
+    "fresh": -2.0,
+    "fresh.score": 1.0,
+    "fresh.ease-root": 1.5,
+    "fresh.near-log": 0.2,
+    "fresh.p28": 0.3,
+}
+"""Where the weights stay if there is nothing to choose them on."""
+CARDS = len(SEEN) + 3
+NEAREST = 40
+"""Candidates of a person that the card of both is weighed on."""
+FARTHER = 150
+"""New candidates of a person that the card of new entries is weighed on."""
+LEAST_SCALE = 0.05
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Weights:
+    """The two cards.
+
+    Attributes:
+        seen: of the evidence for entries of her history, then the start.
+        fresh: of the evidence for others.
+        offset: what puts the score of others on the scale of the first.
+        scale: likewise, above 0.
+    """
+
+    seen: np.ndarray
+    fresh: np.ndarray
+    offset: float
+    scale: float
+
+    @classmethod
+    def of(cls, units: np.ndarray) -> Weights:
+        """Of millionths, in the order of ``NAMES``."""
+        weights = units / UNIT
+        seen, (offset, scale, start) = weights[: len(SEEN)], weights[len(SEEN) : CARDS]
+        return cls(np.append(seen, start), weights[CARDS:], offset + start, scale)
+
+
+def fixed(weights: dict[str, float]) -> np.ndarray:
+    """Weights by name in millionths; 0 where not named."""
+    return whole(np.array([weights.get(name, 0.0) for name in NAMES]))
+
+
+@dataclass(slots=True, repr=False)
+class _Seen:
+    """Evidence of one person's candidates at the start of a window."""
+
+    fresh: np.ndarray
+    fresh_taken: np.ndarray
+    own: np.ndarray
+    own_taken: np.ndarray
+    other: np.ndarray
+    other_taken: np.ndarray
+
+
+def choose(
+    people: Sequence[History],
+    learn: Callable[[Sequence[History], int], Sources],
+    windows: int,
+    days: int,
+) -> np.ndarray:
+    """Weights in millionths by which what was known told best what came after it.
+
+    The parts are learned as of the start of each window, and asked about the window alone.
+
+    Args:
+        people: histories, their days counted from 0, the end.
+        learn: makes the parts of histories up to a day.
+        windows: how many windows before the end.
+        days: of one window.
+    """
+    found: list[_Seen] = []
+    for window in range(1, windows + 1):
+        cut = -days * window
+        past = [until(history, cut) for history in people]
+        sources = learn(past, cut)
+        for before, history in zip(past, people, strict=True):
+            came = within(history, cut, cut + days)
+            if len(before) and len(came):
+                found.append(_look(sources, before, cut, came))
+    prior = fixed(PRIOR) / UNIT
+    if not found:
+        return whole(prior)
+    fresh = _fresh(found, prior[CARDS:])
+    return whole(np.concatenate([_both(found, fresh, prior[:CARDS]), fresh]))
+
+
+def _look(sources: Sources, before: History, cut: int, came: np.ndarray) -> _Seen:
+    said, near = sources.together(before, cut)
+    own, habit = sources.seen(before, cut, said, near)
+    look = sources.first_look(before, said, near)
+    new = sources.known.copy()
+    new[own] = False
+    taken = np.zeros(len(new), np.bool_)
+    taken[came] = True
+    others = np.flatnonzero(new)
+    others = others[np.argsort(-look[others], kind="stable")[:FARTHER]]
+    # Of both together only the nearest: what nobody would list teaches nothing of lists.
+    both = np.sort(np.concatenate([look[own], look[others]]))
+    least = both[-min(NEAREST, len(both))] if len(both) else 0.0
+    mine, near_by = look[own] >= least, look[others] >= least
+    evidence = sources.fresh(said, near, others)
+    return _Seen(
+        evidence,
+        taken[others],
+        habit[mine],
+        taken[own[mine]],
+        evidence[near_by],
+        taken[others[near_by]],
+    )
+
+
+def _fresh(found: Sequence[_Seen], prior: np.ndarray) -> np.ndarray:
+    some = [seen for seen in found if len(seen.fresh)]
+    if not some:
+        return prior
+    return listwise(
+        np.concatenate([seen.fresh for seen in some]),
+        np.concatenate([seen.fresh_taken for seen in some]),
+        np.cumsum([0, *(len(seen.fresh) for seen in some)]),
+        prior,
+    )
+
+
+def _both(found: Sequence[_Seen], fresh: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    own = np.concatenate([seen.own for seen in found])
+    score = np.concatenate([seen.other for seen in found]) @ fresh
+    evidence = np.zeros((len(own) + len(score), CARDS))
+    evidence[: len(own), : len(SEEN)] = own
+    evidence[len(own) :, len(SEEN)] = 1
+    evidence[len(own) :, len(SEEN) + 1] = score
+    evidence[:, -1] = 1
+    taken = np.concatenate([seen.own_taken for seen in found])
+    others = np.concatenate([seen.other_taken for seen in found])
+    weights = logistic(evidence, np.concatenate([taken, others]), prior)
+    weights[len(SEEN) + 1] = max(weights[len(SEEN) + 1], LEAST_SCALE)  # keep the order of others
+    return weights
