@@ -15,6 +15,7 @@ from privet.recommend import (
     NextBasket,
     PersonalFrequency,
     Popularity,
+    SparseEASE,
     before,
     lists,
     quality,
@@ -35,6 +36,7 @@ MODELS = [
     ItemItem(floor=1),
     EASE(floor=1, least=1, regularization=1),
     NextBasket(floor=1, least=1),
+    SparseEASE(floor=1, least=1, near=3),
     ContentTFIDF(text=("text",)),
 ]
 CUT = 5 * DAY_US

@@ -17,6 +17,7 @@ from privet.recommend.nextbasket import NextBasket
 from privet.recommend.personal import PersonalFrequency
 from privet.recommend.popularity import Popularity, PopularityFitted
 from privet.recommend.reasons import Reason, because
+from privet.recommend.sparse import SparseEASE
 from privet.recommend.split import TASKS, Task, Truth, after, before, lists, truth
 from privet.recommend.state import Contributions, State, from_bytes, to_bytes
 
@@ -40,6 +41,7 @@ __all__ = [
     "Quality",
     "Reason",
     "Recommender",
+    "SparseEASE",
     "State",
     "Task",
     "Truth",

@@ -22,6 +22,7 @@ from privet.recommend.itemitem import ItemItem
 from privet.recommend.nextbasket import NextBasket
 from privet.recommend.personal import PersonalFrequency
 from privet.recommend.popularity import Popularity
+from privet.recommend.sparse import SparseEASE
 from privet.recommend.state import State, broken, canonical
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 MAGIC = b"privet-model/1\n"
 KINDS: Mapping[str, type[Recommender]] = {
     kind.kind: kind
-    for kind in (ContentTFIDF, EASE, Hybrid, ItemItem, NextBasket, PersonalFrequency, Popularity)
+    for kind in (ContentTFIDF, EASE, Hybrid, ItemItem, NextBasket, PersonalFrequency, Popularity, SparseEASE)
 }
 """Every recommender by its kind."""
 DTYPES = frozenset({"<i4", "<i8"})
