@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 MAGIC = b"privet-model/1\n"
 KINDS: Mapping[str, type[Recommender]] = {
     kind.kind: kind
-    for kind in (ContentTFIDF, EASE, Hybrid, ItemItem, NextBasket, PersonalFrequency, Popularity, SparseEASE)
+    for kind in (
+        ContentTFIDF,
+        EASE,
+        Hybrid,
+        ItemItem,
+        NextBasket,
+        PersonalFrequency,
+        Popularity,
+        SparseEASE,
+    )
 }
 """Every recommender by its kind."""
 DTYPES = frozenset({"<i4", "<i8"})
