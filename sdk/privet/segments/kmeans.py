@@ -38,18 +38,30 @@ class KMeans(Followed):
 
     def cluster(self, points: np.ndarray, before: np.ndarray) -> np.ndarray:
         """See ``Followed.cluster``."""
-        start = before if len(before) == self.k else self._seeds(points)
+        fresh = len(before) != self.k
+        k = min(self.k, distinct(points))
+        start = seeds(points, k, self.seed) if fresh else before
         nearest: np.ndarray = distances(points, lloyd(points, start)).argmin(axis=1)
         return nearest
 
-    def _seeds(self, points: np.ndarray) -> np.ndarray:
-        """k-means++ over the points in their own order, whoever they belong to."""
-        rng = np.random.default_rng(self.seed)
-        chosen = [points[rng.integers(len(points))]]
-        while len(chosen) < min(self.k, distinct(points)):
-            far = distances(points, np.array(chosen)).min(axis=1)
-            chosen.append(points[np.searchsorted(np.cumsum(far), rng.random() * far.sum())])
-        return np.array(sorted(map(tuple, chosen)), np.int64)
+
+def seeds(points: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """k-means++ over points in their own order, whoever they belong to.
+
+    Args:
+        points: ascending, ``k`` distinct ones at least, shape (S, F), int64.
+        k: number of centroids.
+        seed: of the draw.
+
+    Returns:
+        centroids, ascending, shape (k, F), int64.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = [points[rng.integers(len(points))]]
+    while len(chosen) < k:
+        far = distances(points, np.array(chosen)).min(axis=1)
+        chosen.append(points[np.searchsorted(np.cumsum(far), rng.random() * far.sum())])
+    return np.array(sorted(map(tuple, chosen)), np.int64)
 
 
 def lloyd(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
