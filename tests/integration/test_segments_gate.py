@@ -423,11 +423,21 @@ def test_a_release_says_nothing_by_itself(market: Market) -> None:
 def test_serving_again_changes_nothing(market: Market) -> None:
     version = market.live()
     before = market.look.show(), market.look.moves()
+    for leaves in (False, True):
+        if leaves:
+            market.withdraw("person-01", "segmentation")
+        market.group.serve(version)
+        for was, now in zip(before, (market.look.show(), market.look.moves()), strict=True):
+            pd.testing.assert_frame_equal(was, now)
+
+
+def test_nothing_of_who_withdrew_is_kept(market: Market) -> None:
+    market.live()
+    sno = market.shop._parts.subjects.find(["person-01"])[0]
     market.withdraw("person-01", "segmentation")
-    market.group.serve(version)
-    after = market.look.show(), market.look.moves()
-    for was, now in zip(before, after, strict=True):
-        pd.testing.assert_frame_equal(was, now)
+    with market.shop._parts.home.data.read() as tx:
+        for table in ("segment_member", "contribution"):
+            assert tx.all(f"SELECT sno FROM {table} WHERE sno = ?", (sno,)) == []
 
 
 def test_a_serving_that_was_cut_off_releases_nothing_until_it_is_done(
