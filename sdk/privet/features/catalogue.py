@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from privet.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OLDEST = 120
+"""No item asks for more years than these."""
 ITEM = "item"
 """The level on which every item is its own entry."""
 
@@ -47,9 +50,20 @@ class Level:
 
     @property
     def candidates(self) -> np.ndarray:
-        """What may be recommended: listed and not hidden, whoever bought it. (L,), bool."""
-        shown: np.ndarray = self.listed & ~self.hidden
+        """What anybody may be shown: listed, not hidden, without a minimum age. (L,), bool.
+
+        Whoever bought it, and however often, has no part in it.
+        """
+        shown: np.ndarray = self.listed & ~self.hidden & (self.min_age == 0)
         return shown
+
+    def of_age(self, age: int | None) -> Level:
+        """The level for somebody known to be this old; minimum ages that she reached are gone.
+
+        Args:
+            age: in whole years; None where nothing is known.
+        """
+        return _of_age(self, int(self.min_age[self.min_age <= (age or 0)].max(initial=0)))
 
     def known(self, codes: np.ndarray) -> np.ndarray:
         """Entry index of item codes, hidden entries included; -1 for no known entry.
@@ -74,11 +88,20 @@ class Level:
         return index
 
     def visible(self, codes: np.ndarray) -> np.ndarray:
-        """Like ``known``, with -1 for hidden entries as well."""
+        """Like ``known``, with -1 for what is hidden or has a minimum age as well."""
         index = self.known(codes)
         shown = index >= 0
-        index[shown] = np.where(self.hidden[index[shown]], -1, index[shown])
+        kept_out = self.hidden | (self.min_age > 0)
+        index[shown] = np.where(kept_out[index[shown]], -1, index[shown])
         return index
+
+
+@lru_cache(maxsize=64)
+def _of_age(level: Level, reached: int) -> Level:
+    """One object for each minimum age that is reached: what is derived from it is kept."""
+    if not reached:
+        return level
+    return replace(level, min_age=np.where(level.min_age <= reached, 0, level.min_age))
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -98,8 +98,7 @@ def candidates(level: Level, codes: Mapping[str, int], asked: Request) -> np.nda
     Returns:
         shape (L,), bool.
     """
-    allowed = level.candidates
-    allowed &= level.min_age <= (asked.age or 0)
+    allowed = level.of_age(asked.age).candidates
     if asked.among is not None:
         allowed &= _named(level, asked.among)
     if asked.exclude:

@@ -186,7 +186,7 @@ def _lists(
     parts: Parts, released: Released, record: int, serving: Serving, asked: Request
 ) -> Iterator[tuple[int, Picks]]:
     fitted = serving.fitted
-    cohort = serving.recommender.histories(released.events, fitted.level)
+    cohort = serving.recommender.histories(released.events, fitted.level.of_age(asked.age))
     now_day = day_of(parts, asked.until if asked.until is not None else parts.now)
     allowed = allowed_in(parts, fitted.level, asked)
     for position, sno in enumerate(cohort.subjects):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from privet.errors import InvalidInput, ModelUnavailable
-from privet.features.catalogue import Level
+from privet.features.catalogue import OLDEST, Level
 from privet.features.items import known_items
 from privet.gate import artifact, publication
 from privet.gate.minimize import coarsened
@@ -52,7 +52,7 @@ def train(
         AccessDenied: the policy does not let this caller train on these fields.
         InvalidInput: the policy asks for a higher floor than the recommender has.
     """
-    _check_floors(parts, purpose, recommender)
+    check_floors(parts, purpose, recommender)
     for _ in range(ATTEMPTS - 1):
         try:
             return _train_once(parts, caller, purpose, name, recommender, until)
@@ -73,7 +73,8 @@ def _train_once(
     decision = decide(parts, caller, purpose, "train", recommender.needs)
     until = parts.now if until is None else until
     spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}
-    level = known_items(parts, purpose).level(recommender.by)
+    # Who may see an entry is asked when a list is made: a model learns from those of any age.
+    level = known_items(parts, purpose).level(recommender.by).of_age(OLDEST)
     recommender.empty(len(level))  # refuse a level that does not fit before anything is kept
     training = publication.begin(parts, purpose, name, spec)
     kept: Iterable[Contributions] = ()
@@ -194,7 +195,12 @@ def day_of(parts: Parts, at: int) -> int:
     return coarsened(at, "day", parts.zone) // 86_400_000_000
 
 
-def _check_floors(parts: Parts, purpose: str, recommender: Recommender) -> None:
+def check_floors(parts: Parts, purpose: str, recommender: Recommender) -> None:
+    """Refuse a method with floors below the policy's.
+
+    Raises:
+        InvalidInput: reason ``recommend.floor``.
+    """
     rules = parts.policy.purposes[purpose].models if purpose in parts.policy.purposes else None
     if rules is None:
         return

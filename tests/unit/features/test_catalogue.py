@@ -82,3 +82,14 @@ def test_an_entry_has_the_greatest_least_age_of_its_items():
     assert shop.level("t").min_age.tolist() == [0, 21]
     assert shop.level("item").min_age.tolist() == ages.tolist()
     assert Catalogue(tuple("ab")).level("item").min_age.tolist() == [0, 0]
+
+
+def test_an_entry_with_a_minimum_age_is_shown_to_whoever_reached_it():
+    shop = Catalogue(tuple("abc"), min_age=np.array([0, 18, 21]))
+    level = shop.level()
+    for age, seen in ((None, [0, -1, -1]), (17, [0, -1, -1]), (18, [0, 1, -1]), (40, [0, 1, 2])):
+        assert level.of_age(age).visible(np.arange(3)).tolist() == seen
+        assert np.flatnonzero(level.of_age(age).candidates).tolist() == [i for i in seen if i >= 0]
+    assert level.of_age(19) is level.of_age(18)
+    assert level.of_age(3) is level
+    assert level.known(np.arange(3)).tolist() == [0, 1, 2]
