@@ -483,3 +483,27 @@ def test_nothing_after_the_instant_is_looked_at(
         one.live(at=cut)
     assert market.digest() == other.digest()
     assert market.look.show().equals(other.look.show())
+
+
+def test_bad_arguments_are_refused_before_anything_is_looked_at(market: Market) -> None:
+    group, mail = market.group, market.mail
+    odd: Any
+    for odd in (None, 5, b"x", object(), [], {"a": 1}, "", "a\0b", float("nan")):
+        for asked in (
+            lambda: group.train(odd, SPEC),  # noqa: B023
+            lambda: group.train("habits", odd),  # noqa: B023
+            lambda: group.train("habits", SPEC, at=odd or 5),  # noqa: B023
+            lambda: group.choose(odd),  # noqa: B023
+            lambda: group.choose([odd]),  # noqa: B023
+            lambda: group.evaluate(odd),  # noqa: B023
+            lambda: group.serve(odd),  # noqa: B023
+            lambda: group.of(odd if odd != 5 else True),  # noqa: B023
+            lambda: group.show(model=odd or 5),  # noqa: B023
+            lambda: mail.release(odd, fields=["profile.email"], to="mailer"),  # noqa: B023
+            lambda: mail.release("a", fields=odd, to="mailer"),  # noqa: B023
+            lambda: mail.release("a", fields=[odd], to="mailer"),  # noqa: B023
+            lambda: mail.release("a", fields=["profile.email"], to=odd or 5),  # noqa: B023
+        ):
+            with pytest.raises(privet.PrivetError):
+                asked()
+    assert group.list() == []

@@ -19,6 +19,7 @@ import numpy as np
 
 from privet.errors import IntegrityError, InvalidInput
 from privet.features.compute import needs
+from privet.types import check_list
 
 UNIT = 1 << 12
 """Fixed point of a feature's value: 1/4096."""
@@ -58,7 +59,7 @@ class Segmenter(ABC):
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "features", tuple(check_list(self.features, "features")))
         if not needs(self.features):
             raise InvalidInput(
                 "no feature was named",

@@ -8,7 +8,7 @@ in an order of their own and not of people, so that a fit is the same whatever t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,17 +59,12 @@ class Followed(Segmenter):
 
     def fit(self, tracks: Sequence[np.ndarray], width: int) -> Fit:
         """Go through the days in order; see ``Segmenter.fit``."""
-        days = [track.reshape(-1, width + 1)[:, 0] for track in tracks]
-        smoothed = [_smoothed(t.reshape(-1, width + 1)[:, 1:], self.smoothing) for t in tracks]
         labels = np.full(len(tracks), NOBODY)
         centroids = np.zeros((0, 0), np.int64)
-        for day in sorted({int(d) for own in days for d in own}):
-            at = [int(np.searchsorted(own, day)) for own in days]
-            there = [i for i, own in enumerate(days) if at[i] < len(own) and own[at[i]] == day]
-            points = self.points(np.array([smoothed[i][at[i]] for i in there], np.int64))
-            found = self._of_day(points, centroids)
+        for there, rows in _day_by_day(tracks, width, self.smoothing):
+            points = self.points(rows)
             was = labels[there]
-            found = relabelled(found, was)
+            found = relabelled(self._of_day(points, centroids), was)
             centroids = centroids_of(points, found)
             labels[there] = self._settled(points, found, was, centroids)
         return Fit({"centroids": centroids}, labels)
@@ -180,12 +175,30 @@ def distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     return far
 
 
-def _smoothed(rows: np.ndarray, smoothing: float) -> np.ndarray:
-    """Each row with a share of the one before; her own rows alone, in integers."""
+def _day_by_day(
+    tracks: Sequence[np.ndarray], width: int, smoothing: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Who has a row on each day, ascending, and her row with a share of the one before.
+
+    A smoothed row is made of her own rows alone, in integers; a value that is unknown on a
+    day is that of the day before.
+
+    Yields:
+        positions of the people, shape (P,), and their rows, shape (P, F), int64.
+    """
     share = round(smoothing * 1024)
-    result = rows.astype(np.int64)
-    for i in range(1, len(result)):
-        mixed = (share * result[i - 1] + (1024 - share) * result[i]) // 1024
-        known = (rows[i] != ABSENT) & (result[i - 1] != ABSENT)
-        result[i] = np.where(known, mixed, np.where(rows[i] == ABSENT, result[i - 1], result[i]))
-    return result
+    whole = np.concatenate([np.zeros((0, width + 1), np.int32), *_rows_of(tracks, width)])
+    owner = np.repeat(np.arange(len(tracks)), [len(t) // (width + 1) for t in tracks])
+    held = np.full((len(tracks), width), ABSENT, np.int64)
+    order = np.argsort(whole[:, 0], kind="stable")
+    _, starts = np.unique(whole[order, 0], return_index=True)
+    for of_day in np.split(order, starts[1:]) if len(order) else ():
+        there, now = owner[of_day], whole[of_day, 1:].astype(np.int64)
+        before = held[there]
+        mixed = (share * before + (1024 - share) * now) // 1024
+        held[there] = np.where(now == ABSENT, before, np.where(before == ABSENT, now, mixed))
+        yield there, held[there]
+
+
+def _rows_of(tracks: Sequence[np.ndarray], width: int) -> list[np.ndarray]:
+    return [track.reshape(-1, width + 1) for track in tracks]

@@ -143,7 +143,7 @@ def release(
 
 
 def _profile_fields(fields: Sequence[str]) -> list[str]:
-    wanted = list(dict.fromkeys(check_list(fields, "fields")))
+    wanted = check_list(fields, "fields")
     if not wanted or not all(isinstance(f, str) and f.startswith(PROFILE) for f in wanted):
         raise InvalidInput(
             "a list holds fields of profiles, and at least one",
@@ -151,7 +151,7 @@ def _profile_fields(fields: Sequence[str]) -> list[str]:
             remedy="Name fields such as profile.email.",
             reason="release.fields",
         )
-    return wanted
+    return list(dict.fromkeys(wanted))
 
 
 def _figure(figures: Figures, segment: str) -> Mapping[str, Any]:

@@ -154,3 +154,9 @@ def test_what_does_not_fit_is_refused() -> None:
         with pytest.raises(InvalidInput) as refusal:
             build(kind, params)
         assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize("features", [None, 5, "frequency", {"frequency": 1}, [5], [[]], ["none"]])
+def test_features_that_are_none_are_refused(features: object) -> None:
+    with pytest.raises(InvalidInput):
+        KMeans(features)
