@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from privet.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from privet.policy import Minimize, Permit, Policy, PurposeSpec
+    from privet.policy import Minimize, Permit, Policy, PurposeSpec, Reveal
 
 
 def data(policy: Policy) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def data(policy: Policy) -> dict[str, Any]:
         "permits": [_permit(p) for p in policy.permits.values()],
         "denies": [_deny(d) for d in policy.denies],
         "never": list(policy.items.never),
+        "reveals": [_reveal(n, r) for n, r in policy.items.reveals.items()],
     }
 
 
@@ -46,10 +47,24 @@ def _purpose(spec: PurposeSpec) -> dict[str, Any]:
         "reuses": list(spec.reuses),
         "builds_on": list(spec.builds_on),
         "direct_marketing": spec.direct_marketing,
+        "special": [{"reveals": g.reveals, "ground": g.ground, "law": g.law} for g in spec.special],
         "recipients": list(spec.recipients),
         "hold": None
         if hold is None
         else {**_fields_sorted(hold.fields), "for": str(hold.period), "law": hold.law},
+    }
+
+
+def _reveal(name: str, rule: Reveal) -> dict[str, Any]:
+    return {
+        "name": name,
+        "special": rule.special,
+        "min_age": rule.min_age,
+        "values": sum(map(len, rule.values.values())),
+        "because": [
+            {"why": b.why, "values": {field: list(v) for field, v in b.values.items()}}
+            for b in rule.because
+        ],
     }
 
 
@@ -86,6 +101,7 @@ def show(screen: Screen, policy: Policy) -> None:
     _holds(screen, policy)
     _recipients(screen, policy)
     _permits(screen, policy)
+    _reveals(screen, policy)
     _limits(screen, policy)
 
 
@@ -157,11 +173,22 @@ def _minimized(how: Minimize, least: int) -> str:
     return ", ".join(parts)
 
 
+def _reveals(screen: Screen, policy: Policy) -> None:
+    never, rows = policy.items.never, []
+    grounds = [(p.name, g) for p in policy.purposes.values() for g in p.special]
+    for name, rule in policy.items.reveals.items():
+        used = [f"{purpose} by {g.ground}" for purpose, g in grounds if g.reveals == name]
+        age = [] if rule.min_age is None else [f"from {rule.min_age} years on"]
+        may = ["never used"] if name in never else used + age
+        rows += [(name, may, sum(map(len, b.values.values())), b.why) for b in rule.because]
+    if rows:
+        screen.say()
+        screen.table(("an item reveals", "used", "values", "why"), rows)
+
+
 def _limits(screen: Screen, policy: Policy) -> None:
     screen.say()
     for deny in policy.denies:
         screen.say(f"denied whatever a permit says: {deny.id}, {deny.text}")
     for group in policy.separate:
         screen.say(f"nobody holds two of: {', '.join(sorted(group))}")
-    if policy.items.never:
-        screen.say(f"items are never used that reveal: {', '.join(policy.items.never)}")
