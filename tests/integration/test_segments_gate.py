@@ -17,6 +17,7 @@ import pytest
 import privet
 from privet.errors import (
     AccessDenied,
+    AuditUnavailable,
     ConsentMissing,
     InvalidInput,
     ModelUnavailable,
@@ -507,3 +508,44 @@ def test_bad_arguments_are_refused_before_anything_is_looked_at(market: Market) 
             with pytest.raises(privet.PrivetError):
                 asked()
     assert group.list() == []
+
+
+def test_who_withdraws_while_a_version_is_put_live_is_placed_nowhere(
+    market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    version = market.group.train("habits", SPEC)
+    replace = membership.replace
+
+    def overtaken(*args: Any) -> None:
+        market.withdraw("person-01", "segmentation")
+        replace(*args)
+
+    monkeypatch.setattr(membership, "replace", overtaken)
+    market.group.serve(version)
+    sno = market.shop._parts.subjects.find(["person-01"])[0]
+    with market.shop._parts.home.data.read() as tx:
+        assert tx.all("SELECT sno FROM segment_member WHERE sno = ?", (sno,)) == []
+    often = market.segment_of("person-04")
+    release = market.mail.release(often, fields=["profile.email"], to="mailer")
+    assert "person-01@example.com" not in emails(release, tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_nothing_leaves_without_its_record(
+    market: Market, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    market.live()
+    often = market.segment_of("person-01")
+    log = market.shop._parts.log
+    authorise, calls = log.authorise, []
+
+    def failing(record: Any) -> Any:
+        calls.append(record)
+        if len(calls) == nth:
+            raise AuditUnavailable("the log is not there")
+        return authorise(record)
+
+    monkeypatch.setattr(log, "authorise", failing)
+    with pytest.raises(AuditUnavailable):
+        market.mail.release(often, fields=["profile.email"], to="mailer")
+    assert len(calls) == nth
