@@ -9,11 +9,15 @@ import pytest
 
 from privet.errors import IntegrityError, InvalidInput
 from privet.recommend import (
+    EASE,
     Artifact,
     ContentTFIDF,
+    History,
     ItemItem,
+    NextBasket,
     PersonalFrequency,
     Popularity,
+    SparseEASE,
     build,
     from_bytes,
     pack,
@@ -27,12 +31,15 @@ MODELS = [
     PersonalFrequency(half_life_days=30, basket=None),
     ItemItem(floor=3, by="type"),
     ContentTFIDF(text=("type", "brand")),
+    EASE(weights="recency", half_life_days=9),
+    SparseEASE(near=7),
+    NextBasket(group=3),
 ]
 
 
 def artifact(model) -> Artifact:
-    some = None if model.forgets == "nothing" else np.array([0, 2], np.int32)
-    state = model.add(model.empty(3), some)
+    some = History(np.array([0, 2]), np.array([0, 1]), np.array([3, 5]))
+    state = model.add(model.empty(3), model.contribution(some, 5))
     return Artifact(model, ("a", "b", "ç"), state)
 
 

@@ -9,11 +9,14 @@ from privet.clock import DAY_US
 from privet.errors import IntegrityError, InvalidInput
 from privet.features import Catalogue
 from privet.recommend import (
+    EASE,
     EMPTY,
     ContentTFIDF,
     ItemItem,
+    NextBasket,
     PersonalFrequency,
     Popularity,
+    SparseEASE,
     because,
 )
 from privet.recommend.base import best
@@ -179,6 +182,9 @@ def test_content_without_a_word_is_refused():
         PersonalFrequency(least=1),
         ItemItem(floor=1),
         ContentTFIDF(text=("type", "department")),
+        EASE(floor=1, least=1),
+        SparseEASE(floor=1, least=1),
+        NextBasket(floor=1, least=1),
     ],
 )
 def test_what_is_hidden_is_never_recommended_nor_learned(model, events, shop):
