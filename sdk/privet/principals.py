@@ -8,6 +8,7 @@ A ``Principal`` is someone the host vouches for; with a purpose she becomes an
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,14 @@ from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import Version
 from privet.ingest import LoadReport, Receipt, describe, load, record
-from privet.recommend import evaluating, training
+from privet.recommend import evaluating, modelcard, studies, training
 from privet.recommend.base import Recommender
+from privet.recommend.curves import smallest_window
 from privet.recommend.general import similar
+from privet.recommend.modelcard import ModelCard
 from privet.recommend.picks import Picks
 from privet.recommend.request import Request
+from privet.recommend.risk import Risk
 from privet.recommend.serving import recommend
 from privet.rights import access as disclosure
 from privet.rights import answering
@@ -32,6 +36,9 @@ from privet.types import Id, check_list, check_subject, check_text, check_type
 
 if TYPE_CHECKING:
     import pandas as pd
+
+A_VERSION = "Give what `train` or `list` returned."
+A_METHOD = "Give one of privet.recommend, made."
 
 
 class Principal:
@@ -317,7 +324,7 @@ class Models:
     def train(self, name: str, spec: Recommender, *, until: datetime | None = None) -> Version:
         """Train on everybody who has a ground now; see ``privet.recommend.training.train``."""
         check_text(name, "a model's name", 64)
-        check_type(spec, Recommender, "the method", "Give one of privet.recommend, made.")
+        check_type(spec, Recommender, "the method", A_METHOD)
         cut = None if until is None else micros(until)
         return training.train(self._parts, self._caller, self._purpose, name, spec, cut)
 
@@ -335,7 +342,7 @@ class Models:
         Raises:
             InvalidInput: the version has seen events after the cut.
         """
-        check_type(version, Version, "the version", "Give what `train` or `list` returned.")
+        check_type(version, Version, "the version", A_VERSION)
         check_type(baselines, bool, "baselines", "Give True or False.")
         cut_us = micros(cut)
         return evaluating.evaluate(
@@ -344,8 +351,77 @@ class Models:
 
     def serve(self, version: Version) -> None:
         """Put a version live: every worker serves it from its next read on."""
-        check_type(version, Version, "the version", "Give what `train` or `list` returned.")
+        check_type(version, Version, "the version", A_VERSION)
         training.serve(self._parts, self._caller, self._purpose, version)
+
+    def card(self, version: Version) -> ModelCard:
+        """What a version is, how good and how risky: for a reviewer, as JSON data and HTML.
+
+        Raises:
+            AccessDenied: no permit to evaluate for this purpose.
+        """
+        check_type(version, Version, "the version", A_VERSION)
+        return modelcard.card(self._parts, self._caller, self._purpose, version)
+
+    def risk(self, version: Version, *, cut: datetime) -> tuple[Risk, ...]:
+        """Attack a version's method by membership inference; kept for its card.
+
+        Raises:
+            AccessDenied: no permit to train and evaluate for this purpose.
+            InvalidInput: the version has seen events after the cut.
+        """
+        check_type(version, Version, "the version", A_VERSION)
+        at = micros(cut)
+        return studies.risk(self._parts, self._caller, self._purpose, version, at)
+
+    def frontier(
+        self, spec: Recommender, *, floors: Sequence[int], cut: datetime
+    ) -> tuple[studies.Tradeoff, ...]:
+        """Quality and risk of a method at each release floor; nothing is kept.
+
+        Raises:
+            AccessDenied: no permit to train and evaluate for this purpose.
+            InvalidInput: the method has no floor.
+        """
+        check_type(spec, Recommender, "the method", A_METHOD)
+        numbers = check_list(floors, "the floors")
+        at = micros(cut)
+        return studies.frontier(self._parts, self._caller, self._purpose, spec, numbers, at)
+
+    def curve(
+        self,
+        kind: studies.Curve,
+        spec: Recommender,
+        *,
+        cut: datetime,
+        at: Sequence[float] | None = None,
+    ) -> pd.DataFrame:
+        """Quality by the share of people who agree, or by the days of history kept.
+
+        Args:
+            kind: ``"consent"`` or ``"history"``.
+            spec: the method.
+            cut: nothing after it is learned from.
+            at: the shares (0 to 1), or the days; the usual ones when left out.
+
+        Returns:
+            one row per point and task: ``at``, ``task``, ``people``, ``ndcg``, ``low``,
+            ``high``, ``worst_decile``. For ``"history"``, ``attrs["smallest_window"]`` holds
+            the fewest days within a loss of one in a hundred, or None.
+
+        Raises:
+            AccessDenied: no permit to train and evaluate for this purpose.
+        """
+        import pandas as pd
+
+        check_type(spec, Recommender, "the method", A_METHOD)
+        where = None if at is None else check_list(at, "the points of the curve")
+        then = micros(cut)
+        points = studies.curve(self._parts, self._caller, self._purpose, spec, kind, then, where)
+        frame = pd.DataFrame([asdict(point) for point in points], columns=studies.COLUMNS)
+        if kind == "history":
+            frame.attrs["smallest_window"] = smallest_window(points)
+        return frame
 
     def list(self) -> list[Version]:
         """All versions of this purpose's models, oldest first.

@@ -16,6 +16,7 @@ from privet.cli import (
     ingest,
     init,
     maintain,
+    models,
     policy,
     recommend,
     rights,
@@ -61,6 +62,8 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
 app.command("similar")(recommend.similar)
+app.add_typer(models.app, name="models")
+app.command("evaluate")(models.evaluate)
 app.add_typer(segments.app, name="segments")
 app.add_typer(audit.app, name="audit")
 app.add_typer(rights.app, name="rights")

@@ -12,7 +12,7 @@ from privet.recommend.ease import EASE
 from privet.recommend.history import EMPTY, Histories, History
 from privet.recommend.hybrid import Hybrid
 from privet.recommend.itemitem import ItemItem
-from privet.recommend.metrics import Quality, quality
+from privet.recommend.metrics import Quality, quality, rating_errors
 from privet.recommend.nextbasket import NextBasket
 from privet.recommend.personal import PersonalFrequency
 from privet.recommend.popularity import Popularity, PopularityFitted
@@ -53,6 +53,7 @@ __all__ = [
     "lists",
     "pack",
     "quality",
+    "rating_errors",
     "to_bytes",
     "truth",
     "unpack",

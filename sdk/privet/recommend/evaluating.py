@@ -7,7 +7,7 @@ people and the same rows, in the same evaluation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import reduce
 from typing import Any
 
@@ -25,12 +25,13 @@ from privet.gate.versions import Version
 from privet.recommend.base import Fitted, Recommender
 from privet.recommend.beyond import Beyond, beyond
 from privet.recommend.codec import unpack
-from privet.recommend.history import Histories
+from privet.recommend.history import Histories, History
 from privet.recommend.intervals import bootstrap
-from privet.recommend.metrics import PerPerson, Quality, per_person
+from privet.recommend.metrics import NAN, PerPerson, Quality, per_person
 from privet.recommend.personal import PersonalFrequency
 from privet.recommend.popularity import Popularity
 from privet.recommend.split import TASKS, Task, Truth, entries_of, join, lists
+from privet.recommend.state import Contributions
 from privet.recommend.training import check_purpose, day_of, recommender_of
 from privet.types import Events
 
@@ -46,8 +47,9 @@ class Measured:
     """How good one model's lists are at one task.
 
     Attributes:
-        quality: the means over everybody with something held out.
-        intervals: measure to the bounds of its mean, bootstrapped at 95 %.
+        quality: the means over everybody with something held out; 0 people and NaN where
+            these are fewer than the purpose's least cohort.
+        intervals: measure to the bounds of its mean, bootstrapped at 95 %; empty for too few.
         beyond: coverage, novelty, serendipity, popularity bias.
         worst_decile: mean nDCG of the tenth of people whom it serves worst; None where a
             tenth is fewer than the purpose's least cohort.
@@ -60,6 +62,10 @@ class Measured:
     beyond: Beyond
     worst_decile: float | None
     cold: Quality | None
+
+
+WITHHELD = Measured(Quality(0, NAN, NAN), {}, Beyond(*[NAN] * len(fields(Beyond))), None, None)
+"""What is said of too few people: nothing, not even how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +109,12 @@ class Held:
 
     def visits(self) -> np.ndarray:
         """Visits of each subject before the cut, shape (S,), int64."""
-        counts = [
-            np.array([len(np.unique(cohort[i].visit)) for i in range(len(cohort))], np.int64)
-            for cohort in self.cohorts
-        ]
-        return np.concatenate([np.zeros(0, np.int64), *counts])
+        counts = (len(np.unique(history.visit)) for history in self.histories())
+        return np.fromiter(counts, np.int64)
+
+    def histories(self) -> list[History]:
+        """The history of each subject before the cut."""
+        return [cohort[i] for cohort in self.cohorts for i in range(len(cohort))]
 
     def people(self) -> np.ndarray:
         """How many people had each entry before the cut, shape (L,), int64."""
@@ -121,10 +128,13 @@ class Held:
 
     def learn(self, recommender: Recommender, catalogue: Catalogue, level: Level) -> Fitted:
         """A recommender fitted on these histories alone."""
-        state = recommender.empty(len(level))
-        for cohort in self.cohorts:
-            recommender.add_all(state, recommender.contributions(cohort, self.now_day))
-        return recommender.finish(state, catalogue, level.names)
+        kept = self.contributions(recommender)
+        return recommender.finish(recommender.learn(len(level), kept), catalogue, level.names)
+
+    def contributions(self, recommender: Recommender) -> Contributions:
+        """What each of them adds to a recommender."""
+        added = [recommender.contributions(cohort, self.now_day) for cohort in self.cohorts]
+        return Contributions.of(one for part in added for one in part or ())
 
 
 def evaluate(
@@ -178,8 +188,13 @@ def evaluate(
         k,
         measured,
     )
-    artifact.evaluated(parts, caller, found, report(result))
+    artifact.evaluated(parts, caller, found, {**_lasting(found), **report(result)})
     return result
+
+
+def _lasting(version: Version) -> dict[str, Any]:
+    """What an evaluation leaves in a version's report: its risk is measured on its own."""
+    return {key: value for key, value in version.report.items() if key == "risk"}
 
 
 def check_cut(version: Version, cut: int) -> None:
@@ -218,13 +233,16 @@ def gather(
 def measure(
     models: Mapping[str, Fitted], held: Held, k: int, least: int, level: Level
 ) -> dict[Task, dict[str, Measured]]:
-    """Measure the lists of each model at each task."""
+    """Measure the lists of each model at each task; fewer than ``least`` people are not told of."""
     cold = held.visits() < COLD_VISITS
     measured: dict[Task, dict[str, Measured]] = {task: {} for task in TASKS}
     for name, fitted in models.items():
         for task, rows in held.lists(fitted, k).items():
             truth = held.truth(task)
             scored = per_person(rows, truth)
+            if len(scored) < max(least, 1):
+                measured[task][name] = WITHHELD
+                continue
             measured[task][name] = Measured(
                 quality=scored.mean(),
                 intervals={m: bootstrap(values) for m, values in scored.values.items()},
