@@ -148,6 +148,9 @@ def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
     def plain(value: object) -> object:
         return cell(value) if isinstance(value, str) else value
 
-    shown: pd.DataFrame = frame.apply(lambda column: column.map(plain) if column.dtype == object else column)
+    def column(values: pd.Series) -> pd.Series:
+        return values.map(plain) if values.dtype == object else values
+
+    shown: pd.DataFrame = frame.apply(column)
     shown.index = frame.index.map(plain)
     return shown
