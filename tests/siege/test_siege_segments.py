@@ -17,7 +17,15 @@ import pytest
 
 import privet
 from privet.policy import load
-from privet.segments import KMeans
+from privet.segments import (
+    DBSCAN,
+    HDBSCAN,
+    Agglomerative,
+    GaussianMixture,
+    KMeans,
+    MiniBatchKMeans,
+    Spectral,
+)
 from privet.testing import FakeClock
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -28,6 +36,15 @@ NOT_GIVEN = ("never", "no", "withdrawn", "restricted")
 STANDING = {p: "yes" if n % 3 else NOT_GIVEN[n // 3 % 4] for n, p in enumerate(PEOPLE)}
 AGREED = [p for p in PEOPLE if STANDING[p] == "yes"]
 SPEC = KMeans(["frequency", "monetary", "share:department", "profile:age", "time_of_day"], k=3)
+METHODS = {
+    "agglomerative": Agglomerative(SPEC.features, k=3),
+    "dbscan": DBSCAN(SPEC.features, radius=2, people=3),
+    "gaussian": GaussianMixture(SPEC.features, k=3),
+    "hdbscan": HDBSCAN(SPEC.features, people=4),
+    "kmeans": KMeans(SPEC.features, k=3, components=2),
+    "mini-batch": MiniBatchKMeans(SPEC.features, k=3),
+    "spectral": Spectral(SPEC.features, k=3, neighbours=5),
+}
 Row = tuple[str, datetime, str, str, float]
 
 
@@ -69,7 +86,7 @@ class Shop:
     """A shop over two weeks; what it knows of those who did not agree is ``others``."""
 
     def __init__(
-        self, root: Path, others: Callable[[str, int], list[Row]], *, absent: bool
+        self, root: Path, others: Callable[[str, int], list[Row]], *, absent: bool = False
     ) -> None:
         root.mkdir()
         self.root, self.others = root, others
@@ -136,6 +153,8 @@ class Shop:
             out[f"{week} own"] = {p: group.of(p) for p in AGREED}
             out[f"{week} moves"] = mail.moves().to_json()
             out[f"{week} drift"] = group.drift().to_json()
+            for name, spec in METHODS.items():
+                out[f"{week} {name}"] = group.train(name, spec).digest.hex()
             for segment in shown["segment"]:
                 release = mail.release(segment, fields=["profile.email"], to="mailer")
                 path = self.root / f"{week}-{segment}.csv"
@@ -172,3 +191,28 @@ def test_those_with_a_ground_do_change_it(
     got = Shop(tmp_path / "b", as_told, absent=False).made()
     assert got["0 digest"] != expected["0 digest"]
     assert got["1 digest"] != expected["1 digest"]
+
+
+def test_every_method_forgets_through_the_weeks(tmp_path: Path) -> None:
+    """Whoever withdraws or is erased after two weeks was never in either of them."""
+    leaving = AGREED[3], AGREED[8]
+    whole, without = (Shop(tmp_path / name, as_told) for name in ("whole", "without"))
+    without.people = [p for p in PEOPLE if p not in leaving]
+    groups = []
+    for one in (whole, without):
+        one.answers()
+        groups.append(one.shop.principal("n", roles=["trainer"]).purpose("segmentation").segments)
+        for week in range(2):
+            one.clock.set(START + week * WEEK)
+            one.tell(week)
+            for name, spec in METHODS.items():
+                groups[-1].train(name, spec)
+    before = [v.digest for v in groups[0].list()]
+    whole.shop.subject(leaving[0], proof="s").consent.withdraw("segmentation")
+    whole.shop.subject(leaving[1], proof="s").rights.erase()
+    after, never = ({(v.name, v.spec["until"]): v.digest for v in group.list()} for group in groups)
+    assert after == never
+    assert len(after) == 2 * len(METHODS)
+    assert set(before).isdisjoint(after.values()), "she was in each of them"
+    for one in (whole, without):
+        one.shop.close()
