@@ -19,7 +19,14 @@ import pandas as pd
 from benchmarks import shop
 from benchmarks.measure import Row, spans
 from privet.gate.read import read
-from privet.recommend import EASE, ItemItem, NextBasket, PersonalFrequency, Recommender
+from privet.recommend import (
+    EASE,
+    Hybrid,
+    ItemItem,
+    NextBasket,
+    PersonalFrequency,
+    Recommender,
+)
 from privet.recommend.base import best
 from privet.recommend.mapping import mapped
 from privet.recommend.reasons import because
@@ -40,6 +47,7 @@ MODELS: Mapping[str, Recommender] = {
     "item-item": ItemItem(by="type"),
     "EASE": EASE(by="type"),
     "next basket": NextBasket(by="type"),
+    "hybrid": Hybrid(by="type"),
 }
 PEER = f"numpy on the same arrays in memory: top 10 of {ENTRIES:,}, with reasons"
 
