@@ -16,7 +16,7 @@ from privet.gate.read import read
 from privet.gate.record import decide, entry, explained, too_few
 from privet.gate.versions import Version
 from privet.segments.base import NOBODY, Segmenter, from_bytes, last_rows
-from privet.segments.codec import unpack
+from privet.segments.codec import Artifact, unpack
 from privet.segments.following import FINE
 from privet.segments.placing import coarse
 from privet.segments.training import rows_of
@@ -54,6 +54,37 @@ def evaluate(parts: Parts, caller: Caller, version: Version) -> Cohesion:
         AccessDenied: no permit to evaluate for the purpose.
         ModelUnavailable: the version is gone, or of another policy.
     """
+    opened = of_version(parts, caller, version)
+    least = parts.policy.purposes[version.purpose].models.least
+    found = cohesion(opened.held.segmenter, opened.rows, opened.labels, least)
+    artifact.evaluated(parts, caller, opened.version, asdict(found))
+    return found
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Opened:
+    """A version with what its people added, opened under a record.
+
+    Attributes:
+        version: the version as it is now.
+        held: what was trained.
+        rows: newest row of each person, shape (S, F), int32.
+        labels: segment of each, shape (S,).
+    """
+
+    version: Version
+    held: Artifact
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+def of_version(parts: Parts, caller: Caller, version: Version) -> Opened:
+    """Open what a version's people added who have a ground now, to measure it.
+
+    Raises:
+        AccessDenied: no permit to evaluate for the purpose.
+        ModelUnavailable: the version is gone, or of another policy.
+    """
     version, state = artifact.load(parts, artifact.current(parts, version).version)
     held = unpack(state)
     decision = decide(parts, caller, version.purpose, "evaluate", held.segmenter.needs)
@@ -74,10 +105,7 @@ def evaluate(parts: Parts, caller: Caller, version: Version) -> Cohesion:
     kept = membership.kept(parts, warrant, decision, version, eligible)
     tracks = [from_bytes(kept[sno]) for sno in sorted(kept)]
     labels = held.segmenter.fit(tracks, len(held.names)).labels
-    least = parts.policy.purposes[version.purpose].models.least
-    found = cohesion(held.segmenter, last_rows(tracks, len(held.names)), labels, least)
-    artifact.evaluated(parts, caller, version, asdict(found))
-    return found
+    return Opened(version, held, last_rows(tracks, len(held.names)), labels)
 
 
 def cohesion(segmenter: Segmenter, rows: np.ndarray, labels: np.ndarray, least: int) -> Cohesion:

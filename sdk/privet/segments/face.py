@@ -10,7 +10,7 @@ from privet.clock import micros
 from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import Version
-from privet.segments import evaluating, live, release, serving, training
+from privet.segments import drawing, evaluating, live, release, serving, training
 from privet.segments.base import Segmenter
 from privet.segments.evaluating import Cohesion
 from privet.segments.release import Release
@@ -62,6 +62,20 @@ class Segments:
     def evaluate(self, version: Version) -> Cohesion:
         """How well a version's segments hold together."""
         return evaluating.evaluate(self._parts, self._caller, self._own(version))
+
+    def picture(self, version: Version, what: str = "pca", *, form: str = "svg") -> bytes:
+        """A picture of a version, for whoever may evaluate it: counts of many, nobody's place.
+
+        Args:
+            version: from ``train`` or ``list``.
+            what: ``"pca"`` or ``"tsne"`` for a map, ``"silhouette"`` or ``"profile"``.
+            form: ``"svg"`` or ``"png"``.
+
+        Raises:
+            AccessDenied: no permit to evaluate for the purpose.
+            MissingExtra: the extra ``plots`` is not installed.
+        """
+        return drawing.draw(self._parts, self._caller, self._own(version), what, form)
 
     def serve(self, version: Version) -> None:
         """Put a version live: what is shown and released moves towards it from now on."""
