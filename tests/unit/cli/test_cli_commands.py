@@ -154,6 +154,10 @@ def test_policy_show_tells_a_lawyer_of_grounds_holds_and_permits(cli):
         assert text in shown
     told = cli("policy", "show", "pack:grocery", "--json").json
     assert {p["name"] for p in told["purposes"]} >= {"orders", "newsletter"}
+    rules = {r["name"]: r for r in told["reveals"]}
+    assert rules["health"]["special"]
+    assert rules["adult"]["min_age"] == 21
+    assert all(b["why"] in shown for r in rules.values() for b in r["because"])
 
 
 def test_policy_activate_changes_the_active_policy(shop):

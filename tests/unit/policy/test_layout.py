@@ -82,8 +82,7 @@ SPECIAL = (
     ("never: [health]", "never: []"),
     (
         "    basis: consent\n    reuses: {orders: {assessment: CA-1}}",
-        "    basis: consent\n    special: {health: explicit-consent}\n"
-        "    reuses: {orders: {assessment: CA-1}}",
+        "    basis: consent\n    special: {health: explicit-consent}\n    reuses: {orders: {assessment: CA-1}}",
     ),
 )
 
