@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from privet.recommend.evaluating import Evaluation
 
 TRAINER = "trainer"
+FLOORS = (1, 10, 30)
+ALONG = {"consent": "share of people who agree", "history": "days of history kept"}
 FORMATS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Models that recommend.")
 Purpose = Annotated[str, typer.Option("--purpose", metavar="PURPOSE", help="What for.")]
@@ -40,6 +42,10 @@ Param = Annotated[
     typer.Option(
         "--param", metavar="NAME=VALUE", help="Of the method, the value as JSON; may be repeated."
     ),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Draw it as .svg or .png; needs privet[plots]."),
 ]
 
 
@@ -126,6 +132,7 @@ def curve(
     kind: Kind,
     cut: Cut,
     params: Param = None,
+    out: Picture = None,
     purpose: Purpose = "recommendations",
     home: Home = None,
     keyring: Keyring = None,
@@ -140,8 +147,53 @@ def curve(
     with acting(screen, who, purpose) as (_, principal):
         screen.note("training a model for each point ...")
         frame = principal.purpose(purpose).models.curve(curve, spec, cut=cut)  # type: ignore[arg-type]
+    if out is not None:
+        from privet.recommend.pictures import draw_curve
+
+        out.write_bytes(draw_curve(frame, ALONG[curve], _form(out)))
     rows: list[dict[str, Any]] = [dict(row) for _, row in frame.iterrows()]
     _table(screen, rows, tuple(frame.columns))
+
+
+@app.command()
+def frontier(
+    kind: Kind,
+    cut: Cut,
+    floors: Annotated[
+        list[int] | None,
+        typer.Option("--floor", metavar="N", help="May be repeated.  [default: 1, 10, 30]"),
+    ] = None,
+    params: Param = None,
+    out: Picture = None,
+    purpose: Purpose = "recommendations",
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "nightly",
+    roles: Annotated[list[str] | None, role(TRAINER)] = None,
+    json: Json = False,
+) -> None:
+    """Quality and risk of a method at each release floor; nothing is kept."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [TRAINER]))
+    spec = _spec(kind, params)
+    with acting(screen, who, purpose) as (_, principal):
+        screen.note("training models and the attacker's ...")
+        models = principal.purpose(purpose).models
+        found = models.frontier(spec, floors=floors or FLOORS, cut=cut)
+    if out is not None:
+        from privet.recommend.pictures import draw_frontier
+
+        out.write_bytes(draw_frontier(found, _form(out)))
+    rows = [
+        {
+            "floor": one.floor,
+            **one.ndcg,
+            **dict.fromkeys(("scores", "lists")),
+            **{risk.attack: risk.auc for risk in one.risks},
+        }
+        for one in found
+    ]
+    _table(screen, rows, ("floor", "new", "repeat", "scores", "lists"))
 
 
 @app.command()
@@ -205,6 +257,10 @@ def card(
         out.write_text(found.html(), encoding="utf-8")
     shown = [(key, value) for key, value in found.data.items() if key != "figures"]
     screen.answer(dict(found.data), lambda: screen.table(("", ""), shown))
+
+
+def _form(out: Path) -> Literal["svg", "png"]:
+    return "png" if out.suffix.lower() == ".png" else "svg"
 
 
 def _newest(models: Models, name: str) -> Version:
