@@ -253,6 +253,9 @@ def test_an_item_that_turns_out_sensitive_is_hidden_at_once(market: Market) -> N
     market.serve()
     picks = market.till.purpose("recommendations").recommend(PEOPLE[0], 10, model="habit")
     assert {pick.item for pick in picks} <= {TYPES["bread"], TYPES["beer"]}
+    frame = market.group.features(["share:type", "monetary"])
+    assert set(frame["monetary"]) == {3 * 2 * 2.0}  # bread and beer, three times each
+    assert not any("LAXATIVES" in column for column in frame)
     assert market.bought(PEOPLE[0]) == sorted([*TYPES] * 3)
 
 
