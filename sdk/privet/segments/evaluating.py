@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLE = 2000  # people whose distances to everybody are taken: a silhouette is of all pairs
+STABLE = 0.6
+"""Agreement of half of the people's segments with those of all, to be relied on."""
+PLACED = 0.9
+"""Share of people in a segment, to be relied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,8 @@ def choose(
     Returns:
         one row each: ``method``, ``k`` (0 where the method finds it), ``segments``,
         ``silhouette`` (the more the better), ``bic`` (the less), ``stability`` (the more),
-        ``smallest`` and ``placed``; nothing is kept.
+        ``smallest``, ``placed`` and ``chosen``, true of one at most (see ``best``);
+        nothing is kept.
 
     Raises:
         AccessDenied: no permit to train on the fields of the features, or too few people.
@@ -197,7 +202,27 @@ def choose(
         found = asdict(cohesion(one, rows, labels, least))
         named = {"method": type(one).__name__, "k": getattr(one, "k", 0)}
         table.append({**named, **found, "stability": stability(one, rows, labels)})
-    return pd.DataFrame(table)
+    chosen = best(table)
+    return pd.DataFrame(table).assign(chosen=[row == chosen for row in range(len(table))])
+
+
+def best(table: Sequence[Mapping[str, Any]]) -> int | None:
+    """The row to take: the greatest silhouette of those that may be relied on.
+
+    These have several segments, all large enough to be released, hold nine in ten people,
+    and are found again in half of the people (``STABLE``). Of equal ones the more stable
+    is taken, then the one of fewer segments, then the first. The BIC is no part of it:
+    it compares numbers of segments of one method and not methods.
+    """
+    may = [
+        (-row["silhouette"], -row["stability"], row["segments"], i)
+        for i, row in enumerate(table)
+        if row["segments"] > 1
+        and row["smallest"] > 0
+        and row["placed"] >= PLACED
+        and row["stability"] >= STABLE
+    ]
+    return min(may)[-1] if may else None
 
 
 def _one_set_of_features(segmenters: Sequence[Segmenter]) -> Segmenter:

@@ -80,8 +80,8 @@ def drift(
     tracks: Sequence[np.ndarray],
     everybody: Sequence[np.ndarray],
     least: int,
-) -> list[tuple[str, float]]:
-    """How far the mean of each feature moved since the training before.
+) -> list[tuple[str, float, float]]:
+    """How far each feature moved since the training before.
 
     Of those alone who were in both trainings, where they are at least ``least``; to one
     decimal, so that nobody's own change shows.
@@ -91,15 +91,35 @@ def drift(
         tracks: what the people concerned added.
         everybody: what all people added: their deviation before is the unit.
         least: the fewest people to tell anything of.
+
+    Returns:
+        name, how far the mean moved in deviations, and the population stability index.
     """
     mine, every = _last_two(tracks, len(names)), _last_two(everybody, len(names))
-    moved: list[tuple[str, float]] = []
+    moved: list[tuple[str, float, float]] = []
     for column, name in enumerate(names):
         own, whole = (_of_both(rows[:, :, column]) for rows in (mine, every))
         if len(own) >= least and (spread := whole[:, 0].std()) > 0:
             shift = round(float((own[:, 1].mean() - own[:, 0].mean()) / spread), 1)
-            moved.append((name, shift + 0.0))  # -0.0 reads as if something had moved
+            # -0.0 reads as if something had moved
+            moved.append((name, shift + 0.0, round(stability_index(own[:, 0], own[:, 1]), 1)))
     return moved
+
+
+def stability_index(before: np.ndarray, after: np.ndarray) -> float:
+    """How unlike two distributions are, by the tenths of the first (Siddiqi 2006, PSI).
+
+    Below 0.1 little changed, above 0.25 much did. Half a person is added to each tenth, so
+    that an empty one is no infinite difference.
+
+    Args:
+        before: values, shape (S,).
+        after: values, shape (T,).
+    """
+    edges = np.unique(np.quantile(before, np.linspace(0.1, 0.9, 9)))
+    counts = [np.bincount(edges.searchsorted(v), minlength=10) + 0.5 for v in (before, after)]
+    one, other = (c / c.sum() for c in counts)
+    return float(((other - one) * np.log(other / one)).sum())
 
 
 def _last_two(tracks: Sequence[np.ndarray], width: int) -> np.ndarray:
@@ -114,7 +134,7 @@ def _of_both(column: np.ndarray) -> np.ndarray:
     return known
 
 
-def reasons(features: Sequence[str], shifts: Sequence[tuple[str, float]]) -> list[list[str]]:
+def reasons(features: Sequence[str], shifts: Sequence[tuple[str, float, float]]) -> list[list[str]]:
     """Why people moved: what of theirs changed most since the training before, in words.
 
     Args:
@@ -124,7 +144,7 @@ def reasons(features: Sequence[str], shifts: Sequence[tuple[str, float]]) -> lis
     Returns:
         [feature, what is said] as ``traits``, three at most.
     """
-    far = sorted((-abs(shift), name, shift > 0) for name, shift in shifts)
+    far = sorted((-abs(shift), name, shift > 0) for name, shift, _ in shifts)
     return [
         [feature_of(name, features), f"{'more' if up else 'less'}: {name}"]
         for away, name, up in far[:3]

@@ -62,12 +62,12 @@ def silhouette(quantiles: Mapping[int, Sequence[float]], form: Form = "svg") -> 
     """
     figure, axes = _figure(7, 1.5 + 0.7 * len(quantiles))
     heights = [q / (QUANTILES - 1) for q in range(QUANTILES)]
-    for at, (label, values) in enumerate(reversed(quantiles.items())):
+    for at, (label, values) in enumerate(reversed(list(quantiles.items()))):
         levels = [1.2 * at + height for height in heights]
         axes.fill_betweenx(levels, 0, values, color=_colour(label), linewidth=0)
         axes.plot(values, levels, color="black", linewidth=0.8)
     middles = [1.2 * at + 0.5 for at in range(len(quantiles))]
-    axes.set_yticks(middles, [_number(label) for label in reversed(quantiles)])
+    axes.set_yticks(middles, [_number(label) for label in reversed(list(quantiles))])
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_ylabel("segment")
     axes.set_xlabel("silhouette; below 0 another segment is nearer")

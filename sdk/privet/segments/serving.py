@@ -135,7 +135,8 @@ def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
     """How far the features of everybody moved between the last two trainings.
 
     Returns:
-        columns ``feature`` and ``moved``, in deviations of the earlier training.
+        columns ``feature``, ``moved`` (of the mean, in deviations of the earlier training)
+        and ``psi`` (population stability index: above 0.25 much changed).
 
     Raises:
         AccessDenied, ModelUnavailable: as ``show``.
@@ -144,11 +145,11 @@ def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
 
     version, figures = seen(parts, caller, purpose, model)
     rows = [
-        (name, moved)
-        for name, moved in figures.detail["drift"]
+        (name, moved, psi)
+        for name, moved, psi in figures.detail["drift"]
         if _may_see(parts, caller, version, feature_of(name, version.spec["params"]["features"]))
     ]
-    return pd.DataFrame(rows, columns=["feature", "moved"])
+    return pd.DataFrame(rows, columns=["feature", "moved", "psi"])
 
 
 def _told(
