@@ -23,6 +23,7 @@ from privet.recommend import (
     EASE,
     KINDS,
     Contributions,
+    Hybrid,
     NextBasket,
     Popularity,
     PopularityFitted,
@@ -70,6 +71,10 @@ MODELS = {
     "chained": Chained(event="view"),
     "ease": EASE(event="view", floor=1, least=1, weights="recency", regularization=1),
     "next-basket": NextBasket(event="view", basket=None, floor=1, least=1),
+    "hybrid": Hybrid(event="view", basket=None, floor=1, least=1),
+    "hybrid-fixed": Hybrid(
+        event="view", basket=None, floor=1, least=1, weights={"fresh.ease-root": 1.0}
+    ),
 }
 
 
@@ -165,7 +170,7 @@ def test_who_leaves_while_a_model_is_trained_is_not_in_it(
     assert newest(shop, name).digest == newest(twin, name).digest
 
 
-@pytest.mark.parametrize("name", ["ease", "next-basket"])
+@pytest.mark.parametrize("name", ["ease", "next-basket", "hybrid-fixed"])
 def test_it_is_learned_anew_where_it_cannot_be_subtracted(
     where: str,
     tmp_path: Path,
@@ -222,7 +227,12 @@ def test_more_than_fits_in_memory_is_refused_before_it_is_held(
 
 def test_floors_below_the_policy_are_refused(shop: Deployment) -> None:
     trainer = shop.principal("nightly", roles=["trainer"]).purpose(PURPOSE)
-    for model in (EASE(event="view", floor=9), NextBasket(event="view", basket=None, least=4)):
+    for model in (
+        EASE(event="view", floor=9),
+        NextBasket(event="view", basket=None, least=4),
+        Hybrid(event="view", basket=None, least=4),
+        Hybrid(event="view", basket=None, floor=9),
+    ):
         with pytest.raises(InvalidInput) as caught:
             trainer.models.train("m", model)
         assert caught.value.reason == "recommend.floor"

@@ -87,9 +87,11 @@ def _fit(
     """Minimize a loss of the score plus the ridge, by L-BFGS from the prior."""
     from scipy.optimize import minimize
 
-    deviation = evidence.std(axis=0)
+    scaled = evidence.astype(np.float64)
+    deviation = scaled.std(axis=0)
     deviation[deviation < 1e-9] = 1
-    scaled, start = evidence / deviation, prior * deviation
+    scaled /= deviation
+    start = prior * deviation
     pull = np.full(len(prior), RIDGE)
     pull[len(prior) - free :] = 0
 

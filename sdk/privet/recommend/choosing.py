@@ -36,8 +36,6 @@ PRIOR = {
 CARDS = len(SEEN) + 3
 NEAREST = 40
 """Candidates of a person that the card of both is weighed on."""
-FARTHER = 150
-"""New candidates of a person that the card of new entries is weighed on."""
 LEAST_SCALE = 0.05
 
 
@@ -118,17 +116,16 @@ def _look(sources: Sources, before: History, cut: int, came: np.ndarray) -> _See
     said, near = sources.together(before, cut)
     own, habit = sources.seen(before, cut, said, near)
     look = sources.first_look(before, said, near)
-    new = sources.known.copy()
-    new[own] = False
-    taken = np.zeros(len(new), np.bool_)
+    taken = np.zeros(len(said), np.bool_)
     taken[came] = True
-    others = np.flatnonzero(new)
-    others = others[np.argsort(-look[others], kind="stable")[:FARTHER]]
+    others = sources.candidates(said, own)
     # Of both together only the nearest: what nobody would list teaches nothing of lists.
     both = np.sort(np.concatenate([look[own], look[others]]))
     least = both[-min(NEAREST, len(both))] if len(both) else 0.0
     mine, near_by = look[own] >= least, look[others] >= least
-    evidence = sources.fresh(said, near, others)
+    # Held for everybody at once: single precision halves that.
+    evidence = sources.fresh(said, near, others).astype(np.float32)
+    habit = habit.astype(np.float32)
     return _Seen(
         evidence,
         taken[others],

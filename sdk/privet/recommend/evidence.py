@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HALF_LIVES = (20, 60, 180)
 """Days by which a visit's weight halves."""
+FARTHER = 250
+"""Other entries that are weighed for a person; what lies farther stands behind them."""
 BACK = 0.97
 """What a visit weighs against the one after it."""
 TREND_SEEN = ("again8", "again3", "p28", "ever")
@@ -30,7 +32,7 @@ HABIT = (
     *(f"days{days}{form}" for days in HALF_LIVES for form in ("", "-log")),
     *("last", "gap", "due"),
 )
-SEEN = (*HABIT, *TOGETHER, "near-log", *TREND_SEEN)
+SEEN = (*HABIT, *TOGETHER, "near-log", "rare", *TREND_SEEN)
 """Evidence for an entry of her history."""
 FRESH = (*TOGETHER[:2], "near-log", *TREND_FRESH)
 """Evidence for any other entry."""
@@ -80,7 +82,8 @@ class Sources:
         """
         own, columns = self._habit(history, now_day)
         said, near = said[own], near[own]
-        columns += [said, np.sqrt(said), near, _log(near, 1e-3)]
+        # Of what few people have the other parts say nothing, which is no evidence against it.
+        columns += [said, np.sqrt(said), near, _log(near, 1e-3), ~self.known[own]]
         columns += [self._trend(name)[own] for name in TREND_SEEN]
         return own, np.stack(columns, axis=1)
 
@@ -96,11 +99,25 @@ class Sources:
         trend = [self._trend(name)[among] for name in TREND_FRESH]
         return np.stack([said, np.sqrt(said), _log(near, 1e-3), *trend], axis=1)
 
+    def candidates(self, said: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """The other entries worth weighing, the likeliest by a plain blend first, int64.
+
+        Args:
+            said: what her entries say for each entry.
+            own: the entries of her history.
+        """
+        blend = said + np.exp(self._trend("p28")) / 2
+        blend[own] = -np.inf
+        blend[~self.known] = -np.inf
+        order = np.argsort(-blend, kind="stable")[:FARTHER]
+        found: np.ndarray = order[blend[order] > -np.inf]
+        return found
+
     def first_look(self, history: History, said: np.ndarray, near: np.ndarray) -> np.ndarray:
         """A plain blend that finds the candidates worth weighing, shape (L,)."""
         look = 6 * near + 0.1 * said
         if self.trend:
-            look = look + np.exp(self.trend["p28"]) / 100
+            look = look + np.exp(self.trend["p28"]) / 20
         if self.habit is not None:
             own, weight = self.habit.frequency(history)
             look[own] += weight

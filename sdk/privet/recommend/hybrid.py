@@ -20,7 +20,7 @@ from privet.recommend.hybridfitted import HybridFitted
 from privet.recommend.lookalikes import Lookalikes
 from privet.recommend.nextbasket import NextBasket
 from privet.recommend.rows import pack_rows, unpack_rows
-from privet.recommend.state import Contributions, State, broken
+from privet.recommend.state import Contributions, State, broken, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class Hybrid(Recommender):
     floor: int = 10
     least: int = 20
     validate_days: int = 28
-    windows: int = 3
+    windows: int = 5
     weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -139,7 +139,8 @@ class Hybrid(Recommender):
 
     def fit(self, size: int, kept: Contributions) -> State:
         """Choose the weights on the windows before the end, then learn from everything."""
-        people = [unpack_rows(rows, size) for rows in kept if len(rows)]
+        # By what they hold and not by when they came, so that no rounding tells of an order.
+        people = [unpack_rows(rows, size) for rows in sorted(kept, key=to_bytes) if len(rows)]
         state = self.total(self.empty(size), people, 0)
         if self.weights is None:
             bare, entries = replace(self, by=ITEM, text=()), _numbered(size)

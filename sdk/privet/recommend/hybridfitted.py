@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from privet.recommend.history import History
     from privet.recommend.lookalikes import Lookalikes
 
+BEHIND = 100.0
+"""What keeps an entry that is not worth weighing behind those that are."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class HybridFitted(Fitted):
@@ -39,7 +42,8 @@ class HybridFitted(Fitted):
         """Log odds of being taken next: of entries she had by one card, of others by the other."""
         said, near = self.sources.together(history, now_day)
         fresh = self._popular + self._together(said, near)
-        total = np.where(self.sources.known, fresh, -np.inf)
+        total = np.where(self.sources.known, fresh - BEHIND, -np.inf)
+        total[self.sources.candidates(said, history.entries())] += BEHIND
         if self.alike is not None:
             self.alike.place(total)
         total = self.weights.offset + self.weights.scale * total
