@@ -17,7 +17,18 @@ EXPLAIN = (
 
 def show(screen: Screen, facts: Facts) -> None:
     """The summary: figures, quality, what privacy cost, what was shown, what to try next."""
-    for part in (_figures, _quality, _lists, _refusals, _leaving, _log, _next):
+    for part in (
+        _figures,
+        _quality,
+        _segments,
+        _studies,
+        _sensitive,
+        _lists,
+        _refusals,
+        _leaving,
+        _log,
+        _next,
+    ):
         part(screen, facts)
 
 
@@ -71,6 +82,52 @@ def _quality(screen: Screen, facts: Facts) -> None:
         for model, values in models.items()
     ]
     screen.table(("task", "model", "nDCG@10", "recall@10"), measured)
+
+
+def _segments(screen: Screen, facts: Facts) -> None:
+    if "segments" not in facts:
+        return
+    found = facts["segments"]
+    _heading(
+        screen, f"Segments of {found['people']:,} households, followed for {found['weeks']} weeks"
+    )
+    screen.table(
+        ("segment", "size", "what they are like"),
+        [(row["segment"], row["size"], row["persona"]) for row in found["shown"]],
+    )
+
+
+def _studies(screen: Screen, facts: Facts) -> None:
+    _heading(screen, "If fewer agreed, or less were kept: nDCG@10")
+    points = [
+        (f"{point['at']:.0%} agree" if by == "consent" else f"{point['at']:.0f} days kept", point)
+        for by in ("consent", "history")
+        for point in facts["curves"][by]
+    ]
+    screen.table(
+        ("", "task", "nDCG@10", "from", "to"),
+        [(what, p["task"], p["ndcg"], p["low"], p["high"]) for what, p in points],
+    )
+    _heading(screen, "How well an attacker tells who is in a model (0.5 is guessing)")
+    screen.table(
+        ("model", "sees", "AUC", "from", "to"),
+        [(r["model"], r["attack"], r["auc"], r["low"], r["high"]) for r in facts["risk"]],
+    )
+
+
+def _sensitive(screen: Screen, facts: Facts) -> None:
+    found = facts["sensitive"]
+    _heading(screen, "What it costs to keep sensitive items out of every list")
+    screen.say(
+        f"{found['items']:,} items of {found['types']:,} types, bought by "
+        f"{found['households']:,} households"
+    )
+    rows = [
+        (task, model, values["hidden"], values["shown"])
+        for task, models in found["ndcg"].items()
+        for model, values in models.items()
+    ]
+    screen.table(("task", "model", "nDCG@10", "with nothing kept out"), rows)
 
 
 def _lists(screen: Screen, facts: Facts) -> None:
@@ -128,3 +185,17 @@ def commands(out: str) -> list[str]:
         f"privet rights verify {certificate}",
         EXPLAIN,
     ]
+
+
+PARTS = (
+    _figures,
+    _quality,
+    _segments,
+    _studies,
+    _sensitive,
+    _lists,
+    _refusals,
+    _leaving,
+    _log,
+    _next,
+)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from privet.demo.answers import PURPOSES
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from privet.demo.run import Advance, Story
 
 TOP = 10
 
 
-def write_lists(story: Story, models: Iterable[str], advance: Advance) -> None:
+def write_lists(story: Story, models: Iterable[str], advance: Advance) -> pd.DataFrame:
     """``lists.parquet``: household, task, model, rank (from 1), item.
 
     The top-10 list of every household with a ground, whether it can be scored or not,
@@ -39,6 +42,13 @@ def write_lists(story: Story, models: Iterable[str], advance: Advance) -> None:
     names = ["household", "task", "model", "rank", "item"]
     frame = pd.DataFrame(rows, columns=names).sort_values(names[:4], ignore_index=True)
     frame.to_parquet(story.options.out / "lists.parquet", index=False)
+    return frame
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON data; what does not exist is None."""
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records"))
+    return found
 
 
 def write_grounds(story: Story) -> None:

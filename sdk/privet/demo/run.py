@@ -13,12 +13,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privet.demo import answers, refusals, results, tax, trust
+from privet.demo import (
+    answers,
+    groups,
+    measuring,
+    refusals,
+    results,
+    sensitive,
+    studying,
+    tax,
+    trust,
+)
 from privet.demo.tables import ITEM_COLUMNS, PERSON_COLUMNS, SALE_COLUMNS, Tables, tables
 from privet.deployment import Deployment, open_deployment
 from privet.recommend import (
     EASE,
     ContentTFIDF,
+    Hybrid,
     ItemItem,
     NextBasket,
     PersonalFrequency,
@@ -46,6 +57,7 @@ MODELS: Mapping[str, Recommender] = {
     ),
     "tifu_knn": NextBasket(floor=10, least=20, by="type"),
     "personal": PersonalFrequency(least=20, by="type"),
+    "hybrid": Hybrid(floor=10, least=20, text=("department", "category", "type"), by="type"),
 }
 """What the demo compares; the last one is what it serves."""
 
@@ -96,6 +108,7 @@ class Story:
     stage: Stage
     facts: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
 
     @property
     def eligible(self) -> list[int]:
@@ -135,7 +148,7 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
     home = options.home or options.out / "home"
     with open_deployment(home, policy="pack:grocery", keyring=options.keyring, clock=clock) as shop:
         story = Story(options, found, drawn, cut, shop, stage)
-        for step in (_grounds, _seal, _features, _learn, _lists, _show):
+        for step in (_grounds, _seal, _features, _learn, _lists, _segment, _study, _show):
             step(story)
         story.facts["tax"], story.facts["tax_detail"] = tax.measure(story)
         trust.withdraw_and_erase(story)
@@ -218,29 +231,42 @@ def _features(story: Story) -> None:
 
 def _learn(story: Story) -> None:
     learning = story.shop.principal("nightly", roles=["trainer"]).purpose("recommendations")
-    quality: dict[str, dict[str, dict[str, float]]] = {"new": {}, "repeat": {}}
-    evaluated: dict[str, int] = {}
     cut = story.cut.to_pydatetime()
     with story.stage("training and evaluating", len(MODELS)) as advance:
         for name, recommender in MODELS.items():
             version = learning.models.train(name, recommender, until=cut)
-            measured = learning.models.evaluate(version, cut=cut)
+            learning.models.evaluate(version, cut=cut, baselines=False)
             learning.models.serve(version)
             story.versions[name] = version
-            for task, q in measured.quality.items():
-                quality[task][name] = {"ndcg@10": q.ndcg, "recall@10": q.recall}
-                evaluated[task] = q.people
             advance(1)
-    story.facts["quality"] = quality
-    story.facts["evaluated"] = evaluated
     story.facts["models"] = {n: v.digest.hex() for n, v in story.versions.items()}
 
 
 def _lists(story: Story) -> None:
     with story.stage("writing every list", 2 * len(MODELS)) as advance:
-        results.write_lists(story, MODELS, advance)
+        lists = results.write_lists(story, MODELS, advance)
+    found = measuring.quality(story.tables, lists, MODELS, story.cut, story.eligible)
+    story.facts["quality"], story.facts["evaluated"] = found
     with story.stage("writing the grounds", 1):
         results.write_grounds(story)
+
+
+def _segment(story: Story) -> None:
+    least = story.shop.policy.purposes["segmentation"].models.least
+    if len(answers.agreed(story.drawn, "segmentation")) < least:
+        groups.write(story, [])  # too few to be told of
+        return
+    end = last_sale(story.tables, story.drawn, "segmentation").to_pydatetime()
+    with story.stage("choosing and following segments", groups.STEPS) as advance:
+        story.facts["segments"], story.pictures = groups.follow(story, end, advance)
+
+
+def _study(story: Story) -> None:
+    with story.stage("drawing curves and attacking models", studying.STEPS) as advance:
+        story.facts |= studying.study(story, advance)
+    compared = {name: MODELS[name] for name in ("popularity", "personal", "hybrid")}
+    with story.stage("measuring what sensitive items cost", len(compared)) as advance:
+        story.facts["sensitive"] = sensitive.cost(story, compared, advance)
 
 
 def _show(story: Story) -> None:

@@ -1,0 +1,84 @@
+"""What it costs not to use what reveals health, religion and the like: lists with and without.
+
+No purpose of the demo may open such purchases, so the other side is measured on the raw
+tables in memory: the same recommenders, the same people, nothing hidden from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from privet.demo.measuring import figures, had
+from privet.features import Catalogue, Level
+from privet.gate.minimize import coarsen
+from privet.recommend import TASKS, Recommender
+from privet.recommend.evaluating import Held
+from privet.recommend.metrics import per_person
+from privet.types import Events
+
+if TYPE_CHECKING:
+    from privet.demo.run import Advance, Story
+
+TOP = 10
+DAY_US = 86_400_000_000
+
+
+def cost(story: Story, models: Mapping[str, Recommender], advance: Advance) -> dict[str, Any]:
+    """Items and households concerned; nDCG of each model as served, and with nothing hidden."""
+    items = story.shop.catalogue
+    everything = Catalogue(items.ids, items.attributes)
+    quality = story.facts["quality"]
+    ndcg: dict[str, dict[str, dict[str, float]]] = {task: {} for task in TASKS}
+    for name, recommender in models.items():
+        level = everything.level(recommender.by)
+        held = _held(story, recommender, level)
+        ranked = held.lists(held.learn(recommender, everything, level), TOP)
+        for task in TASKS:
+            shown = figures(per_person(ranked[task], held.truth(task)))["ndcg@10"]
+            ndcg[task][name] = {"hidden": quality[task][name]["ndcg@10"], "shown": shown}
+        advance(1)
+    return {**_concerned(story), "ndcg": ndcg}
+
+
+def _concerned(story: Story) -> dict[str, int]:
+    items = story.shop.catalogue
+    apart = items.hidden | (items.min_age > 0)
+    mine = {item for item, hidden in zip(items.ids, apart, strict=True) if hidden}
+    kinds = story.tables.items.set_index("product_id")["product_type"]
+    sold = story.tables.sales
+    concerned = sold["product_id"].astype(str).isin(mine)
+    return {
+        "items": len(mine),
+        "types": len({kinds[item] for item in mine if kinds[item]}),
+        "households": int(sold.loc[concerned, "household_id"].nunique()),
+    }
+
+
+def _held(story: Story, recommender: Recommender, level: Level) -> Held:
+    """The histories of those who agreed, up to the cut, as the gate would give them."""
+    sales = story.tables.sales
+    row = {household: n for n, household in enumerate(story.eligible)}
+    owner = sales["household_id"].map(row).fillna(-1).to_numpy(np.int64)
+    mine = (owner >= 0) & (sales["transaction_timestamp"] <= story.cut).to_numpy(bool)
+    owner, sales = owner[mine], sales[mine]
+    at = sales["transaction_timestamp"].to_numpy("datetime64[us]").astype(np.int64)
+    zone = ZoneInfo(story.shop.policy.timezone)
+    codes = story.shop.catalogue.codes
+    order = np.lexsort((at, owner))
+    events = Events(
+        np.arange(len(row)),
+        np.searchsorted(owner[order], np.arange(len(row) + 1)),
+        coarsen(at[order], "day", zone),
+        {
+            "item": sales["product_id"].astype(str).map(codes).fillna(-1).to_numpy(np.int64)[order],
+            "basket": sales["basket_id"].astype(str).to_numpy(object)[order],
+        },
+    )
+    cohort = recommender.histories({"purchase": events}, level)
+    cut = np.array([int(story.cut.value // 1000)])
+    day = int(coarsen(cut, "day", zone)[0] // DAY_US)
+    return Held([cohort], *had(story.tables, story.cut, story.eligible), day)
