@@ -64,8 +64,8 @@ class Measured:
     cold: Quality | None
 
 
-WITHHELD = Measured(Quality(0, NAN, NAN), {}, Beyond(*[NAN] * len(fields(Beyond))), None, None)
-"""What is said of too few people: nothing, not even how many."""
+UNTOLD = Beyond(*[NAN] * len(fields(Beyond)))
+"""What is said of the lists of too few people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def gather(
 def measure(
     models: Mapping[str, Fitted], held: Held, k: int, least: int, level: Level
 ) -> dict[Task, dict[str, Measured]]:
-    """Measure the lists of each model at each task; fewer than ``least`` people are not told of."""
+    """Measure the lists of each model at each task; of fewer than ``least`` people only means."""
     cold = held.visits() < COLD_VISITS
     measured: dict[Task, dict[str, Measured]] = {task: {} for task in TASKS}
     for name, fitted in models.items():
@@ -241,7 +241,7 @@ def measure(
             truth = held.truth(task)
             scored = per_person(rows, truth)
             if len(scored) < max(least, 1):
-                measured[task][name] = WITHHELD
+                measured[task][name] = Measured(scored.mean(), {}, UNTOLD, None, None)
                 continue
             measured[task][name] = Measured(
                 quality=scored.mean(),

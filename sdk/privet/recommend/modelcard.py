@@ -16,6 +16,7 @@ from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.gate.versions import Version
+from privet.recommend.split import TASKS
 from privet.recommend.training import check_purpose, recommender_of
 
 FORM = "privet:model-card/1"
@@ -93,7 +94,7 @@ def card(parts: Parts, caller: Caller, purpose: str, version: Version) -> ModelC
                 for name in ("floor", "least")
                 if hasattr(recommender, name)
             },
-            "figures": _coarse(report) or None,
+            "figures": _coarse(report) if _enough(report, rules.models.least) else None,
             "risk": _coarse(risk),
             "forgetting": {"how": recommender.forgets, "text": FORGETS[recommender.forgets]},
             "policy": {"hash": parts.policy.hash, "slice": version.slice},
@@ -105,6 +106,11 @@ def card(parts: Parts, caller: Caller, purpose: str, version: Version) -> ModelC
             ],
         }
     )
+
+
+def _enough(report: Mapping[str, Any], least: int) -> bool:
+    """Whether enough people were measured at every task to tell of them outside."""
+    return all(report.get(task, {}).get("people", 0) >= max(least, 1) for task in TASKS)
 
 
 def _coarse(value: Any) -> Any:
