@@ -340,9 +340,19 @@ def test_what_is_not_permitted_is_refused(market: Market) -> None:
         with pytest.raises(kind) as refusal:
             asked()
         assert refusal.value.reason == reason
+    both = ["person-01", "person-02", "a stranger"]
+    assert group.of_many(both) == {
+        "person-01": group.of("person-01"),
+        "person-02": group.of("person-02"),
+        "a stranger": None,
+    }
+    with pytest.raises(AccessDenied):
+        look.of_many(both)
     market.withdraw("person-01", "segmentation")
     with pytest.raises(ConsentMissing):
         market.group.of("person-01")
+    assert group.of_many(both)["person-01"] is None
+    assert group.of_many(both)["person-02"] == group.of("person-02")
 
 
 def test_other_purposes_have_no_segments(market: Market) -> None:

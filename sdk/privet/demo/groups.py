@@ -59,7 +59,8 @@ def placed(story: Story) -> list[tuple[int, str | None]]:
     desk = story.shop.principal("desk", roles=["privacy-desk"]).consent
     nightly = story.shop.principal("nightly", roles=["trainer"]).purpose("segmentation").segments
     holding = desk.eligible([str(h) for h in story.tables.households], "segmentation")
-    return [(h, nightly.of(str(h))) for h in story.tables.households if holding[str(h)]]
+    found = nightly.of_many([h for h, holds in holding.items() if holds])
+    return [(h, found[str(h)]) for h in story.tables.households if str(h) in found]
 
 
 def write(story: Story, found: list[tuple[int, str | None]]) -> None:

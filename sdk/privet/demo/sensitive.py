@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from privet.demo.measuring import figures, had
-from privet.features import Catalogue, Level
+from privet.features import Catalogue
 from privet.gate.minimize import coarsen
 from privet.recommend import TASKS, Recommender
 from privet.recommend.evaluating import Held
@@ -32,10 +32,12 @@ def cost(story: Story, models: Mapping[str, Recommender], advance: Advance) -> d
     items = story.shop.catalogue
     everything = Catalogue(items.ids, items.attributes)
     quality = story.facts["quality"]
+    events = {"purchase": _events(story)}
+    was, came = had(story.tables, story.cut, story.eligible)
     ndcg: dict[str, dict[str, dict[str, float]]] = {task: {} for task in TASKS}
     for name, recommender in models.items():
         level = everything.level(recommender.by)
-        held = _held(story, recommender, level)
+        held = Held([recommender.histories(events, level)], was, came, _day(story))
         ranked = held.lists(held.learn(recommender, everything, level), TOP)
         for task in TASKS:
             shown = figures(per_person(ranked[task], held.truth(task)))["ndcg@10"]
@@ -58,27 +60,30 @@ def _concerned(story: Story) -> dict[str, int]:
     }
 
 
-def _held(story: Story, recommender: Recommender, level: Level) -> Held:
-    """The histories of those who agreed, up to the cut, as the gate would give them."""
+def _events(story: Story) -> Events:
+    """The sales of those who agreed, up to the cut, as the gate would give them."""
     sales = story.tables.sales
     row = {household: n for n, household in enumerate(story.eligible)}
     owner = sales["household_id"].map(row).fillna(-1).to_numpy(np.int64)
     mine = (owner >= 0) & (sales["transaction_timestamp"] <= story.cut).to_numpy(bool)
-    owner, sales = owner[mine], sales[mine]
-    at = sales["transaction_timestamp"].to_numpy("datetime64[us]").astype(np.int64)
-    zone = ZoneInfo(story.shop.policy.timezone)
+    at = sales["transaction_timestamp"].to_numpy("datetime64[us]").astype(np.int64)[mine]
+    order = np.lexsort((at, owner[mine]))
     codes = story.shop.catalogue.codes
-    order = np.lexsort((at, owner))
-    events = Events(
+    item = sales["product_id"].astype(str).map(codes).fillna(-1).to_numpy(np.int64)[mine]
+    basket = sales["basket_id"].factorize()[0].astype(np.int64)[mine]
+    return Events(
         np.arange(len(row)),
-        np.searchsorted(owner[order], np.arange(len(row) + 1)),
-        coarsen(at[order], "day", zone),
-        {
-            "item": sales["product_id"].astype(str).map(codes).fillna(-1).to_numpy(np.int64)[order],
-            "basket": sales["basket_id"].astype(str).to_numpy(object)[order],
-        },
+        np.searchsorted(owner[mine][order], np.arange(len(row) + 1)),
+        coarsen(at[order], "day", _zone(story)),
+        {"item": item[order], "basket": basket[order]},
     )
-    cohort = recommender.histories({"purchase": events}, level)
+
+
+def _day(story: Story) -> int:
+    """Day number of the cut, as histories count days."""
     cut = np.array([int(story.cut.value // 1000)])
-    day = int(coarsen(cut, "day", zone)[0] // DAY_US)
-    return Held([cohort], *had(story.tables, story.cut, story.eligible), day)
+    return int(coarsen(cut, "day", _zone(story))[0] // DAY_US)
+
+
+def _zone(story: Story) -> ZoneInfo:
+    return ZoneInfo(story.shop.policy.timezone)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Attack = Literal["scores", "lists"]
 ATTACKS: tuple[Attack, ...] = ("scores", "lists")
-ROUNDS = 4
+ROUNDS = 2
 FALSE_ALARMS = 0.01
 NORMAL = 1.96  # standard deviations to either side of 95 %
 LEAST = 20

@@ -110,6 +110,16 @@ class Segments:
         named = self._named(model)
         return serving.of(self._parts, self._caller, self._purpose, subject, named)
 
+    def of_many(self, subjects: Sequence[Id], *, model: str | None = None) -> dict[Id, str | None]:
+        """The segments of several people, under one record; None where there is no ground.
+
+        Raises:
+            AccessDenied: no permit to derive it for one person alone.
+        """
+        named = self._named(model)
+        ids = check_list(subjects, "subjects")
+        return serving.of_many(self._parts, self._caller, self._purpose, ids, named)
+
     def moves(self, *, model: str | None = None) -> pd.DataFrame:
         """How many went which way through the segments of the last servings, in tens."""
         return serving.moves(self._parts, self._caller, self._purpose, self._named(model))

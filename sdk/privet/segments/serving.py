@@ -20,7 +20,7 @@ from privet.gate.membership import Figures
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, explained, refuse, too_few
 from privet.gate.versions import Version, check_slice, model_entry
-from privet.policy import Ask
+from privet.policy import Ask, Decision
 from privet.segments.personas import feature_of
 from privet.types import Id, Warrant, check_subject
 
@@ -195,10 +195,8 @@ def of(
     """
     found = parts.subjects.find([check_subject(subject)])[0]
     version, _ = find(parts, purpose, model)
-    fields = needs(version.spec["params"]["features"])
-    decision = decide(
-        parts, caller, version.purpose, "derive", fields, about=() if found is None else (found,)
-    )
+    about = () if found is None else (found,)
+    decision = decide(parts, caller, version.purpose, "derive", _fields(version), about=about)
     if found is None:
         raise UnknownSubject("nobody is known under this id")
     if decision.least > 1:
@@ -207,6 +205,35 @@ def of(
     reason = membership.why_not(parts, decision, found)
     if reason is not None:
         raise refuse(parts, caller, version.purpose, "derive", reason)
+    return _open(parts, caller, decision, version, BitMap([found])).get(found)
+
+
+def of_many(
+    parts: Parts, caller: Caller, purpose: str, subjects: Sequence[Id], model: str | None = None
+) -> dict[Id, str | None]:
+    """The segments of several people, by one record; None for who has no ground or segment.
+
+    Raises:
+        AccessDenied: no permit to derive one person's segment from these fields.
+        ModelUnavailable: none serve.
+    """
+    ids = [check_subject(subject) for subject in subjects]
+    version, _ = find(parts, purpose, model)
+    decision = decide(parts, caller, version.purpose, "derive", _fields(version))
+    if decision.least > 1:
+        raise too_few(parts, caller, version.purpose, "derive", decision.least)
+    quarantine(parts, version.purpose)
+    who = dict(zip(ids, parts.subjects.find(ids), strict=True))
+    known = BitMap([sno for sno in who.values() if sno is not None])
+    people = membership.eligible(parts, decision, known)
+    placed = _open(parts, caller, decision, version, people) if people else {}
+    return {i: None if sno is None else placed.get(sno) for i, sno in who.items()}
+
+
+def _open(
+    parts: Parts, caller: Caller, decision: Decision, version: Version, people: BitMap
+) -> dict[int, str]:
+    """Where these people are placed, after the record of it is durable."""
     warrant = parts.log.authorise(
         entry(
             parts,
@@ -214,14 +241,18 @@ def of(
             "access",
             purpose=version.purpose,
             action="derive",
-            subjects=(found,),
-            fields=sorted(fields),
+            subjects=people,
+            fields=sorted(_fields(version)),
             model=version.model,
             **explained(decision),
         )
     )
-    placed = membership.placements(parts, warrant, decision, version, BitMap([found]))
-    return json.loads(placed[found])[-1] if found in placed else None
+    placed = membership.placements(parts, warrant, decision, version, people)
+    return {sno: str(json.loads(way)[-1]) for sno, way in placed.items()}
+
+
+def _fields(version: Version) -> frozenset[str]:
+    return needs(version.spec["params"]["features"])
 
 
 def own(parts: Parts, warrant: Warrant, sno: int) -> dict[str, str]:

@@ -24,7 +24,7 @@ def people():
 
 
 def attack(model, people):
-    return {r.attack: r for r in membership(model, *people, SHOP, SHOP.level(), 2)}
+    return {r.attack: r for r in membership(model, *people, SHOP, SHOP.level(), 2, rounds=4)}
 
 
 def test_pairs_of_few_people_give_members_away(people):
