@@ -24,6 +24,8 @@ def script(name: str) -> dict[str, Any]:
 
 def test_every_script_has_a_test() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "campaign.py",
+        "data_scientist.py",
         "erasure.py",
         "nightly.py",
         "shop.py",
@@ -65,6 +67,34 @@ def test_an_erasure_is_planned_done_and_certified(tmp_path: Path) -> None:
     with privet.open(tmp_path / "other", policy="pack:shop", sync="OFF") as shop:
         foreign = shop.principal("carl", roles=["auditor"]).audit.verifier_key
     assert script("erasure.py")["verifies"](tmp_path / "certificate.json", foreign) is False
+
+
+def test_a_campaign_goes_to_those_who_agreed_to_both(tmp_path: Path) -> None:
+    told = printed("campaign.py", str(tmp_path))
+    assert told[-2:] == [
+        "released: 60; withheld: {'no consent to newsletter': 60}",
+        "lines in the file: 61",
+    ]
+    heading, *lines = (tmp_path / "campaign.csv").read_text().splitlines()
+    assert heading == "profile.email"
+    agreed = {f"person-{n}@example.com" for n in range(240) if n % 4 == 3}
+    assert set(lines) == agreed  # 3: comes often, and agreed to both
+    assert (tmp_path / "campaign.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_data_scientist_comes_from_features_to_a_model_that_serves(tmp_path: Path) -> None:
+    told = printed("data_scientist.py", str(tmp_path))
+    assert told[0] == "features: 120 people"
+    ndcg = {line.split()[1].rstrip(":"): float(line.split()[2]) for line in told if "@10" in line}
+    assert set(ndcg) == {"model", "popularity", "personal-frequency"}
+    assert ndcg["model"] > max(ndcg["popularity"], ndcg["personal-frequency"])
+    assert "days that are enough: 40" in told
+    card = (tmp_path / "card.html").read_text(encoding="utf-8")
+    assert "next-basket" in card
+    assert scan(tmp_path / "card.html", "person-1") == []
+    with privet.open(tmp_path / "home", sync="OFF") as shop:
+        models = shop.principal("n", roles=["trainer"]).purpose("recommendations").models
+        assert [(v.name, v.state) for v in models.list()] == [("picks", "live")]
 
 
 @pytest.fixture
