@@ -155,6 +155,10 @@ def build(directory: Path) -> FastAPI:  # noqa: PLR0915 - one short route after 
         auditor = site.shop.principal("public", roles=["auditor"])
         return PlainTextResponse(auditor.audit.verifier_key)
 
+    @app.get("/favicon.ico")
+    def no_icon() -> Response:
+        return Response(status_code=204)
+
     @app.get("/style.css")
     def style() -> Response:
         return Response(STYLE, media_type="text/css")

@@ -16,7 +16,7 @@ pre { white-space: pre-wrap }
 a { color: #0b4f8a } li { margin: .4rem 0 }
 .banner { border: 2px solid #0b4f8a; border-radius: .4rem; padding: .25rem 1rem 1rem }
 .row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center }
-.row > :first-child { flex: 1 1 10rem }
+#shelf ul { padding: 0; list-style: none } #shelf a { flex: 1 1 8rem }
 button { font: inherit; min-height: 2.75rem; padding: .4rem 1rem; border: 2px solid #0b4f8a;
   border-radius: .4rem; background: #fff; color: #0b4f8a; cursor: pointer }
 :focus-visible { outline: 3px solid #b35900; outline-offset: 2px }
