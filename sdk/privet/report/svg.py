@@ -1,0 +1,75 @@
+"""Words, numbers and pictures as safe HTML."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+DROPPED = re.compile(
+    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata\b.*?</metadata>|<script\b.*?</script>"
+    r"|<style\b.*?</style>|\sxmlns(?::\w+)?=\"[^\"]*\"|\son\w+=\"[^\"]*\"",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def number(value: object) -> float | None:
+    """The finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def text(value: object) -> str:
+    """Escaped words; a dash for what does not exist."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "&ndash;"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text(one) for one in value)
+    return escape(str(value))
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A captioned table in a box of its own that scrolls."""
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    body = "".join(
+        f'<tr><th scope="row">{text(row[0])}</th>'
+        + "".join(f"<td>{text(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    told = escape(caption)
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{told}"><table>'
+        f"<caption>{told}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def drawing(title: str, height: float, inner: str) -> str:
+    """An SVG 600 units wide that tells its title."""
+    told = escape(title)
+    return (
+        f'<svg role="img" aria-label="{told}" viewBox="0 0 600 {height:g}">'
+        f"<title>{told}</title>{inner}</svg>"
+    )
+
+
+def label(x: float, y: float, words: object, anchor: str = "start") -> str:
+    """Words in a drawing."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text(words)}</text>'
+
+
+def foreign(name: str, source: str, prefix: str) -> str:
+    """Matplotlib's SVG made fit for a page: its ids its own, nothing outside referred to."""
+    inner = DROPPED.sub("", source).strip().replace("xlink:href", "href")
+    inner = re.sub(r'(\sid=")', rf"\g<1>{prefix}", inner)
+    inner = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", inner)
+    return inner.replace("<svg", f'<svg role="img" aria-label="{escape(name)}"', 1)
