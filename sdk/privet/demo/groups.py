@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from privet.demo.results import records
-from privet.segments import KMeans
+from privet.segments import KMeans, pictures
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +39,10 @@ def follow(story: Story, end: datetime, advance: Advance) -> tuple[dict[str, Any
         advance(1)
     analyst = story.shop.principal("ines", roles=["analyst"]).purpose("segmentation").segments
     shown = analyst.show()
-    pictures = {what: nightly.picture(version, what).decode() for what in PICTURES}
+    moves = nightly.moves()
+    drawn = {what: nightly.picture(version, what).decode() for what in PICTURES}
+    drawn |= {"weekly flows": pictures.flows(moves).decode()} if len(moves) else {}
+    drawn |= {"choice": pictures.choice(table).decode()}
     write(story, placed(story))
     advance(1)
     facts = {
@@ -48,10 +51,10 @@ def follow(story: Story, end: datetime, advance: Advance) -> tuple[dict[str, Any
         "people": version.subjects,
         "weeks": WEEKS,
         "shown": records(shown[["segment", "size", "persona"]]),
-        "moves": records(nightly.moves()),
+        "moves": records(moves),
         "digest": version.digest.hex(),
     }
-    return facts, pictures
+    return facts, drawn
 
 
 def placed(story: Story) -> list[tuple[int, str | None]]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from privet import report
 from privet.demo import (
     answers,
     groups,
@@ -154,7 +155,9 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
         trust.withdraw_and_erase(story)
         trust.audit(story)
         shop.maintenance.run()
-    return _summary(story, time.monotonic() - began)
+    summary = _summary(story, time.monotonic() - began)
+    report.write(options.out / "report.html", summary, story.pictures)
+    return summary
 
 
 def last_sale(found: Tables, drawn: list[answers.Answer], purpose: str) -> pd.Timestamp:
