@@ -22,7 +22,8 @@ th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid var(--line)}
 svg{width:100%;height:auto;max-width:100%}svg text{fill:var(--ink);font-size:13px}
 .bar{fill:var(--accent)}.axis{stroke:var(--ink);fill:none}
 .line{stroke:var(--accent);fill:none;stroke-width:2}
-figure{margin:1rem 0;max-width:40rem}figure.picture svg{background:#fff}figure.picture svg text{fill:#1b1b1b}
+figure{margin:1rem 0;max-width:40rem}figure.picture svg{background:#fff}
+figure.picture svg text{fill:#1b1b1b}
 @media print{.wide{overflow:visible}figure{break-inside:avoid}body{background:#fff;color:#000}}
 """
 
