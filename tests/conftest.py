@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -108,3 +110,19 @@ def shop(tmp_path: Path, clock: SettableClock) -> Iterator[Deployment]:
             ]
         )
         yield deployment
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, by its own path: nothing is downloaded."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on the path: apt-get install chromium")
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("no playwright: pip install playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as tools:
+        shown = tools.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield shown
+        shown.close()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -134,22 +132,6 @@ def test_pages_are_guarded(address: str) -> None:
             assert "<script>" not in answer.text
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, by its own path: nothing is downloaded."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on the path: apt-get install chromium")
-    if importlib.util.find_spec("playwright") is None:
-        pytest.skip("no playwright: pip install playwright")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tools:
-        shown = tools.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield shown
-        shown.close()
-
-
 def test_the_same_walk_on_a_phone(address: str, browser: Any) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page, asked, wrong = context.new_page(), [], []
@@ -187,3 +169,35 @@ def test_the_same_walk_on_a_phone(address: str, browser: Any) -> None:
     assert set(asked) == {"127.0.0.1"}
     assert wrong == []
     context.close()
+
+
+def test_a_keyboard_is_enough(address: str, browser: Any) -> None:
+    page = browser.new_context().new_page()
+
+    def reach(name: str) -> None:
+        """Tab until the control is focused, visibly, and press Enter."""
+        page.wait_for_load_state()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            held = page.evaluate(
+                "(e => [e.ariaLabel || e.textContent, getComputedStyle(e).outlineStyle])"
+                "(document.activeElement)"
+            )
+            if held[0] == name:
+                assert held[1] == "solid"
+                with page.expect_navigation():
+                    page.keyboard.press("Enter")
+                return
+        raise AssertionError(name)
+
+    page.goto(address)
+    reach("Agree")
+    reach("Buy Steel kettle")
+    assert "because you bought kettle" in page.inner_text("#picks")
+    reach("What do you know about me?")
+    reach("Withdraw my consent")
+    assert "Not personal: " in page.inner_text("#picks")
+    reach("What do you know about me?")
+    reach("Erase me")
+    assert page.get_by_role("link", name="Your certificate").is_visible()
+    page.context.close()
