@@ -61,6 +61,7 @@ def plot(
         label(LEFT - 4, TOP + 5, high, "end"),
         label(4, 10, axes[1]),
     ]
+    taken: list[Point] = []
     for at, (name, points) in enumerate(groups.items()):
         placed = [put(point) for point in sorted(points)]
         dash = f"{4 + 4 * at} {3 * at}"
@@ -69,6 +70,15 @@ def plot(
             parts.append(f'<path class="line" stroke-dasharray="{dash}" d="M{d}"/>')
         parts += [f'<circle class="bar" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in placed]
         if placed:
-            x, y = placed[-1]
+            x, y = _free(placed[-1], taken)
             parts.append(label(min(x, 570), y - 8, name, "end" if x > 320 else "start"))
     return drawing(title, 264, "".join(parts))
+
+
+def _free(point: Point, taken: list[Point]) -> Point:
+    """The point, or the nearest above it where a name covers no other; it is taken then."""
+    x, y = point
+    while any(abs(x - a) < 150 and abs(y - b) < 14 for a, b in taken):
+        y -= 1
+    taken.append((x, y))
+    return x, y

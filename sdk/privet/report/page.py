@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from privet.report.sections import SECTIONS
-from privet.report.svg import foreign
+from privet.report.svg import boxed, foreign
 
 CSS = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--accent:#1d5fa8;--line:#767676}
@@ -19,13 +19,23 @@ header,main,footer{max-width:60rem;margin:auto;padding:0 1rem;overflow-wrap:anyw
 .wide{overflow-x:auto}table{border-collapse:collapse;overflow-wrap:normal}
 caption{text-align:left;font-weight:bold}
 th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid var(--line)}
-svg{width:100%;height:auto;max-width:100%}svg text{fill:var(--ink);font-size:13px}
+svg{width:100%;height:auto;min-width:36rem}svg text{fill:var(--ink);font-size:13px}
 .bar{fill:var(--accent)}.axis{stroke:var(--ink);fill:none}
 .line{stroke:var(--accent);fill:none;stroke-width:2}
 figure{margin:1rem 0;max-width:40rem}figure.picture svg{background:#fff}
 figure.picture svg text{fill:#1b1b1b}
-@media print{.wide{overflow:visible}figure{break-inside:avoid}body{background:#fff;color:#000}}
+@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--accent:#1d5fa8;--line:#767676}
+.wide{overflow:visible}table{overflow-wrap:anywhere}figure,tr{break-inside:avoid}}
 """
+
+WORDS = {
+    "pca": "People by their two principal components, coloured by segment",
+    "silhouette": "How well people lie in their segments",
+    "profile": "How segments differ from everybody",
+    "weekly flows": "Who moved between segments from week to week",
+    "choice": "The ways to segment that were tried",
+}
+"""What is read aloud for a picture of the demo."""
 
 
 def render(summary: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
@@ -37,9 +47,10 @@ def render(summary: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     ]
     if pictures:
         shown = "".join(
-            f'<figure class="picture">{foreign(name, source, f"p{at}-")}'
-            f"<figcaption>{escape(name)}</figcaption></figure>"
+            f'<figure class="picture">{boxed(told_of, foreign(told_of, source, f"p{at}-"))}'
+            f"<figcaption>{escape(told_of)}</figcaption></figure>"
             for at, (name, source) in enumerate(pictures.items())
+            for told_of in [WORDS.get(name, name)]
         )
         told.append(f"<section><h2>Pictures</h2>{shown}</section>")
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from pathlib import PurePath
 from typing import Any
 
 from privet.report import charts
@@ -27,6 +28,14 @@ def _pairs(caption: str, found: Facts, names: Sequence[str] | None = None) -> st
 def _rows(caption: str, found: Sequence[Facts]) -> str:
     names = list(dict.fromkeys(name for row in found for name in row))
     return table(caption, names, [[row.get(n) for n in names] for row in found]) if names else ""
+
+
+def _placeless(found: Facts) -> Facts:
+    """Files by their names alone: where they lie is nobody's business who gets the page."""
+    places = {
+        k: PurePath(str(v)).name for k, v in found.items() if k in {"certificate", "directory"}
+    }
+    return {**found, **places}
 
 
 def _done(facts: Facts) -> str:
@@ -85,7 +94,9 @@ def _segments(facts: Facts) -> str:
     return (
         _rows("Groups", found.get("shown") or [])
         + _rows("What was tried", found.get("choice") or [])
-        + _pairs("From week to week", found, ("agreement", "moved"))
+        + _rows(
+            "Ways from week to week (of many people; others are left out)", found.get("moves") or []
+        )
     )
 
 
@@ -108,7 +119,8 @@ def _leaving(facts: Facts) -> str:
         found = facts.get(name)
         if found:
             plain = {k: v for k, v in found.items() if k not in {"plan", "held"}}
-            parts.append(_pairs(name.capitalize(), plain))
+            plain |= {"household": str(plain["household"])} if "household" in plain else {}
+            parts.append(_pairs(name.capitalize(), _placeless(plain)))
             parts.append(_rows("Plan of the erasure", found.get("plan") or []))
     return "".join(parts)
 
@@ -132,6 +144,6 @@ SECTIONS: tuple[tuple[str, tuple[str, ...], Draw], ...] = (
     ("Privacy tax", ("tax", "tax_detail"), _tax),
     ("Refusals", ("refusals",), lambda facts: _rows("Refused", facts["refusals"])),
     ("Leaving", ("withdrawal", "erasure"), _leaving),
-    ("The log", ("audit",), lambda facts: _pairs("Exported", facts["audit"])),
+    ("The log", ("audit",), lambda facts: _pairs("Exported", _placeless(facts["audit"]))),
     ("Lists, with reasons", ("shown",), _shown),
 )

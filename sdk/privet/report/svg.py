@@ -38,7 +38,7 @@ def text(value: object) -> str:
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A captioned table in a box of its own that scrolls."""
+    """A captioned table in a box of its own; nothing where there are no rows."""
     head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
     body = "".join(
         f'<tr><th scope="row">{text(row[0])}</th>'
@@ -46,20 +46,26 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
         + "</tr>"
         for row in rows
     )
-    told = escape(caption)
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{told}"><table>'
-        f"<caption>{told}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    whole = (
+        f"<table><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+    return boxed(caption, whole) if body else ""
+
+
+def boxed(name: str, inner: str) -> str:
+    """What may be wider than a phone, in a box that scrolls, by keyboard too."""
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(name)}">{inner}</div>'
 
 
 def drawing(title: str, height: float, inner: str) -> str:
-    """An SVG 600 units wide that tells its title."""
+    """A figure: an SVG 600 units wide and its title."""
     told = escape(title)
-    return (
+    picture = (
         f'<svg role="img" aria-label="{told}" viewBox="0 0 600 {height:g}">'
         f"<title>{told}</title>{inner}</svg>"
     )
+    return f"<figure>{boxed(title, picture)}<figcaption>{told}</figcaption></figure>"
 
 
 def label(x: float, y: float, words: object, anchor: str = "start") -> str:

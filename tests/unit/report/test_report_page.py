@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,7 @@ SUMMARY: dict[str, Any] = {
     "segments": {
         "shown": [{"segment": 0, "size": 30, "persona": HOSTILE}],
         "choice": [{"k": 4, "score": 0.2}],
-        "agreement": [0.9],
-        "moved": [0.1],
+        "moves": [{"path": ["habits-1", "habits-2"], "people": 40, "why": []}],
     },
     "risk": [
         {"model": "ease", "attack": "lists", "auc": 0.51, "low": 0.5, "high": 0.6, "ndcg@10": 0.5}
@@ -49,9 +49,19 @@ SUMMARY: dict[str, Any] = {
     "tax": 1.2,
     "tax_detail": {"gated_seconds": 1.2, "plain_seconds": 1.0},
     "refusals": [{"asked": "a", "what": "b", "why": "c", "reason": "d"}],
-    "withdrawal": {"household": "1", "personal_after": False, "models_changed": ["ease"]},
-    "erasure": {"household": "2", "state": "held", "plan": [{"what": "orders", "rows": 3}]},
-    "audit": {"records": 10, "ok": True, "forged": {"ok": False, "first_bad": 3}},
+    "withdrawal": {"household": 1234, "personal_after": False, "models_changed": ["ease"]},
+    "erasure": {
+        "household": "2",
+        "state": "held",
+        "certificate": "/home/ada/out/certificate.json",
+        "plan": [{"what": "orders", "rows": 3}],
+    },
+    "audit": {
+        "directory": "/home/ada/out/audit",
+        "records": 10,
+        "ok": True,
+        "forged": {"ok": False, "first_bad": 3},
+    },
     "shown": [
         {"household": "1", "personal": True, "picks": [{"item": "milk", "because": HOSTILE}]}
     ],
@@ -111,6 +121,27 @@ def test_everything_is_told_in_a_well_formed_page_of_its_own() -> None:
     assert "nan" not in page.lower()
 
 
+def test_no_place_is_told_and_an_id_is_no_number() -> None:
+    page = render(SUMMARY, {})
+    assert "/home/ada" not in page
+    assert "<td>certificate.json</td>" in page
+    assert "<td>1234</td>" in page
+
+
+def test_ways_from_week_to_week_are_told_and_no_table_is_empty() -> None:
+    page = render(SUMMARY, {})
+    assert "habits-1, habits-2" in page
+    assert "<tbody></tbody>" not in page
+
+
+def test_names_of_points_cover_no_other() -> None:
+    near = [{"model": m, "attack": "lists", "auc": 0.5, "ndcg@10": 0.5} for m in ("a", "b", "c")]
+    page = render({"risk": near}, {})
+    heights = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>[abc] lists<', page)]
+    assert len(heights) == 3
+    assert min(a - b for a, b in pairwise(heights)) >= 14
+
+
 def test_hostile_words_are_shown_not_run() -> None:
     assert "&lt;script&gt;" in checked(render(SUMMARY, {HOSTILE: PICTURE}))
 
@@ -128,3 +159,29 @@ def test_a_big_summary_stays_under_two_megabytes(tmp_path: Path) -> None:
     big = {**SUMMARY, "shown": SUMMARY["shown"] * 500, "risk": SUMMARY["risk"] * 200}
     write(tmp_path / "report.html", big, {})
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
+
+
+def test_a_phone_and_a_printer_show_all_of_it(tmp_path: Path, browser: Any) -> None:
+    path = tmp_path / "report.html"
+    refused = [dict.fromkeys("abcdefgh", "unbreakable" * 3)]
+    write(path, {**SUMMARY, "refusals": refused}, {"pca": PICTURE})
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    width = "document.documentElement.scrollWidth"
+    assert page.evaluate(width) <= 390
+    assert (
+        page.evaluate(
+            "Math.min(...[...document.querySelectorAll('svg text')]"
+            ".map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a))"
+        )
+        >= 12
+    )  # pixels
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 within its margins
+    assert page.evaluate(width) <= 718
+    ink = "getComputedStyle(document.querySelector('svg text')).fill"
+    assert page.evaluate(ink) == "rgb(0, 0, 0)"
+    assert asked == [path.as_uri()]
+    context.close()
