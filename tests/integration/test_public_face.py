@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import pickle
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -411,7 +412,8 @@ def test_an_erasure_without_a_hold_is_done(shop: privet.Deployment) -> None:
     assert verify_certificate(erasure.certificate, vkey=key).ok
     told = json.loads(erasure.certificate)["certificate"]
     assert told["models"][0]["before"] != told["models"][0]["after"]
-    assert "ada" not in erasure.certificate.decode()
+    # As a word: three such letters also happen to stand in some hexadecimal digest.
+    assert not re.search(r"(?<![\w+/=])ada(?![\w+/=])", erasure.certificate.decode())
     with pytest.raises(UnknownSubject):
         ada.rights.access()
     assert not web(shop).recommend("ada").personal

@@ -53,11 +53,11 @@ SUMMARY: dict[str, Any] = {
     "erasure": {
         "household": "2",
         "state": "held",
-        "certificate": "/home/ada/out/certificate.json",
+        "certificate": "/srv/ada/out/certificate.json",
         "plan": [{"what": "orders", "rows": 3}],
     },
     "audit": {
-        "directory": "/home/ada/out/audit",
+        "directory": "/srv/ada/out/audit",
         "records": 10,
         "ok": True,
         "forged": {"ok": False, "first_bad": 3},
@@ -123,7 +123,7 @@ def test_everything_is_told_in_a_well_formed_page_of_its_own() -> None:
 
 def test_no_place_is_told_and_an_id_is_no_number() -> None:
     page = render(SUMMARY, {})
-    assert "/home/ada" not in page
+    assert "/srv/ada" not in page
     assert "<td>certificate.json</td>" in page
     assert "<td>1234</td>" in page
 
