@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from privet.demo.results import TOP
 from privet.demo.tables import Tables
 from privet.recommend import TASKS, Task, Truth
 from privet.recommend.intervals import bootstrap
@@ -18,8 +19,6 @@ from privet.recommend.metrics import PerPerson, per_person
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TOP = 10
 
 
 def had(found: Tables, cut: pd.Timestamp, households: list[int]) -> tuple[Truth, Truth]:

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from privet.clock import DAY_US
 from privet.demo.measuring import figures, had
+from privet.demo.results import TOP
 from privet.features import Catalogue
 from privet.gate.minimize import coarsen
 from privet.recommend import TASKS, Recommender
@@ -22,9 +24,6 @@ from privet.types import Events
 
 if TYPE_CHECKING:
     from privet.demo.run import Advance, Story
-
-TOP = 10
-DAY_US = 86_400_000_000
 
 
 def cost(story: Story, models: Mapping[str, Recommender], advance: Advance) -> dict[str, Any]:

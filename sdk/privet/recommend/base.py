@@ -17,14 +17,14 @@ import numpy as np
 from privet.errors import InvalidInput
 from privet.features.catalogue import ITEM, Catalogue, Level
 from privet.recommend.history import EMPTY, histories
-from privet.recommend.state import Contributions, contribution, contributions
+from privet.recommend.state import contribution, contributions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from privet.recommend.history import Histories, History
     from privet.recommend.reasons import Reason
-    from privet.recommend.state import State
+    from privet.recommend.state import Contributions, State
     from privet.types import Events
 
 Forgets = Literal["nothing", "subtract", "refit"]
@@ -120,12 +120,6 @@ class Recommender(ABC):
         for entries in cohort or ():
             self.add(state, entries)
         return state
-
-    def learn(self, size: int, kept: Contributions | None) -> State:
-        """The state of these people, whether by adding them or by fitting them as a whole."""
-        if self.forgets == "refit":
-            return self.fit(size, kept or Contributions.of(()))
-        return self.add_all(self.empty(size), kept)
 
     def fit(self, size: int, kept: Contributions) -> State:
         """The state of these people, and of nobody else: the same bytes each time.

@@ -129,7 +129,7 @@ class Held:
     def learn(self, recommender: Recommender, catalogue: Catalogue, level: Level) -> Fitted:
         """A recommender fitted on these histories alone."""
         kept = self.contributions(recommender)
-        return recommender.finish(recommender.learn(len(level), kept), catalogue, level.names)
+        return recommender.finish(recommender.fit(len(level), kept), catalogue, level.names)
 
     def contributions(self, recommender: Recommender) -> Contributions:
         """What each of them adds to a recommender."""
@@ -235,10 +235,12 @@ def measure(
 ) -> dict[Task, dict[str, Measured]]:
     """Measure the lists of each model at each task; of fewer than ``least`` people only means."""
     cold = held.visits() < COLD_VISITS
+    people = held.people()
+    truths = {task: held.truth(task) for task in TASKS}
     measured: dict[Task, dict[str, Measured]] = {task: {} for task in TASKS}
     for name, fitted in models.items():
         for task, rows in held.lists(fitted, k).items():
-            truth = held.truth(task)
+            truth = truths[task]
             scored = per_person(rows, truth)
             if len(scored) < max(least, 1):
                 measured[task][name] = Measured(scored.mean(), {}, UNTOLD, None, None)
@@ -250,7 +252,7 @@ def measure(
                     rows,
                     truth.entries,
                     scored,
-                    people=held.people(),
+                    people=people,
                     subjects=len(held.was.starts) - 1,
                     candidates=level.candidates,
                 ),

@@ -94,7 +94,7 @@ def membership(
     for _ in range(rounds):
         member = rng.permutation(len(histories)) < len(histories) // 2
         chosen = Contributions.of(contributions[int(i)] for i in np.flatnonzero(member))
-        state = recommender.learn(len(level), chosen)
+        state = recommender.fit(len(level), chosen)
         fitted = recommender.finish(state, catalogue, level.names)
         for attack, rows in _answers(fitted, histories, now_day, k).items():
             seen[attack].append(rows)
