@@ -26,8 +26,8 @@ def attempt(document: str, text: str) -> str:
         return ""
     assert error.problems
     for problem in error.problems:
-        assert set(problem) == {"file", "line", "what", "fix"}
-        assert int(problem["line"]) >= 1
+        assert set(problem) == {"file", "line", "column", "what", "why", "near", "fix"}
+        assert min(int(problem["line"]), int(problem["column"])) >= 1
     return f"{error}{error.problems}{error.to_json()}"
 
 

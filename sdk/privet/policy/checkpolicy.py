@@ -36,20 +36,29 @@ def closures(parents: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
     >>> sorted(closures({"a": ["b"], "b": ["c"], "c": []})["a"])
     ['a', 'b', 'c']
     """
-    reached = {name: frozenset({name}) for name in parents}
-    while True:
-        grown = {
-            name: known.union(*(reached.get(p, frozenset()) for p in parents[name]))
-            for name, known in reached.items()
-        }
-        if grown == reached:
-            return reached
-        reached = grown
+    done: dict[str, frozenset[str]] = {}
+    for name in parents:
+        seen: set[str] = set()
+        ahead = [name]
+        while ahead:
+            step = ahead.pop()
+            if step in done:
+                seen |= done[step]
+            elif step not in seen:
+                seen.add(step)
+                ahead += [parent for parent in parents[step] if parent in parents]
+        done[name] = frozenset(seen)
+    return done
 
 
 def circular(parents: Mapping[str, Iterable[str]]) -> list[str]:
     """The names that lead back to themselves, sorted."""
-    reached = closures(parents)
+    return _back_to_themselves(parents, closures(parents))
+
+
+def _back_to_themselves(
+    parents: Mapping[str, Iterable[str]], reached: Mapping[str, frozenset[str]]
+) -> list[str]:
     return sorted(
         name
         for name, direct in parents.items()
@@ -66,9 +75,9 @@ def _check_roles(context: Context) -> None:
     for name, form in roles.items():
         context.known(("roles", name, "inherits"), form.inherits, roles, "the role")
     parents = {name: form.inherits for name, form in roles.items()}
-    for name in circular(parents):
-        context.wrong(("roles", name), "roles inherit from each other", "Break the circle.")
     reached = closures(parents)
+    for name in _back_to_themselves(parents, reached):
+        context.wrong(("roles", name), "roles inherit from each other", "Break the circle.")
     for i, group in enumerate(context.policy.separate):
         path: Path = ("separate", i)
         context.known(path, group, roles, "the role")
@@ -136,9 +145,9 @@ def _check_purpose(context: Context, name: str, form: PurposeForm) -> None:
     )
     if form.renew is not None and form.basis != "consent":
         context.wrong((*path, "renew"), "only a consent is renewed", "Remove `renew`.")
-    if not any(permit.purpose == name for permit in context.policy.permits):
+    if not context.serving(name):
         context.wrong(path, "no permit serves this purpose", "Add a permit or remove it.")
-    trained = any("train" in p.may for p in context.policy.permits if p.purpose == name)
+    trained = any("train" in p.may for p in context.serving(name))
     if form.models is not None and not trained:
         context.wrong((*path, "models"), "no permit trains for this purpose", "Remove `models`.")
     for source in form.reuses:

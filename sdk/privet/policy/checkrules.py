@@ -41,8 +41,7 @@ def check_rules(context: Context) -> None:
 
 
 def _check_permit(context: Context, path: Path, permit: PermitForm) -> None:
-    roles = (*context.policy.roles, SELF_ROLE)
-    context.known((*path, "role"), [permit.role], roles, "the role")
+    context.known((*path, "role"), [permit.role], context.roles, "the role")
     own = permit.purpose in context.policy.purposes
     if not own and permit.purpose not in BUILT_IN_ACTIONS:
         context.wrong(
@@ -162,8 +161,7 @@ def _check_sources(context: Context, path: Path, permit: PermitForm) -> None:
 
 
 def _check_deny(context: Context, path: Path, deny: DenyForm) -> None:
-    roles = (*context.policy.roles, SELF_ROLE)
-    context.known((*path, "roles"), deny.roles or (), roles, "the role")
+    context.known((*path, "roles"), deny.roles or (), context.roles, "the role")
     context.known((*path, "for"), deny.purposes or (), context.policy.purposes, "the purpose")
     context.once((*path, "may_not"), deny.may_not or (), "the action")
     context.known_fields((*path, "fields"), deny.fields)

@@ -8,21 +8,17 @@ The rules, in order:
 3. Every field asked for must be granted by a permit for one of the roles, the purpose,
    the action and the recipient; nothing is granted by default.
 4. A deny overrides every permit.
-5. The minimization of all permits that grant a field asked for applies, strictest first.
+5. A condition that cannot be told never allows: its permit does not grant, its deny denies.
+6. The minimization of all permits that grant a field asked for applies, strictest first.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from privet.errors import AccessDenied
-from privet.policy.minimize import NOTHING, Minimize, strictest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from privet.policy.rules import Deny, Permit
+from privet.policy.minimize import NOTHING, Minimize
+from privet.policy.when import WHY_NOT
 
 _WHY = {
     "ask.malformed": "the request is not of the form that decisions take",
@@ -36,6 +32,7 @@ _WHY = {
     "recipient.refused": "no permit names this recipient, or one was left out",
     "field.refused": "no permit covers every field asked for",
     "deny": "a deny of the policy overrides",
+    **WHY_NOT,
 }
 
 
@@ -57,9 +54,8 @@ class Ask(NamedTuple):
     to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the policy answers.
+class Decision(NamedTuple):
+    """What the policy answers. Made for every request, hence a tuple.
 
     Attributes:
         allowed: whether all that was asked for is permitted.
@@ -73,6 +69,8 @@ class Decision:
             empty for built-in purposes.
         least: fewest people a release may be about.
         purpose: the purpose asked about, where it is known; empty otherwise.
+        unmet: of a refusal, ids of permits that would have granted something, each with why
+            its condition does not hold or cannot be told.
     """
 
     allowed: bool
@@ -85,6 +83,7 @@ class Decision:
     grounds: tuple[str, ...] = ()
     least: int = 1
     purpose: str = ""
+    unmet: tuple[tuple[str, str], ...] = ()
 
     def raise_if_denied(self) -> None:
         """Turn a refusal into an error that says why, free of anybody's data.
@@ -116,67 +115,10 @@ class Decision:
             "minimize": self.minimize.to_dict(),
             "grounds": list(self.grounds),
             "least": self.least,
+            "unmet": [list(pair) for pair in self.unmet],
         }
 
 
 def refuse(reason: str, purpose: str = "") -> Decision:
     """A refusal that grants nothing."""
     return Decision(allowed=False, reason=reason, purpose=purpose)
-
-
-def judge(
-    ask: Ask, permits: Iterable[Permit], denies: Iterable[Deny], grounds: tuple[str, ...]
-) -> Decision:
-    """Weigh the permits for these roles, purpose and action against the denies.
-
-    Args:
-        ask: a request whose every name is known.
-        permits: those whose role, purpose and actions fit; at least one.
-        denies: those that bear on its roles, purpose and action.
-        grounds: purposes whose ground must hold.
-    """
-    fitting = [p for p in permits if _recipient_fits(p, ask.to)]
-    if not fitting:
-        return refuse("recipient.refused", ask.purpose)
-    granting = [p for p in fitting if not ask.fields or not ask.fields.isdisjoint(p.fields)]
-    minimize = strictest(p.minimize for p in granting)
-    permitted = ask.fields & frozenset[str]().union(*(p.fields for p in granting))
-    deny, taken = _overridden(ask.fields, denies)
-    refused = (ask.fields - permitted) | taken
-    reason = "deny" if deny is not None else "field.refused" if refused else "permit"
-    return Decision(
-        allowed=reason == "permit",
-        reason=reason,
-        permits=tuple(sorted(p.id for p in granting)),
-        deny=deny,
-        granted=permitted - taken - minimize.drop,
-        refused=refused,
-        minimize=Minimize(
-            drop=minimize.drop & ask.fields,
-            last=minimize.last,
-            time=minimize.time,
-            rules=tuple(rule for rule in minimize.rules if rule[0] in ask.fields),
-        ),
-        grounds=grounds,
-        least=max((p.least for p in granting), default=1),
-        purpose=ask.purpose,
-    )
-
-
-def _recipient_fits(permit: Permit, to: str | None) -> bool:
-    return to in permit.to if permit.to else to is None
-
-
-def _overridden(
-    fields: frozenset[str], denies: Iterable[Deny]
-) -> tuple[str | None, frozenset[str]]:
-    """The first deny by id that applies, and all fields that denies take away."""
-    ids: list[str] = []
-    taken: frozenset[str] = frozenset()
-    for deny in denies:
-        hit = fields if deny.fields is None else fields & deny.fields
-        # A deny that names no field refuses requests without fields as well.
-        if hit or deny.fields is None:
-            ids.append(deny.id)
-            taken |= hit
-    return min(ids, default=None), taken

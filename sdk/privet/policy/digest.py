@@ -6,12 +6,16 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from privet.policy.knowledge import ItemSpec
     from privet.policy.policy import Policy
 
+_LATER = frozenset({"when"})
+"""Attributes that rules did not always have: left out where they say nothing, so that what
+is bound to an older slice stays bound."""
 _ORDERED = frozenset({"values", "unique", "fields_in_order"})
 """Keys of lists whose order means something; every other list is a set."""
 
@@ -21,14 +25,20 @@ def canonical(value: Any, key: str = "") -> Any:
 
     Mappings are written with sorted keys; lists whose order means nothing are sorted.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {str(k): canonical(v, str(k)) for k, v in sorted(value.items())}
     if isinstance(value, set | frozenset):
-        return sorted((canonical(v) for v in value), key=_text)
+        return _as_set([canonical(v) for v in value])
     if isinstance(value, list | tuple):
         members = [canonical(v) for v in value]
-        return members if key in _ORDERED else sorted(members, key=_text)
+        return members if key in _ORDERED else _as_set(members)
     return value
+
+
+def _as_set(members: list[Any]) -> list[Any]:
+    if all(type(member) is str for member in members):  # the same order, sooner
+        return sorted(members, key=encode_basestring_ascii)
+    return sorted(members, key=_text)
 
 
 def digest(label: str, value: Any) -> str:
@@ -73,7 +83,8 @@ def _kin(policy: Policy, purpose: str) -> list[str]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        plain = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {k: v for k, v in plain.items() if v or k not in _LATER}
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

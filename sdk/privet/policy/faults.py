@@ -75,11 +75,7 @@ def keys() -> frozenset[str]:
 
 def _path(document: Document, loc: tuple[int | str, ...]) -> Path:
     """The location without the union members that pydantic puts between keys."""
-    path: Path = ()
-    for step in loc:
-        if (*path, step) in document.lines:
-            path = (*path, step)
-    return path
+    return document.known(loc)
 
 
 def _words(fault: Any) -> tuple[str, str]:

@@ -55,10 +55,10 @@ def atoms(
     fields: Mapping[str, FieldSpec], permits: Iterable[Permit], purposes: Iterable[PurposeSpec]
 ) -> tuple[Atom, ...]:
     """The coarsest partition of each event such that permits and holds are unions of parts."""
-    rules = tuple(permits)
-    sets = [p.fields - p.minimize.drop for p in rules]
-    sets += [p.minimize.drop for p in rules]
-    sets += [p.hold.fields for p in purposes if p.hold is not None]
+    sets: set[frozenset[str]] = set()  # many permits name the same
+    for permit in permits:
+        sets |= {permit.fields - permit.minimize.drop, permit.minimize.drop}
+    sets |= {p.hold.fields for p in purposes if p.hold is not None}
     parts: dict[tuple[str, frozenset[int]], list[str]] = {}
     for name, spec in fields.items():
         signature = frozenset(i for i, names in enumerate(sets) if name in names)

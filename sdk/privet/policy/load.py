@@ -21,6 +21,9 @@ _PACK = "pack:"
 _PACKS = Path(__file__).resolve().parent.parent / "packs"
 _POLICY = "policy.yaml"
 _DATA = "data.yaml"
+_MOST = f"at most {MAX_BYTES >> 20} MiB are read"
+_REGULAR = "a pipe or a device would never end, or never begin"
+_SYSTEM = "the system refuses it"
 
 
 def load(ref: str | Path) -> Policy:
@@ -108,20 +111,23 @@ def _text(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            # A pipe or device would never end, or never begin.
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _refused(path, "is not a regular file", "Point to the document itself.")
+                raise _refused(
+                    path, "is not a regular file", _REGULAR, "Point to the document itself."
+                )
             raw = file.read(MAX_BYTES + 1)
     except OSError:
-        raise _refused(path, "cannot be read", "Check the path and its permissions.") from None
+        raise _refused(path, "cannot be read", _SYSTEM, "Check path and permissions.") from None
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         if len(raw) > MAX_BYTES:
-            raise _refused(path, "is longer than 1 MiB", "Keep it short.") from None
-        raise _refused(path, "is not UTF-8", "Save it as UTF-8.") from None
+            raise _refused(path, "is too long", _MOST, "Keep it short.") from None
+        raise _refused(path, "is not UTF-8", "no other encoding is taken", "Save it so.") from None
 
 
-def _refused(path: Path, what: str, fix: str) -> PolicyError:
-    fault: dict[str, str | int] = {"file": path.name, "line": 1, "what": what, "fix": fix}
-    return PolicyError(f"a policy document {what}", remedy=fix, problems=(fault,))
+def _refused(path: Path, what: str, why: str, fix: str) -> PolicyError:
+    problems = Problems()
+    problems.add(path.name, (1, 1), f"the document {what}", fix, why)
+    found = tuple(problems.found.values())
+    return PolicyError(f"a policy document {what}", why=why, remedy=fix, problems=found)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
 from privet.errors import AccessDenied
 from privet.policy import layout
-from privet.policy.decide import Ask, Decision, judge, refuse
+from privet.policy.cells import Case, Cell
+from privet.policy.decide import Ask, Decision, refuse
 from privet.policy.digest import slice_digest
 from privet.policy.frozen import Frozen
+from privet.policy.index import Index
+from privet.policy.when import UNKNOWN, Circumstances
 from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action, check_list, check_type
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _ACTIONS = frozenset(get_args(Action))
 _CACHED = 4096
 _MALFORMED = refuse("ask.malformed")
+_BEFORE_FIELDS = frozenset({"role.unknown", "role.separate", "action.unknown"})
+_Key = tuple[frozenset[str], str, str, str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,17 +76,17 @@ class Policy(Frozen):
     trials: tuple[Trial, ...] = field(repr=False)
     atoms: tuple[Atom, ...] = field(repr=False)
     domains: tuple[DomainSpec, ...] = field(repr=False)
-    _rules: Mapping[tuple[str, str], tuple[Permit, ...]] = field(init=False, repr=False)
+    _index: Index = field(init=False, repr=False)
+    _names: frozenset[str] = field(init=False, repr=False)
+    _cases: dict[_Key, Cell | Case] = field(init=False, repr=False, default_factory=dict)
     _decided: dict[Ask, Decision] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Freeze the mappings and index the permits by role and purpose."""
+        """Freeze the mappings and index the rules."""
         super().__post_init__()
-        rules: dict[tuple[str, str], tuple[Permit, ...]] = {}
-        for permit in self.permits.values():
-            key = (permit.role, permit.purpose)
-            rules[key] = (*rules.get(key, ()), permit)
-        object.__setattr__(self, "_rules", MappingProxyType(rules))
+        index = Index(self.permits.values(), self.denies, self.purposes)
+        object.__setattr__(self, "_index", index)
+        object.__setattr__(self, "_names", frozenset(self.fields))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.hash == other.hash
@@ -126,22 +130,38 @@ class Policy(Frozen):
         if purpose not in self.purposes and purpose not in BUILT_IN_PURPOSES:
             refuse("purpose.unknown").raise_if_denied()
 
-    def decide(self, ask: Ask) -> Decision:
+    def decide(self, ask: Ask, given: Circumstances = UNKNOWN) -> Decision:
         """Permit or refuse. Pure and total: whatever is asked, there is an answer.
 
-        Answers are kept in a bounded cache; a policy never changes, so none grows old.
+        Answers that depend on no circumstances are kept in a bounded cache; a policy never
+        changes, so none grows old.
+
+        Args:
+            ask: the request.
+            given: what is known of the person and the moment, for rules with a condition;
+                what is left out is not known, and nothing is allowed because of it.
         """
         try:
             known = self._decided.get(ask)
             if known is None:
-                known = self._decide(ask)
+                known = self._decide(ask, given)
                 # A refusal may hold texts of any length; only what is permitted is kept.
-                if known.allowed:
+                if known.allowed and not self.needs(ask):
                     self._remember(ask, known)
-        except (TypeError, AttributeError):
-            # Not an Ask of hashable names: a rule that cannot be evaluated denies.
+        except Exception:
+            # Not an Ask of hashable names, or circumstances that no rule can be told by: what
+            # cannot be evaluated denies.
             return _MALFORMED
         return known
+
+    def needs(self, ask: Ask) -> frozenset[str]:
+        """What must be known to decide: names of ``Circumstances``' attributes.
+
+        Empty where no rule that bears on the request has a condition, and where it is
+        refused whatever the circumstances are.
+        """
+        case = self._cases.get((ask.roles, ask.purpose, ask.action, ask.to)) or self._case(ask)
+        return case.needs if isinstance(case, Case) else frozenset()
 
     def atoms_of(self, event: str, fields: Iterable[str]) -> tuple[Atom, ...]:
         """The fewest atoms that together hold these fields of one event.
@@ -232,25 +252,48 @@ class Policy(Frozen):
             self._decided.clear()
         self._decided[ask] = decision
 
-    def _decide(self, ask: Ask) -> Decision:
-        own = self.purposes.get(ask.purpose)
-        if own is None and ask.purpose not in BUILT_IN_PURPOSES:
+    def _decide(self, ask: Ask, given: Circumstances = UNKNOWN) -> Decision:
+        roles, purpose, action, fields, to = ask
+        case = self._cases.get((roles, purpose, action, to)) or self._case(ask)
+        if isinstance(case, Cell):  # neither its permits nor its denies have a condition
+            return case.decide(fields)
+        if isinstance(case, Decision):
+            known = not case.purpose or case.reason in _BEFORE_FIELDS or fields <= self._names
+            return case if known else refuse("field.unknown", purpose)
+        return case.cell(given).decide(fields)
+
+    def _case(self, ask: Ask) -> Cell | Case | Decision:
+        roles, purpose, action, _, to = ask
+        made = self._compiled(roles, purpose, action, to)
+        # A refusal may name texts of any length; only what has permits is kept.
+        if not isinstance(made, Decision):
+            if len(self._cases) >= _CACHED:
+                self._cases.clear()
+            self._cases[roles, purpose, action, to] = made
+        return made
+
+    def _compiled(
+        self, given: frozenset[str], purpose: str, action: str, to: str | None
+    ) -> Cell | Case | Decision:
+        own = self.purposes.get(purpose)
+        if own is None and purpose not in BUILT_IN_PURPOSES:
             return refuse("purpose.unknown")
-        roles, reason = self._closure(ask.roles)
-        if not reason and ask.action not in _ACTIONS:
+        roles, reason = self._closure(given)
+        if not reason and action not in _ACTIONS:
             reason = "action.unknown"
-        if not reason and any(name not in self.fields for name in ask.fields):
-            reason = "field.unknown"
         if reason:
-            return refuse(reason, ask.purpose)
-        for_purpose = [p for r in roles for p in self._rules.get((r, ask.purpose), ())]
-        if not for_purpose:
-            return refuse("purpose.refused", ask.purpose)
-        permits = [p for p in for_purpose if ask.action in p.actions]
+            return refuse(reason, purpose)
+        index = self._index
+        permits = index.permits(roles, purpose, action)
         if not permits:
-            return refuse("action.refused", ask.purpose)
-        denies = [d for d in self.denies if d.bears_on(roles, ask.purpose, ask.action)]
-        return judge(ask, permits, denies, self._grounds(own))
+            serves = index.serves(roles, purpose)
+            return refuse("action.refused" if serves else "purpose.refused", purpose)
+        fitting = [p for p in permits if (to in p.to if p.to else to is None)]
+        if not fitting:
+            return refuse("recipient.refused", purpose)
+        denies = index.denies(roles, purpose, action) if own is not None else ()
+        case = Case(purpose, self._grounds(own), self.fields, fitting, denies, self.timezone)
+        return case if case.needs else case.cell(UNKNOWN)
 
     def _grounds(self, purpose: PurposeSpec | None) -> tuple[str, ...]:
         if purpose is None:

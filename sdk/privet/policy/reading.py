@@ -1,8 +1,8 @@
-"""YAML read for safety: plain data, line numbers, and nothing else.
+"""YAML read for safety: plain data, lines and columns, and nothing else.
 
-A small part of YAML 1.2 is taken: mappings, sequences and scalars. Refused are
-anchors and aliases (one line can stand for a billion), tags, several documents in one
-file, duplicate keys (readers disagree on which one counts) and input beyond bounds.
+A small part of YAML is taken: mappings, sequences and scalars. Refused are anchors and
+aliases (one line can stand for a billion), tags, several documents in one file,
+duplicate keys (readers disagree on which one counts) and input beyond bounds.
 Only ``true``, ``false``, ``null`` and decimal integers are not text, so that the
 country ``NO`` stays a country.
 """
@@ -10,21 +10,41 @@ country ``NO`` stays a country.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from privet.policy.problems import Problems
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 4 << 20
 MAX_DEPTH = 12
-MAX_NODES = 20_000
+MAX_NODES = 500_000
 MAX_SCALAR = 4_096
 
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_BEGIN = (1, 1)
 
 Path = tuple[str | int, ...]
+Place = tuple[int, int]
+"""Line and column, both from 1."""
+
+
+class Mark:
+    """Where an entry stands, and where what is in it stands.
+
+    Attributes:
+        place: of the key, or of the list's member.
+        inner: the marks of a mapping's keys or a list's members; None for a scalar.
+    """
+
+    __slots__ = ("inner", "place")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.inner: dict[str | int, Mark] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,148 +54,195 @@ class Document:
     Attributes:
         file: its name, for messages.
         data: mappings, lists, text, integers, booleans and None.
-        lines: path to line number, from 1.
+        marks: where everything stands.
     """
 
     file: str
     data: Any
-    lines: dict[Path, int]
+    marks: Mark
 
-    def line(self, path: Path) -> int:
-        """The line of a path, or of its nearest ancestor that the document has."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
+    def place(self, path: Path) -> Place:
+        """Line and column of a path, or of its nearest ancestor that the document has."""
+        mark = self.marks
+        for step in path:
+            if mark.inner is None or step not in mark.inner:
+                break
+            mark = mark.inner[step]
+        return mark.place
+
+    def known(self, loc: Path) -> Path:
+        """The steps that lead somewhere, in their order; the others are left out."""
+        mark = self.marks
+        path: list[str | int] = []
+        for step in loc:
+            if mark.inner is not None and step in mark.inner:
+                mark = mark.inner[step]
+                path.append(step)
+        return tuple(path)
 
 
 class _RefusedError(Exception):
-    """What is wrong, where, and how to mend it."""
+    """What is wrong, where, why it is refused and how to mend it."""
 
-    def __init__(self, line: int, what: str, fix: str) -> None:
+    def __init__(self, place: Place, what: str, why: str, fix: str) -> None:
         super().__init__()
-        self.line, self.what, self.fix = line, what, fix
+        self.place, self.what, self.why, self.fix = place, what, why, fix
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     """A mapping or list whose end has not come yet."""
 
     value: dict[str, Any] | list[Any]
-    path: Path
+    marks: dict[str | int, Mark]
     key: str | None = None
 
 
-@dataclass
 class _Builder:
     """Builds plain data from parser events, without recursion."""
 
-    lines: dict[Path, int] = field(default_factory=dict)
-    stack: list[_Open] = field(default_factory=list)
-    root: Any = None
-    roots: int = 0
-    nodes: int = 0
+    def __init__(self) -> None:
+        self.stack: list[_Open] = []
+        self.root: Any = None
+        self.marks = Mark(_BEGIN)
+        self.roots = 0
+        self.nodes = 0
 
-    def start(self, value: dict[str, Any] | list[Any], line: int) -> None:
-        if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
-            raise _RefusedError(line, "a key is a list or a mapping", "Use plain words as keys.")
-        path = self._place(value, line)
-        self.stack.append(_Open(value, path))
-        if len(self.stack) > MAX_DEPTH:
-            raise _RefusedError(line, "nested too deeply", f"Use at most {MAX_DEPTH} levels.")
-
-    def end(self) -> None:
-        self.stack.pop()
-
-    def scalar(self, text: str, *, plain: bool, line: int) -> None:
-        if len(text) > MAX_SCALAR:
-            raise _RefusedError(line, "a text is too long", f"Use at most {MAX_SCALAR} characters.")
+    def start(self, value: dict[str, Any] | list[Any], place: Place) -> None:
         top = self.stack[-1] if self.stack else None
-        if top is not None and isinstance(top.value, dict) and top.key is None:
-            self._key(top, text, line)
+        if top is not None and top.key is None and isinstance(top.value, dict):
+            raise _RefusedError(
+                place, "a key is a list or a mapping", "no key here is one", "Use plain words."
+            )
+        inner = self._place(value, place).inner = {}
+        self.stack.append(_Open(value, inner))
+        if len(self.stack) > MAX_DEPTH:
+            why = f"at most {MAX_DEPTH} levels are taken"
+            raise _RefusedError(place, "nested too deeply", why, "Use fewer levels.")
+
+    def scalar(self, text: str, *, plain: bool, place: Place) -> None:
+        if len(text) > MAX_SCALAR:
+            why = f"at most {MAX_SCALAR} characters are taken"
+            raise _RefusedError(place, "a text is too long", why, "Shorten it.")
+        top = self.stack[-1] if self.stack else None
+        if top is not None and top.key is None and type(top.value) is dict:
+            if text in top.value:
+                why = "readers disagree on which one counts"
+                what = "a key stands twice in one mapping"
+                raise _RefusedError(place, what, why, "Keep one of the two.")
+            top.key = text
+            top.marks[text] = Mark(place)
         else:
-            self._place(_resolve(text) if plain else text, line)
+            self._place(_resolve(text) if plain else text, place)
 
-    def _key(self, top: _Open, text: str, line: int) -> None:
-        if text in top.value:
-            raise _RefusedError(line, "a key stands twice in one mapping", "Keep one of the two.")
-        top.key = text
-        self.lines[(*top.path, text)] = line
-
-    def _place(self, value: Any, line: int) -> Path:
+    def _place(self, value: Any, place: Place) -> Mark:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise _RefusedError(line, "too many entries", f"Use at most {MAX_NODES} entries.")
+            why = f"at most {MAX_NODES} are taken"
+            raise _RefusedError(place, "too many entries", why, "Split the policy.")
         if not self.stack:
             self.root, self.roots = value, self.roots + 1
-            self.lines.setdefault((), line)
-            return ()
+            self.marks = Mark(place)
+            return self.marks
         top = self.stack[-1]
         if isinstance(top.value, list):
+            mark = top.marks[len(top.value)] = Mark(place)
             top.value.append(value)
-            path: Path = (*top.path, len(top.value) - 1)
-            self.lines[path] = line
-            return path
+            return mark
         key = top.key or ""
         top.value[key] = value
         top.key = None
-        return (*top.path, key)
+        return top.marks[key]
 
 
 def read(text: str, file: str, problems: Problems) -> Document | None:
     """Read one document; a fault is noted in ``problems`` and gives None."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        problems.add(file, 1, "the document is longer than 1 MiB", "Keep it short.")
+        most = f"at most {MAX_BYTES >> 20} MiB are read"
+        problems.add(file, _BEGIN, "the document is too long", "Keep it short.", most)
         return None
     builder = _Builder()
     try:
         _feed(builder, text)
     except _RefusedError as fault:
-        problems.add(file, fault.line, fault.what, fault.fix)
+        problems.add(file, fault.place, fault.what, fault.fix, fault.why)
         return None
     if builder.roots != 1 or not isinstance(builder.root, dict):
-        problems.add(file, 1, "the document is not one mapping", "Begin with `privet: ...`.")
+        why = "a document is keys with values"
+        what = "the document is not one mapping"
+        problems.add(file, _BEGIN, what, "Begin with `privet: ...`.", why)
         return None
-    return Document(file, builder.root, builder.lines)
+    return Document(file, builder.root, builder.marks)
+
+
+def _events(text: str) -> Iterator[Any]:
+    import yaml
+
+    # The same events from libyaml, where the wheel has it, and a hundred times sooner.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        # Until the end of the stream, after which there is none.
+        yield from iter(loader.get_event, None)
+    finally:
+        loader.dispose()
 
 
 def _feed(builder: _Builder, text: str) -> None:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from yaml import YAMLError
 
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            _take(builder, event, event.start_mark.line + 1)
+        for event in _events(text):
+            mark = event.start_mark
+            _take(builder, event, (mark.line + 1, mark.column + 1))
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line + 1 if mark is not None else 1
+        place = (mark.line + 1, mark.column + 1) if mark is not None else _BEGIN
+        # What is never closed is missed only after the last line.
+        place = min(place, (text.count("\n") + 1, place[1]))
         # The library's message quotes the text, so it is not repeated.
-        raise _RefusedError(
-            line, "this is not valid YAML", "Check indents, quotes and colons."
-        ) from None
+        raise _broken(place, "indents, quotes and colons") from None
     except (ValueError, IndexError, OverflowError, UnicodeError):
-        raise _RefusedError(1, "this is not valid YAML", "Check escapes and characters.") from None
+        raise _broken(_BEGIN, "escapes and characters") from None
 
 
-def _take(builder: _Builder, event: Any, line: int) -> None:
+def _broken(place: Place, among: str) -> _RefusedError:
+    return _RefusedError(
+        place, "this is not valid YAML", "reading ended here", f"Check {among} here and above."
+    )
+
+
+def _take(builder: _Builder, event: Any, place: Place) -> None:
     kind = type(event).__name__
-    if kind == "AliasEvent" or getattr(event, "anchor", None) is not None:
-        raise _RefusedError(line, "anchors and aliases are not taken", "Write the value out.")
-    if kind in {"MappingStartEvent", "SequenceStartEvent", "ScalarEvent"} and _tagged(event):
-        raise _RefusedError(line, "tags are not taken", "Remove the `!` tag.")
-    if kind == "DocumentStartEvent" and builder.roots:
-        raise _RefusedError(line, "several documents in one file", "Keep one document a file.")
-    if kind == "MappingStartEvent":
-        builder.start({}, line)
-    elif kind == "SequenceStartEvent":
-        builder.start([], line)
-    elif kind == "ScalarEvent":
-        builder.scalar(event.value, plain=event.implicit[0], line=line)
+    if kind == "ScalarEvent":
+        _refuse(event, place)
+        builder.scalar(event.value, plain=event.implicit[0], place=place)
+    elif kind in {"MappingStartEvent", "SequenceStartEvent"}:
+        _refuse(event, place)
+        builder.start({} if kind == "MappingStartEvent" else [], place)
     elif kind in {"MappingEndEvent", "SequenceEndEvent"}:
-        builder.end()
+        builder.stack.pop()
+    elif kind == "AliasEvent":
+        raise _anchored(place)
+    elif kind == "DocumentStartEvent" and builder.roots:
+        raise _RefusedError(
+            place,
+            "several documents in one file",
+            "a second one would be read past",
+            "Keep one document a file.",
+        )
 
 
-def _tagged(event: Any) -> bool:
-    return getattr(event, "tag", None) is not None
+def _refuse(event: Any, place: Place) -> None:
+    if event.anchor is not None:
+        raise _anchored(place)
+    if event.tag is not None:
+        why = "a tag can make a reader run code"
+        raise _RefusedError(place, "tags are not taken", why, "Remove the `!` tag.")
+
+
+def _anchored(place: Place) -> _RefusedError:
+    why = "one line can stand for a billion"
+    return _RefusedError(place, "anchors and aliases are not taken", why, "Write the value out.")
 
 
 def _resolve(text: str) -> Any:

@@ -9,6 +9,7 @@ from privet.types import ACCOUNTABILITY, ADMINISTRATION, CONSENT, FORGETTING, RI
 
 if TYPE_CHECKING:
     from privet.policy.minimize import Minimize
+    from privet.policy.when import When
 
 OWN_ACTIONS = frozenset(
     {"collect", "read", "recommend", "train", "evaluate", "serve", "derive", "export", "correct"}
@@ -44,6 +45,7 @@ class Permit:
         minimize: what happens to values before release.
         least: fewest people a release may be about; 1 without a floor.
         to: recipients of an export.
+        when: the condition on which it grants.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Permit:
     minimize: Minimize
     least: int
     to: frozenset[str]
+    when: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Deny:
         purposes: for which of the policy's own purposes.
         actions: which actions.
         fields: full names, wildcards expanded.
+        when: the condition on which it denies.
     """
 
     id: str
@@ -75,11 +79,4 @@ class Deny:
     purposes: frozenset[str]
     actions: frozenset[str] | None
     fields: frozenset[str] | None
-
-    def bears_on(self, roles: frozenset[str], purpose: str, action: str) -> bool:
-        """Whether it speaks about this request, fields aside."""
-        return (
-            purpose in self.purposes
-            and (self.roles is None or not self.roles.isdisjoint(roles))
-            and (self.actions is None or action in self.actions)
-        )
+    when: When | None = None

@@ -14,7 +14,7 @@ from privet.policy.reading import MAX_DEPTH, MAX_NODES, read
 def refused(text: str) -> tuple[str, int]:
     problems = Problems()
     assert read(text, "x.yaml", problems) is None
-    (fault,) = problems.found
+    (fault,) = problems.found.values()
     return str(fault["what"]), int(fault["line"])
 
 
@@ -74,9 +74,9 @@ def test_only_a_few_words_are_not_text() -> None:
     }  # fmt: skip
 
 
-def test_each_entry_knows_its_line() -> None:
+def test_each_entry_knows_its_place() -> None:
     document = read("a:\n  - x\n  - b: 1\n    c: 2\n", "x", Problems())
     assert document is not None
-    assert document.line(("a", 1, "c")) == 4
-    assert document.line(("a", 1, "c", "missing", 7)) == 4
-    assert document.line(("zzz",)) == 1
+    assert document.place(("a", 1, "c")) == (4, 5)
+    assert document.place(("a", 1, "c", "missing", 7)) == (4, 5)
+    assert document.place(("zzz",)) == (1, 1)
