@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from privet.cli import policydiff
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
+from privet.cli.policysource import MaybeReference, Reference, opened
 from privet.cli.screen import Screen, fault
 from privet.errors import InvalidInput, PolicyError
-from privet.settings import resolve
 from privet.types import ADMINISTRATION
 
 if TYPE_CHECKING:
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Check, test, explain, show, activate."
 )
-Reference = Annotated[
-    str, typer.Argument(metavar="REF", help="pack:NAME, a policy document, or its directory.")
-]
-MaybeReference = Annotated[
-    str | None,
-    typer.Argument(metavar="[REF]", help="As for check; the home's active policy if left out."),
-]
 
 
 @app.command()
@@ -64,7 +58,7 @@ def try_out(
     from privet.policy import run_tests
 
     screen = Screen(json)
-    policy = _policy(screen, ref, home, keyring, "testing a policy")
+    policy = opened(screen, ref, home, keyring, "testing a policy")
     results = run_tests(policy)
     failed = sum(not r.passed for r in results)
     told = {"ok": not failed, "policy": policy.name, "failed": failed, "tests": results}
@@ -107,7 +101,7 @@ def explain(
             reason="usage",
         )
     screen = Screen(json)
-    policy = _policy(screen, ref, home, keyring, "explaining a decision")
+    policy = opened(screen, ref, home, keyring, "explaining a decision")
     asked = Ask(frozenset(roles), purpose, action, _expanded(policy, fields or []), to)
     decision = policy.decide(asked)
     told = {"policy": policy.name, "hash": policy.hash, **decision.explain()}
@@ -160,7 +154,7 @@ def show(
     from privet.cli import policyshow
 
     screen = Screen(json)
-    policy = _policy(screen, ref, home, keyring, "reading a policy")
+    policy = opened(screen, ref, home, keyring, "reading a policy")
     screen.answer(policyshow.data(policy), lambda: policyshow.show(screen, policy))
 
 
@@ -181,16 +175,4 @@ def activate(
     screen.answer({"hash": active}, lambda: screen.say(f"active now: {active}"))
 
 
-def _policy(
-    screen: Screen, ref: str | None, home: str | None, keyring: str | None, task: str
-) -> Policy:
-    from privet.deployment import open_deployment
-    from privet.policy import load
-
-    if ref is not None:
-        screen.begin("anybody", (), task)
-        return load(ref)
-    found = resolve(home, keyring)
-    screen.begin("anybody", (), task, found.place)
-    with open_deployment(found.home, keyring=found.keyring) as shop:
-        return shop.policy
+app.command("diff")(policydiff.diff)

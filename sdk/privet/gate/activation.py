@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+
 from privet.consent import Ledger
 from privet.db import Home, Tx
 from privet.errors import AccessDenied, PolicyError, StoreUnavailable
@@ -105,6 +108,51 @@ def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
     with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
         _put_documents(tx, policy)
         ledger.rebuild(tx)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How much lies in the cells of one kind; no personal value, and nobody's own count.
+
+    Attributes:
+        event: the event's name, or ``"profile"``.
+        fields: bare names that are sealed together.
+        domain: whose key they are under.
+        cells: number of cells.
+        rows: number of rows in them.
+    """
+
+    event: str
+    fields: frozenset[str]
+    domain: str
+    cells: int
+    rows: int
+
+
+def stored(parts: Parts, caller: Caller) -> tuple[Stored, ...]:
+    """How much is stored of what, by layout and domain: what a change of policy would cost.
+
+    Raises:
+        AccessDenied: no permit for ``privet:administration``.
+    """
+    decide(parts, caller, ADMINISTRATION, "administer", ())
+    with parts.home.keys.read() as tx:
+        names = {int(dom): str(name) for dom, name in tx.all("SELECT dom, name FROM domain")}
+    with parts.home.data.read() as tx:
+        rows = tx.all(
+            "SELECT l.event, l.fields, c.dom, COUNT(*), SUM(c.n) FROM cell c "
+            "JOIN layout l ON l.grp = c.grp GROUP BY l.event, l.fields, c.dom"
+        )
+    return tuple(
+        Stored(
+            str(event),
+            frozenset(str(name) for name, _, _ in json.loads(fields)),
+            names.get(int(dom), ""),
+            int(cells),
+            int(n),
+        )
+        for event, fields, dom, cells, n in sorted(rows)
+    )
 
 
 def _put_documents(tx: Tx, policy: Policy) -> None:

@@ -1,0 +1,18 @@
+"""Reviewing a policy: what it means, what differs, what is too much, what would happen.
+
+The rules of this room:
+
+- Everything is worked out on the compiled policy, by asking it; nothing is decided twice.
+- Nobody's data is touched. Records come in decoded, and only their codes and counts are used.
+- What cannot be told is said, and counted as refused.
+
+>>> from privet.policy import load
+>>> from privet.review import diff
+>>> diff(load("pack:shop"), load("pack:shop")).same
+True
+"""
+
+from privet.review.diff import Change, Difference, diff
+from privet.review.resealing import Resealing
+
+__all__ = ["Change", "Difference", "Resealing", "diff"]

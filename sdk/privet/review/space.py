@@ -1,0 +1,153 @@
+"""The finite space that a policy decides over, and what it answers at each point of it.
+
+Two facts about decisions keep it small, and both are checked against brute force over every set
+of roles and fields (``tests/properties/test_review_diff.py``):
+
+- A request for several fields is answered as its fields are, one by one, and their
+  minimizations add up: no permit looks at two fields together.
+- For a set of roles nothing else counts than for its members alone, save two things that may
+  hold between two of them: a ``separate:`` group, and a deny that binds one and takes away what
+  the other may. So pairs suffice, and only with roles that a deny names.
+
+Another dimension of requests belongs into ``Case``, ``cases`` and ``answer``, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from privet.errors import AccessDenied
+from privet.policy import Ask
+from privet.types import SELF_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from privet.policy import Policy
+    from privet.policy.minimize import Coarseness
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One point of the space.
+
+    Attributes:
+        roles: what one person holds at a time: one role, or two.
+        purpose: why.
+        action: what.
+        to: the recipient of an export.
+        field: a full name; None for a request that names no field.
+    """
+
+    roles: frozenset[str]
+    purpose: str
+    action: str
+    to: str | None
+    field: str | None
+
+    @property
+    def ask(self) -> Ask:
+        """The request itself."""
+        named = frozenset[str]() if self.field is None else frozenset({self.field})
+        return Ask(self.roles, self.purpose, self.action, named, self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a policy says at one point, without the names of its rules.
+
+    Attributes:
+        allowed: whether it is permitted.
+        open: whether the field is opened; not where ``drop`` leaves it out.
+        last: only so many of a person's newest events, if so.
+        time: instants are cut to this unit, if so.
+        rules: operation and width for the field, sorted.
+        least: fewest people a release may be about.
+    """
+
+    allowed: bool
+    open: bool = False
+    last: int | None = None
+    time: Coarseness | None = None
+    rules: tuple[tuple[str, int], ...] = ()
+    least: int = 1
+
+
+REFUSED = Answer(allowed=False)
+
+
+def answer(policy: Policy, case: Case) -> Answer:
+    """What the policy answers at a point of the space."""
+    decision = policy.decide(case.ask)
+    if not decision.allowed:
+        return REFUSED
+    how = decision.minimize
+    opened = case.field is None or case.field in decision.granted
+    return Answer(
+        allowed=True,
+        open=opened,
+        last=how.last,
+        time=how.time,
+        rules=tuple((operation, wide) for _, operation, wide in how.rules) if opened else (),
+        least=decision.least,
+    )
+
+
+def cases(policies: Sequence[Policy]) -> Iterator[Case]:
+    """Every point at which one of the policies may permit something; all others are refused."""
+    requests = sorted(_requests(policies), key=str)
+    for roles in role_sets(policies):
+        for purpose, action, to in requests:
+            bare = Case(roles, purpose, action, to, None)
+            fields = frozenset(chain.from_iterable(_fields(policy, bare) for policy in policies))
+            yield bare
+            for name in sorted(fields):
+                yield Case(roles, purpose, action, to, name)
+
+
+def role_sets(policies: Sequence[Policy]) -> list[frozenset[str]]:
+    """The sets of roles that tell policies apart: each role, and pairs that a deny can tell."""
+    roles = sorted({role for policy in policies for role in policy.roles})
+    singles = [frozenset({role}) for role in roles]
+    bound = sorted({role for policy in policies for role in _bound(policy)})
+    pairs = {frozenset({one, other}) for one in bound for other in roles if one != other}
+    return singles + sorted(
+        (pair for pair in pairs if any(may_be_held(p, pair) for p in policies)), key=sorted
+    )
+
+
+def may_be_held(policy: Policy, roles: Iterable[str]) -> bool:
+    """Whether one person may hold these roles at a time."""
+    held = frozenset(roles)
+    if held == {SELF_ROLE}:
+        return True
+    try:
+        policy.check_roles(held)
+    except AccessDenied:
+        return False
+    return True
+
+
+def _bound(policy: Policy) -> Iterator[str]:
+    """The roles that a deny with ``roles`` binds, by themselves or by what they inherit."""
+    named = frozenset[str]().union(*(deny.roles or () for deny in policy.denies))
+    return (role for role, closure in policy.roles.items() if not named.isdisjoint(closure))
+
+
+def _requests(policies: Iterable[Policy]) -> set[tuple[str, str, str | None]]:
+    """Purpose, action and recipient of everything that some permit is about."""
+    return {
+        (permit.purpose, action, to)
+        for policy in policies
+        for permit in policy.permits.values()
+        for action in permit.actions
+        for to in (permit.to or (None,))
+    }
+
+
+def _fields(policy: Policy, bare: Case) -> frozenset[str]:
+    """The fields of all permits that bear on a request."""
+    granting = policy.decide(bare.ask).permits
+    return frozenset[str]().union(*(policy.permits[name].fields for name in granting))
