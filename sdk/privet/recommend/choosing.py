@@ -64,8 +64,9 @@ class Weights:
 
 
 def fixed(weights: dict[str, float]) -> np.ndarray:
-    """Weights by name in millionths; 0 where not named."""
-    return whole(np.array([weights.get(name, 0.0) for name in NAMES]))
+    """Weights by name in millionths; 0 where not named, but 1 for the scale of others."""
+    given = {"fresh.score": 1.0, **weights}
+    return whole(np.array([given.get(name, 0.0) for name in NAMES]))
 
 
 @dataclass(slots=True, repr=False)

@@ -12,7 +12,7 @@ from privet.features.catalogue import ITEM, Catalogue
 from privet.recommend import trend
 from privet.recommend.base import Forgets, Recommender
 from privet.recommend.checks import at_least
-from privet.recommend.choosing import NAMES, PRIOR, Weights, choose, fixed
+from privet.recommend.choosing import LEAST_SCALE, NAMES, PRIOR, Weights, choose, fixed
 from privet.recommend.content import ContentTFIDF
 from privet.recommend.ease import EASE
 from privet.recommend.evidence import Sources
@@ -57,8 +57,8 @@ class Hybrid(Recommender):
         least: an entry of which fewer people are known is judged by its text alone.
         validate_days: length of a window that weights are chosen on.
         windows: how many such windows.
-        weights: weights by name (``choosing.NAMES``), those not named being 0; None to
-            choose them.
+        weights: weights by name (``choosing.NAMES``), those not named being 0 but for
+            ``fresh.score``, which is above 0 and 1 by itself; None to choose them.
     """
 
     kind: ClassVar[str] = "hybrid"
@@ -85,6 +85,7 @@ class Hybrid(Recommender):
         for name, weight in (self.weights or {}).items():
             at_least(name, weight, -MOST_WEIGHT)
             at_least(name, -weight, -MOST_WEIGHT)
+        at_least("fresh.score", (self.weights or {}).get("fresh.score", 1), LEAST_SCALE)
         self._ease()  # its own checks
 
     @property

@@ -1,0 +1,56 @@
+"""No kind is registered to which the laws over everything that learns are not held."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tests.kinds import RECOMMENDERS, segmenters
+
+from privet.errors import InvalidInput
+from privet.features import Catalogue
+from privet.recommend import KINDS, Contributions, History, Hybrid, build
+from privet.recommend.base import Forgets
+from privet.recommend.ease import EASE, WEIGHTS
+from privet.recommend.hybrid import PARTS
+from privet.segments.codec import KINDS as SEGMENTERS
+
+
+def test_every_registered_kind_is_held_to_the_laws() -> None:
+    assert {spec.kind for spec in RECOMMENDERS.values()} == set(KINDS)
+    assert {spec.kind for spec in segmenters(["recency"]).values()} == set(SEGMENTERS)
+
+
+def test_every_way_to_forget_and_every_variant_is_among_them() -> None:
+    specs = list(RECOMMENDERS.values())
+    assert {spec.forgets for spec in specs} == set(Forgets.__args__)  # type: ignore[attr-defined]
+    assert {spec.weights for spec in specs if type(spec) is EASE} == set(WEIGHTS)
+    hybrids = [spec for spec in specs if isinstance(spec, Hybrid)]
+    assert {spec.weights is None for spec in hybrids} == {True, False}
+    assert any(spec.text for spec in hybrids)
+    missing = [set(PARTS) - set(spec.parts) for spec in hybrids]
+    assert all({part} in missing for part in PARTS)
+
+
+@pytest.mark.parametrize("name", RECOMMENDERS)
+def test_what_is_stored_of_a_variant_makes_it_again(name: str) -> None:
+    spec = RECOMMENDERS[name]
+    assert build(spec.kind, spec.params()) == spec
+    assert dataclasses.is_dataclass(spec)
+
+
+def test_a_hybrid_whose_weights_leave_out_the_scale_ranks_others_by_the_rest() -> None:
+    model = Hybrid(floor=1, least=1, basket=None, weights={"fresh.p28": 1.0})
+    shop, bought = Catalogue(tuple("abc")), [[0], [1, 2], [1, 2], [2]]
+    people = [History(np.array(b), np.zeros(len(b), np.int64), np.full(len(b), 9)) for b in bought]
+    kept = Contributions.of(model.contribution(person, 10) for person in people)
+    fitted = model.finish(model.fit(len(shop), kept), shop)
+    assert fitted.top(people[0], 3, now_day=10, exclude=np.array([0])).tolist() == [2, 1]
+    assert fitted.popular(3).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, float("nan")])
+def test_no_scale_turns_the_others_round(scale: float) -> None:
+    with pytest.raises(InvalidInput, match=r"fresh\.score"):
+        Hybrid(weights={"fresh.score": scale})
