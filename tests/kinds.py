@@ -70,7 +70,7 @@ def segmenters(features: Sequence[str]) -> Mapping[str, Segmenter]:
         "agglomerative": Agglomerative(features, k=3),
         "dbscan": DBSCAN(features, radius=2, people=3),
         "gaussian": GaussianMixture(features, k=3),
-        "hdbscan": HDBSCAN(features, people=4),
+        "hdbscan": HDBSCAN(features, people=2),
         "kmeans": KMeans(features, k=3, components=2),
         "mini-batch": MiniBatchKMeans(features, k=3),
         "spectral": Spectral(features, k=3, neighbours=5),

@@ -142,7 +142,9 @@ class Sources:
         last, first = np.zeros((2, len(own)))
         last[inverse] = age
         first[inverse[::-1]] = age[::-1]
-        gap = np.where(visits > 1, (first - last) / np.maximum(visits - 1, 1), first + 30)
+        # A basket may be kept open for days, so that an earlier row is of a later day.
+        between = np.maximum(first - last, 0) / np.maximum(visits - 1, 1)
+        gap = np.where(visits > 1, between, first + 30)
         due = np.log(np.minimum(last / np.maximum(gap, 1), 20) + 0.1)
         return own, [*columns, np.log(last + 1), np.log(gap + 1), due]
 
