@@ -41,13 +41,17 @@ from privet.policy.purpose import (
 )
 from privet.policy.rules import Deny, Permit
 from privet.policy.trials import TestResult, run_tests
+from privet.policy.when import UNKNOWN, UNREADABLE, Circumstances, When, Window
 
 __all__ = [
     "HELD",
+    "UNKNOWN",
+    "UNREADABLE",
     "Ask",
     "Assessment",
     "Atom",
     "Because",
+    "Circumstances",
     "Controller",
     "Decision",
     "Deny",
@@ -67,6 +71,8 @@ __all__ = [
     "SpecialGround",
     "SubjectSpec",
     "TestResult",
+    "When",
+    "Window",
     "apart",
     "compile_documents",
     "fates",

@@ -15,13 +15,14 @@ from privet.policy.rules import (
     RELEASING,
     WITH_FIELDS,
 )
+from privet.policy.whenform import check_when
 from privet.types import CONSENT, RIGHTS, SELF_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from privet.policy.context import Context
-    from privet.policy.policyform import DenyForm, MinimizeForm, PermitForm
+    from privet.policy.policyform import DenyForm, MinimizeForm, PermitForm, WhenForm
     from privet.policy.reading import Path
 
 
@@ -62,8 +63,31 @@ def _check_permit(context: Context, path: Path, permit: PermitForm) -> None:
     context.once((*path, "may"), permit.may, "the action")
     _check_permit_fields(context, path, permit)
     _check_recipients(context, path, permit, own=own)
+    if permit.when is not None:
+        _check_condition(context, (*path, "when"), permit, permit.when, own=own)
     if permit.minimize is not None:
         _check_minimize(context, (*path, "minimize"), permit, permit.minimize)
+
+
+def _check_condition(
+    context: Context, path: Path, permit: PermitForm, form: WhenForm, *, own: bool
+) -> None:
+    if not own:
+        context.wrong(
+            path,
+            "what is built in depends on no condition",
+            "Remove `when`.",
+            why="a person's rights and consent hold for everybody (Art. 12(2))",
+        )
+    counted = form.people_from is not None or form.people_under is not None
+    if counted and COHORT_ACTIONS.isdisjoint(permit.may):
+        context.wrong(
+            path,
+            "these actions are about one person",
+            "Remove `people_from` and `people_under`.",
+            why="there are no others to count",
+        )
+    check_when(context, path, form)
 
 
 def _check_permit_fields(context: Context, path: Path, permit: PermitForm) -> None:
@@ -165,8 +189,13 @@ def _check_deny(context: Context, path: Path, deny: DenyForm) -> None:
     context.known((*path, "for"), deny.purposes or (), context.policy.purposes, "the purpose")
     context.once((*path, "may_not"), deny.may_not or (), "the action")
     context.known_fields((*path, "fields"), deny.fields)
-    if all(part is None for part in (deny.roles, deny.purposes, deny.may_not, deny.fields)):
-        context.wrong(path, "this denies everything", "Say `roles`, `for`, `may_not` or `fields`.")
+    if deny.when is not None:
+        check_when(context, (*path, "when"), deny.when)
+    parts = (deny.roles, deny.purposes, deny.may_not, deny.fields, deny.when)
+    if all(part is None for part in parts):
+        context.wrong(
+            path, "this denies everything", "Say `roles`, `for`, `may_not`, `fields` or `when`."
+        )
     for action in sorted(set(deny.may_not or ()) - OWN_ACTIONS):
         context.wrong(
             (*path, "may_not"), f"`{action}` belongs to a built-in purpose", "Remove it here."
@@ -193,8 +222,14 @@ def _check_trials(context: Context) -> None:
     context.once(("tests",), [t.name for t in policy.tests], "the test")
     for i, trial in enumerate(policy.tests):
         given = trial.given
+        path: Path = ("tests", i, "given")
         named: Iterable[str] = {*given.contract, *given.agreed, *given.withdrawn, *given.objected}
         for name in sorted(set(named) - set(policy.purposes)):
+            context.wrong(path, f"the purpose {shown(name)} is not declared", "Correct it.")
+        if given.data_age is not None and given.at is None:
             context.wrong(
-                ("tests", i, "given"), f"the purpose {shown(name)} is not declared", "Correct it."
+                (*path, "data_age"),
+                "an age of data without a moment",
+                "Add `at`.",
+                why="months have no length of their own",
             )

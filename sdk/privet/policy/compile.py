@@ -59,6 +59,7 @@ from privet.policy.purpose import (
 from privet.policy.reading import read
 from privet.policy.rules import Deny, Permit
 from privet.policy.trials import Given, Trial
+from privet.policy.whenform import circumstances, condition
 from privet.types import SELF_ROLE
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ def _permit(context: Context, form: PermitForm) -> Permit:
         minimize=minimize,
         least=parse_least(least) if least else 1,
         to=frozenset(form.to or ()),
+        when=condition(form.when) if form.when else None,
     )
 
 
@@ -273,6 +275,7 @@ def _deny(context: Context, form: DenyForm) -> Deny:
         purposes=frozenset(form.purposes or own),
         actions=frozenset(form.may_not) if form.may_not else None,
         fields=context.expand(form.fields) if form.fields else None,
+        when=condition(form.when) if form.when else None,
     )
 
 
@@ -290,6 +293,7 @@ def _trial(context: Context, form: TrialForm) -> Trial:
             frozenset(given.withdrawn),
             frozenset(given.objected),
             given.restricted,
+            circumstances(given),
         ),
         ask=Ask(frozenset({form.as_}), form.purpose, form.may, fields, form.to),
         then=form.then,

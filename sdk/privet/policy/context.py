@@ -107,13 +107,13 @@ class Context:
             )
         return self._named[key]
 
-    def wrong(self, path: Path, what: str, fix: str) -> None:
+    def wrong(self, path: Path, what: str, fix: str, why: str = "", near: str = "") -> None:
         """Note a fault of the policy document."""
-        self.problems.at(self.policy_document, path, what, fix)
+        self.problems.at(self.policy_document, path, what, fix, why, near)
 
-    def wrong_data(self, path: Path, what: str, fix: str) -> None:
+    def wrong_data(self, path: Path, what: str, fix: str, why: str = "", near: str = "") -> None:
         """Note a fault of the data document."""
-        self.problems.at(self.data_document, path, what, fix)
+        self.problems.at(self.data_document, path, what, fix, why, near)
 
     def known(self, path: Path, names: Iterable[str], among: Iterable[str], what: str) -> None:
         """Note each name that is not among those declared, and each one named twice."""

@@ -5,15 +5,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from privet.policy.scalars import (
+    AgeText,
     Country,
+    DateText,
     FieldName,
     FieldPattern,
     FileName,
     Form,
+    HoursText,
+    InstantText,
     LastText,
     LeastText,
     Name,
     PeriodText,
+    PlaceCode,
     PurposeName,
     Reference,
     RuleText,
@@ -24,6 +29,8 @@ from privet.types import Action
 Outcome = Literal["allow", "AccessDenied", "ConsentMissing", "Objected"]
 Actions = Annotated[list[Action], Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Years = Annotated[int, Field(ge=1, le=150)]
 Patterns = Annotated[list[FieldPattern], Field(min_length=1)]
 
 
@@ -168,6 +175,38 @@ class MinimizeForm(Form, extra="allow"):
     """Fewest people a release may be about."""
 
 
+class WhenForm(Form):
+    """A condition: all parts of it hold, or the rule does not grant, or denies nothing.
+
+    What cannot be told never allows: a permit does not grant, a deny denies.
+    """
+
+    jurisdiction: Annotated[list[PlaceCode], Field(min_length=1)] | None = None
+    """Whose law protects the person: ISO 3166 codes, `EU` or `EEA`."""
+    age_from: Years | None = None
+    """The person is at least so old, in years."""
+    age_under: Years | None = None
+    """The person is younger, in years."""
+    hours: HoursText | None = None
+    """The time of day, in the deployment's zone; may pass midnight."""
+    days: Annotated[list[Day], Field(min_length=1)] | None = None
+    """Days of the week; past midnight, of the day on which the hours began."""
+    from_: DateText | None = Field(default=None, alias="from")
+    """The first day."""
+    until: DateText | None = None
+    """The last day."""
+    people_from: LeastText | None = None
+    """The request is about at least so many."""
+    people_under: LeastText | None = None
+    """The request is about fewer."""
+    data_from: PeriodText | None = None
+    """The oldest row asked for is at least so old."""
+    data_under: PeriodText | None = None
+    """The oldest row asked for is younger."""
+    environment: Annotated[dict[Name, Names], Field(min_length=1)] | None = None
+    """Attributes that the application tells, each with the values for which it holds."""
+
+
 class PermitForm(Form):
     """One role may do these actions with these fields for one purpose."""
 
@@ -185,6 +224,8 @@ class PermitForm(Form):
     """What happens to values before release."""
     to: Names | None = None
     """To whom, for an export."""
+    when: WhenForm | None = None
+    """On which condition."""
 
 
 class DenyForm(Form):
@@ -202,6 +243,8 @@ class DenyForm(Form):
     """Which actions."""
     fields: Patterns | None = None
     """Which fields."""
+    when: WhenForm | None = None
+    """On which condition."""
 
 
 class GivenForm(Form):
@@ -217,6 +260,18 @@ class GivenForm(Form):
     """Purposes objected to (Art. 21)."""
     restricted: bool = False
     """Whether processing is restricted (Art. 18)."""
+    jurisdiction: PlaceCode | None = None
+    """Whose law protects the person; left out, that is not known."""
+    age: Annotated[int, Field(ge=0, le=150)] | AgeText | None = None
+    """Her age in years, as a number or a band; left out, it is not known."""
+    at: InstantText | None = None
+    """The moment."""
+    people: LeastText | None = None
+    """How many people the request is about."""
+    data_age: PeriodText | None = None
+    """How old the oldest row asked for is."""
+    environment: dict[Name, Name] = Field(default={})
+    """What the application tells of attributes."""
 
 
 class TrialForm(Form):

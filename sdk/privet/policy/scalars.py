@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from privet.policy.minimize import parse_last, parse_least, parse_rule
 from privet.policy.period import Period
+from privet.policy.when import parse_age, parse_date, parse_hours, parse_instant
 from privet.types import BUILT_IN_PURPOSES, NAME
 
 _MOST_TEXT = 2000
@@ -85,6 +86,9 @@ Reference = Annotated[
     str, *_form("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "not a reference such as `CA-7`")
 ]
 Country = Annotated[str, *_form("[A-Z]{2}", "not a country's two capital letters")]
+PlaceCode = Annotated[
+    str, *_form("[A-Z]{2}(?:-[A-Z0-9]{1,3})?|EEA", "not a place such as `DE`, `US-CA` or `EEA`")
+]
 FileName = Annotated[str, *_form(rf"{_NAME}\.yaml", "not the name of a file beside the policy")]
 Band = Annotated[
     str, *_form(r"[0-9]{1,6}(?:-[0-9]{1,6}|\+)", "not a band such as `25-34` or `65+`")
@@ -101,3 +105,11 @@ PeriodText = Annotated[str, *_parsed(Period.parse, "[1-9][0-9]{0,4}(?:h|d|w|mo|y
 LastText = Annotated[str, *_parsed(parse_last, "[1-9][0-9]{0,5} events?")]
 LeastText = Annotated[str, *_parsed(parse_least, "[1-9][0-9]{0,8} (?:people|person)")]
 RuleText = Annotated[str, *_parsed(parse_rule, r"(?:band|round)\([1-9][0-9]{0,5}\)")]
+HoursText = Annotated[
+    str, *_parsed(parse_hours, "[0-2][0-9]:[0-5][0-9]-(?:[0-2][0-9]:[0-5][0-9]|24:00)")
+]
+DateText = Annotated[str, *_parsed(parse_date, "[0-9]{4}-[0-9]{2}-[0-9]{2}")]
+InstantText = Annotated[
+    str, *_parsed(parse_instant, "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z")
+]
+AgeText = Annotated[str, *_parsed(parse_age, r"[0-9]{1,3}(?:-[0-9]{1,3}|\+)?")]

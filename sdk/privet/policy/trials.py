@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from privet.policy.when import UNKNOWN, Circumstances
+
 if TYPE_CHECKING:
     from privet.policy.decide import Ask
     from privet.policy.policy import Policy
@@ -22,6 +24,7 @@ class Given:
         withdrawn: she agreed and took it back.
         objected: she objected (GDPR Art. 21).
         restricted: all processing is restricted (Art. 18).
+        circumstances: what else is known of her and the moment.
     """
 
     contract: frozenset[str]
@@ -29,6 +32,7 @@ class Given:
     withdrawn: frozenset[str]
     objected: frozenset[str]
     restricted: bool
+    circumstances: Circumstances = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def run_tests(policy: Policy) -> list[TestResult]:
 
 
 def _run(policy: Policy, trial: Trial) -> TestResult:
-    decision = policy.decide(trial.ask)
+    decision = policy.decide(trial.ask, trial.given.circumstances)
     if decision.allowed:
         got = _ground(policy, trial.given, decision.grounds)
     else:

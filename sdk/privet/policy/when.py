@@ -7,13 +7,15 @@ known not to hold, the rest need not be known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from privet.clock import instant
+from privet.clock import instant, micros
 from privet.errors import InvalidInput
 from privet.policy.places import place, within
 
@@ -42,6 +44,70 @@ WHY_NOT: Final = {
     "attribute.refused": "the rule that would permit it is not for this attribute",
 }
 """Reasons, in the order in which they are told where there are several."""
+
+
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)\Z")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z\Z")
+
+
+def parse_hours(text: str) -> tuple[int, int]:
+    """``"08:00-20:00"`` as minutes of the day.
+
+    Raises:
+        ValueError: another form, or no time between the two.
+    """
+    match = _HOURS.match(text)
+    if match is None:
+        raise ValueError("not hours such as `08:00-20:00`")
+    begin = int(match[1]) * 60 + int(match[2])
+    end = 24 * 60 if match[3] is None else int(match[3]) * 60 + int(match[4])
+    if begin == end:
+        raise ValueError("hours that begin when they end")
+    return begin, end
+
+
+def parse_date(text: str) -> str:
+    """The date, when it is one of the calendar's.
+
+    Raises:
+        ValueError: another form, or no such day.
+    """
+    try:
+        if _DATE.match(text):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("not a date such as `2026-12-31`")
+
+
+def parse_instant(text: str) -> int:
+    """``"2026-12-31T18:00Z"`` as UTC microseconds.
+
+    Raises:
+        ValueError: another form, or no such instant.
+    """
+    try:
+        if _INSTANT.match(text):
+            return micros(datetime.fromisoformat(text))
+    except ValueError:
+        pass
+    raise ValueError("not an instant in UTC such as `2026-12-31T18:00Z`")
+
+
+def parse_age(text: str) -> tuple[int, int | None]:
+    """``"15"``, ``"16-17"`` or ``"65+"`` as the youngest and the oldest.
+
+    Raises:
+        ValueError: another form, or the oldest before the youngest.
+    """
+    low, dash, high = text.removesuffix("+").partition("-")
+    if not low.isdecimal() or (dash and not high.isdecimal()):
+        raise ValueError("not an age such as `15`, `16-17` or `65+`")
+    age = (int(low), None if text.endswith("+") else int(high or low))
+    if not _is_age(age):
+        raise ValueError("not an age such as `15`, `16-17` or `65+`")
+    return age
 
 
 class Unreadable:
@@ -127,19 +193,19 @@ class Window:
 
     def open_at(self, at: int, zone: str) -> bool:
         """Whether it is open at an instant, UTC microseconds."""
-        date, day, minute = _local(at // 60_000_000, zone)
+        today, day, minute = _local(at // 60_000_000, zone)
         if self.begin < self.end:
             inside = self.begin <= minute < self.end
         elif minute < self.end:  # it opened yesterday
-            date, day, _ = _local(at // 60_000_000 - 24 * 60, zone)
+            today, day, _ = _local(at // 60_000_000 - 24 * 60, zone)
             inside = True
         else:
             inside = minute >= self.begin
         return (
             inside
             and day in self.days
-            and (not self.first or date >= self.first)
-            and (not self.last or date <= self.last)
+            and (not self.first or today >= self.first)
+            and (not self.last or today <= self.last)
         )
 
 

@@ -13,8 +13,95 @@ POLICY_FAULTS = [
     ),
     (
         "unknown key in a permit",
+        ("may: [collect], fields: [view.*]", "may: [collect], where: {}, fields: [view.*]"),
+        "unknown key `where`",
+    ),
+    (
+        "condition without parts",
         ("may: [collect], fields: [view.*]", "may: [collect], when: {}, fields: [view.*]"),
-        "unknown key `when`",
+        "has no part",
+    ),
+    (
+        "condition on a right",
+        ("may: [read, erase], fields", "may: [read, erase], when: {age_from: 18}, fields"),
+        "depends on no condition",
+    ),
+    (
+        "condition on a number of people where there is one",
+        (
+            "may: [recommend], fields",
+            "may: [recommend], when: {people_from: 5 people}, fields",
+        ),
+        "about one person",
+    ),
+    (
+        "country that is none",
+        ("roles: [chief], for: [orders]", "when: {jurisdiction: [UK]}, for: [orders]"),
+        "`UK` is no country",
+    ),
+    (
+        "place that is a word",
+        ("roles: [chief], for: [orders]", "when: {jurisdiction: [germany]}, for: [orders]"),
+        "not a place",
+    ),
+    (
+        "nobody's age",
+        ("roles: [chief], for: [orders]", "when: {age_from: 18, age_under: 16}, for: [orders]"),
+        "not above its lower bound",
+    ),
+    (
+        "no number of people",
+        (
+            "roles: [chief], for: [orders]",
+            "when: {people_from: 9 people, people_under: 9 people}, for: [orders]",
+        ),
+        "not above its lower bound",
+    ),
+    (
+        "no age of data",
+        ("roles: [chief], for: [orders]", "when: {data_from: 2mo, data_under: 7d}, for: [orders]"),
+        "not above `data_from`",
+    ),
+    (
+        "no day",
+        (
+            "roles: [chief], for: [orders]",
+            "when: {from: 2026-12-31, until: 2026-01-01}, for: [orders]",
+        ),
+        "lies before `from`",
+    ),
+    (
+        "date of no calendar",
+        ("roles: [chief], for: [orders]", "when: {from: 2026-02-30}, for: [orders]"),
+        "not a date",
+    ),
+    (
+        "hours of no day",
+        ("roles: [chief], for: [orders]", "when: {hours: 25:00-26:00}, for: [orders]"),
+        "not hours",
+    ),
+    (
+        "hours that end when they begin",
+        ("roles: [chief], for: [orders]", "when: {hours: 08:00-08:00}, for: [orders]"),
+        "begin when they end",
+    ),
+    (
+        "value twice",
+        (
+            "roles: [chief], for: [orders]",
+            "when: {environment: {net: [office, office]}}, for: [orders]",
+        ),
+        "is named twice",
+    ),
+    (
+        "age of data at no moment in a test",
+        ("given: {contract: [orders]}", "given: {contract: [orders], data_age: 7d}"),
+        "without a moment",
+    ),
+    (
+        "age that is none in a test",
+        ("given: {contract: [orders]}", "given: {contract: [orders], age: 17-16}"),
+        "not an age",
     ),
     ("wrong version", ("policy/1", "policy/2"), "`privet` is none"),
     (
