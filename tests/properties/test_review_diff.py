@@ -159,7 +159,7 @@ def edits(draw: st.DrawFn) -> tuple[Policy, Policy]:
     return a, dataclasses.replace(b, permits=kept)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(edits())
 def test_an_edit_is_told_exactly_where_it_matters(pair: tuple[Policy, Policy]) -> None:
     a, b = pair

@@ -8,7 +8,7 @@ no request is answered otherwise and nothing else that binds is said otherwise.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from privet.policy.minimize import COARSENESS, Coarseness
@@ -68,47 +68,59 @@ Pair = tuple[Answer, Answer]
 def diff(before: Policy, after: Policy) -> Difference:
     """What changes for whom where ``after`` takes the place of ``before``."""
     both = (before, after)
-    changes = [*_permissions(both, _differing(both)), *_facts(both)]
+    changes = [*_permissions(both, *_differing(both)), *_facts(both)]
     ranked = sorted(changes, key=lambda c: (ORDER.index(c.kind), c.sentence))
     return Difference(tuple(ranked), resealing(before, after))
 
 
-def _differing(both: Sequence[Policy]) -> dict[Case, Pair]:
-    """The points at which the answers differ, each said once.
+def _differing(both: Sequence[Policy]) -> tuple[dict[Case, Pair], dict[str, set[str]]]:
+    """The points at which the answers differ, each said once; and all classes by dimension.
 
     A pair of roles is left out where one of the two alone tells the difference, a request
     without a field where one with a field does.
     """
     found: dict[Case, Pair] = {}
+    every: dict[str, set[str]] = defaultdict(set)
     for case in cases(both):
+        for name, said in case.point.told:
+            every[name].add(said)
         before, after = (answer(policy, case) for policy in both)
         if before != after:
             found[case] = before, after
     with_field = {_without_field(case) for case in found if case.field is not None}
-    return {
+    said_once = {
         case: pair
         for case, pair in found.items()
         if not any(_alone(case, role) in found for role in case.roles if len(case.roles) > 1)
         and not (case.field is None and case in with_field)
     }
+    return said_once, every
 
 
 def _without_field(case: Case) -> Case:
-    return Case(case.roles, case.purpose, case.action, case.to, None)
+    return replace(case, field=None)
 
 
 def _alone(case: Case, role: str) -> Case:
-    return Case(frozenset({role}), case.purpose, case.action, case.to, case.field)
+    return replace(case, roles=frozenset({role}))
 
 
-def _permissions(both: Sequence[Policy], differing: Mapping[Case, Pair]) -> Iterator[Change]:
-    groups: dict[tuple[str, str | None, Pair], list[Case]] = defaultdict(list)
+def _permissions(
+    both: Sequence[Policy], differing: Mapping[Case, Pair], every: Mapping[str, set[str]]
+) -> Iterator[Change]:
+    groups: dict[tuple[str, str | None, tuple[str, ...], Pair], list[Case]] = defaultdict(list)
     for case, pair in differing.items():
-        groups[case.purpose, case.to, pair].append(case)
-    for (purpose, to, pair), members in groups.items():
-        for roles, actions, fields in rectangles(_point(case) for case in members):
+        dimensions = tuple(name for name, _ in case.point.told)
+        groups[case.purpose, case.to, dimensions, pair].append(case)
+    for (purpose, to, dimensions, pair), members in groups.items():
+        for roles, actions, fields, *classes in rectangles(map(_coordinates, members)):
+            where = {
+                name: sorted(some)
+                for name, some in zip(dimensions, classes, strict=True)
+                if some != every[name]
+            }
             told = sorted(roles, key=sorted), sorted(actions), sorted(fields - {""})
-            sentence = saying.permission(both, *told, purpose, to, pair)
+            sentence = saying.permission(both, *told, purpose, to, where, pair)
             detail = {
                 "about": "permission",
                 "roles": [sorted(held) for held in told[0]],
@@ -116,14 +128,15 @@ def _permissions(both: Sequence[Policy], differing: Mapping[Case, Pair]) -> Iter
                 "fields": told[2],
                 "purpose": purpose,
                 "to": to,
+                "where": where,
                 "before": pair[0],
                 "after": pair[1],
             }
             yield Change(_kind(*pair), sentence, detail)
 
 
-def _point(case: Case) -> tuple[frozenset[str], str, str]:
-    return case.roles, case.action, case.field or ""
+def _coordinates(case: Case) -> tuple[frozenset[str] | str, ...]:
+    return (case.roles, case.action, case.field or "", *(said for _, said in case.point.told))
 
 
 def _kind(before: Answer, after: Answer) -> Kind:

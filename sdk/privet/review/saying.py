@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from privet.review import words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from privet.policy import Policy
     from privet.review.facts import Facts, Key, Value
@@ -52,6 +52,7 @@ def permission(
     fields: Sequence[str],
     purpose: str,
     to: str | None,
+    where: Mapping[str, Sequence[str]],
     pair: tuple[Answer, Answer],
 ) -> str:
     """'analyst may now read purchase.store for analytics', and the like."""
@@ -63,6 +64,7 @@ def permission(
             *([words.fields(fields, both)] if fields else []),
             f"for {purpose}",
             *([f"to {to}"] if to else []),
+            *([f"({', '.join(_where(where))})"] if where else []),
         ]
     )
     if not after.allowed:
@@ -72,6 +74,10 @@ def permission(
         return f"{people} may now {what}{f' ({how})' if how else ''}"
     was, now = minimized(before), minimized(after)
     return f"{people} may {what} otherwise: {now or 'in full'}, before {was or 'in full'}"
+
+
+def _where(where: Mapping[str, Sequence[str]]) -> list[str]:
+    return [words.listed(some, "or") for some in where.values()]
 
 
 def minimized(answer: Answer) -> str:

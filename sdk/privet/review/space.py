@@ -9,23 +9,25 @@ of roles and fields (``tests/properties/test_review_diff.py``):
   hold between two of them: a ``separate:`` group, and a deny that binds one and takes away what
   the other may. So pairs suffice, and only with roles that a deny names.
 
-Another dimension of requests belongs into ``Case``, ``cases`` and ``answer``, and nowhere else.
+Circumstances that conditions depend on are classes (``circumstances.points``). Another dimension
+of requests belongs there or into ``Case``, ``cases`` and ``answer``, and nowhere else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
+from itertools import product
 from typing import TYPE_CHECKING
 
 from privet.errors import AccessDenied
 from privet.policy import Ask
+from privet.review.circumstances import ANY, Point, points
 from privet.types import SELF_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from privet.policy import Policy
+    from privet.policy import Permit, Policy
     from privet.policy.minimize import Coarseness
 
 
@@ -39,6 +41,7 @@ class Case:
         action: what.
         to: the recipient of an export.
         field: a full name; None for a request that names no field.
+        point: in which circumstances.
     """
 
     roles: frozenset[str]
@@ -46,6 +49,7 @@ class Case:
     action: str
     to: str | None
     field: str | None
+    point: Point = ANY
 
     @property
     def ask(self) -> Ask:
@@ -80,7 +84,7 @@ REFUSED = Answer(allowed=False)
 
 def answer(policy: Policy, case: Case) -> Answer:
     """What the policy answers at a point of the space."""
-    decision = policy.decide(case.ask)
+    decision = policy.decide(case.ask, case.point.given)
     if not decision.allowed:
         return REFUSED
     how = decision.minimize
@@ -97,14 +101,49 @@ def answer(policy: Policy, case: Case) -> Answer:
 
 def cases(policies: Sequence[Policy]) -> Iterator[Case]:
     """Every point at which one of the policies may permit something; all others are refused."""
-    requests = sorted(_requests(policies), key=str)
+    known: dict[frozenset[str], list[Point]] = {}
+    for roles, purpose, action, to, fields in requests(policies):
+        bare = Case(roles, purpose, action, to, None)
+        needs = frozenset[str]().union(*(policy.needs(bare.ask) for policy in policies))
+        if needs not in known:
+            known[needs] = points(policies, needs)
+        for point in known[needs]:
+            for name in (None, *fields):
+                yield Case(roles, purpose, action, to, name, point)
+
+
+def requests(
+    policies: Sequence[Policy],
+) -> Iterator[tuple[frozenset[str], str, str, str | None, list[str]]]:
+    """Roles, purpose, action, recipient and fields of all that some permit is about."""
+    index = [_by_request(policy) for policy in policies]
+    wanted = sorted({key for found in index for key in found}, key=str)
     for roles in role_sets(policies):
-        for purpose, action, to in requests:
-            bare = Case(roles, purpose, action, to, None)
-            fields = frozenset(chain.from_iterable(_fields(policy, bare) for policy in policies))
-            yield bare
-            for name in sorted(fields):
-                yield Case(roles, purpose, action, to, name)
+        held = [reach(policy, roles) for policy in policies]
+        for key in wanted:
+            bearing = [
+                permit
+                for found, names in zip(index, held, strict=True)
+                for permit in found.get(key, ())
+                if permit.role in names
+            ]
+            if bearing:
+                fields = frozenset[str]().union(*(permit.fields for permit in bearing))
+                yield roles, *key, sorted(fields)
+
+
+def reach(policy: Policy, roles: Iterable[str]) -> frozenset[str]:
+    """Roles with all that they inherit; one that is not declared brings nothing."""
+    return frozenset[str]().union(*(policy.roles.get(role, ()) for role in roles))
+
+
+def _by_request(policy: Policy) -> dict[tuple[str, str, str | None], list[Permit]]:
+    """The permits by purpose, action and recipient."""
+    found: dict[tuple[str, str, str | None], list[Permit]] = {}
+    for permit in policy.permits.values():
+        for action, to in product(permit.actions, permit.to or (None,)):
+            found.setdefault((permit.purpose, action, to), []).append(permit)
+    return found
 
 
 def role_sets(policies: Sequence[Policy]) -> list[frozenset[str]]:
@@ -134,20 +173,3 @@ def _bound(policy: Policy) -> Iterator[str]:
     """The roles that a deny with ``roles`` binds, by themselves or by what they inherit."""
     named = frozenset[str]().union(*(deny.roles or () for deny in policy.denies))
     return (role for role, closure in policy.roles.items() if not named.isdisjoint(closure))
-
-
-def _requests(policies: Iterable[Policy]) -> set[tuple[str, str, str | None]]:
-    """Purpose, action and recipient of everything that some permit is about."""
-    return {
-        (permit.purpose, action, to)
-        for policy in policies
-        for permit in policy.permits.values()
-        for action in permit.actions
-        for to in (permit.to or (None,))
-    }
-
-
-def _fields(policy: Policy, bare: Case) -> frozenset[str]:
-    """The fields of all permits that bear on a request."""
-    granting = policy.decide(bare.ask).permits
-    return frozenset[str]().union(*(policy.permits[name].fields for name in granting))
