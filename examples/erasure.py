@@ -41,9 +41,12 @@ def verifies(certificate: Path, key: str) -> bool:
 
 def live_a_little(shop: privet.Deployment) -> None:
     """Ada agrees, looks at a kettle and orders it; a model learns from what she looked at."""
-    shop.principal("ops", roles=["operator"]).admin.load_items([{"item": "kettle"}])
+    operator = shop.principal("ops", roles=["operator"])
+    operator.admin.load_items([{"item": "kettle"}])
+    operator.admin.add_notice("pack:shop")
     ada = shop.subject("ada", proof="login")
-    ada.consent.answer({"recommendations": True}, notice="v1", how="web")
+    (question,) = ada.consent.ask(["recommendations"])
+    ada.consent.answer({"recommendations": True}, notice=question["notice"], how="web")
     storefront = shop.principal("web", roles=["storefront"])
     storefront.consent.begin("ada", "orders", reference="account opened")
     storefront.purpose("recommendations").record("ada", "view", event_id="1", item="kettle")

@@ -16,12 +16,14 @@ def main(directory: str = "var/shop") -> None:
     with privet.open(directory, policy="pack:shop") as shop:
         operator = shop.principal("ops", roles=["operator"])
         operator.admin.load_items([{"item": name, "text": name} for name in SHELF])
+        operator.admin.add_notice("pack:shop")  # what people are told
         nightly = shop.principal("nightly", roles=["trainer"]).purpose("recommendations")
         content = ContentTFIDF(event="view", text=("text",))
         nightly.models.serve(nightly.models.train("picks", content))
 
         ada = shop.subject("ada", proof="login")
-        ada.consent.answer({"recommendations": True}, notice="v1", how="web")
+        (question,) = ada.consent.ask(["recommendations"])  # show her its words, then:
+        ada.consent.answer({"recommendations": True}, notice=question["notice"], how="web")
         web = shop.principal("web", roles=["storefront"]).purpose("recommendations")
         web.record("ada", "view", event_id="1", item="steel kettle")
         for person in ("ada", "bob"):

@@ -106,9 +106,12 @@ def build(directory: Path) -> FastAPI:  # noqa: PLR0915 - one short route after 
 
     @app.post("/answer")
     def answer(
-        visitor: Poster, answer: Annotated[str, Form()], seen: Annotated[int, Form()]
+        visitor: Poster,
+        answer: Annotated[str, Form()],
+        notice: Annotated[str, Form()],
+        seen: Annotated[int, Form()],
     ) -> Response:
-        site.answer(visitor, yes=answer == "yes", seen=seen)
+        site.answer(visitor, yes=answer == "yes", notice=notice, seen=seen)
         return RedirectResponse("/", 303)
 
     @app.post("/buy")

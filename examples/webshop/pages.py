@@ -57,14 +57,22 @@ def banner(site: Webshop, visitor: str, token: str) -> str:
     """The question, from data; to refuse is as easy as to agree."""
     (asked,) = site.shop.subject(visitor, proof="session cookie").consent.ask([PURPOSE])
     buttons = "".join(
-        form("/answer", token, label, answer=answer, seen=asked["seen"])
-        for label, answer in (("Refuse", "no"), ("Agree", "yes"))
+        form(
+            "/answer",
+            token,
+            choice["label"],
+            answer="yes" if choice["answer"] else "no",
+            notice=asked["notice"],
+            seen=asked["seen"],
+        )
+        for choice in asked["choices"]
     )
     passed_on = ", ".join(asked["recipients"]) or "nobody"
     return (
         '<section class="banner" aria-labelledby="ask"><h2 id="ask">May we?</h2>'
         f"<p>{escape(asked['text'])} Ground: {escape(asked['ground'])}. Passed on to:"
-        f' {escape(passed_on)}.</p><div class="row">{buttons}</div></section>'
+        f" {escape(passed_on)}. Kept for {escape(asked['retention'])}.</p>"
+        f'<div class="row">{buttons}</div><p><small>{escape(asked["told"])}</small></p></section>'
     )
 
 

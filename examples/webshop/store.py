@@ -10,7 +10,6 @@ import privet
 from privet.recommend import ContentTFIDF
 
 PURPOSE = "recommendations"
-NOTICE = "2026-11"
 SHELF = {  # id: title, words to compare by, price
     "kettle": ("Steel kettle", "steel kettle for tea water", "39.90"),
     "teapot": ("Steel teapot", "steel teapot for tea", "29.90"),
@@ -35,6 +34,7 @@ class Webshop:
         operator.admin.load_items(
             [{"item": i, "title": title, "text": words} for i, (title, words, _) in SHELF.items()]
         )
+        operator.admin.add_notice("pack:shop")  # what visitors are told; the same again is nothing
         models = self.shop.principal("start", roles=["trainer"]).purpose(PURPOSE).models
         for name, event in MODELS.items():
             models.serve(models.train(name, ContentTFIDF(event=event, text=("text",))))
@@ -43,10 +43,10 @@ class Webshop:
         """What a form must send back, so that no other site can send it (CSRF)."""
         return hmac.new(self.secret, visitor.encode(), hashlib.sha256).hexdigest()
 
-    def answer(self, visitor: str, *, yes: bool, seen: int) -> None:
-        """Keep a yes or a no."""
+    def answer(self, visitor: str, *, yes: bool, notice: str, seen: int) -> None:
+        """Keep a yes or a no, with the hash of the words that she saw."""
         she = self.shop.subject(visitor, proof="session cookie")
-        she.consent.answer({PURPOSE: yes}, notice=NOTICE, how="web-banner", seen=seen)
+        she.consent.answer({PURPOSE: yes}, notice=notice, how="web-banner", seen=seen)
 
     def look(self, visitor: str, item: str) -> None:
         """Keep that she looked at an item, where she agreed to that."""

@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from privet.gate.versions import Version
     from privet.ingest import LoadReport, Receipt
     from privet.maintenance import Maintenance
+    from privet.notices import Notice
     from privet.principals import Access, Models, Principal
     from privet.recommend.evaluating import Evaluation
     from privet.recommend.picks import Pick, Picks
+    from privet.rights.notices import NoticeLine, Notices
     from privet.subject import OwnConsent, OwnRights, Subject
 
 __version__ = "0.1.0"
@@ -59,6 +61,9 @@ _WHERE = {
     "LoadReport": ("privet.ingest", "LoadReport"),
     "Receipt": ("privet.ingest", "Receipt"),
     "Maintenance": ("privet.maintenance", "Maintenance"),
+    "Notice": ("privet.notices", "Notice"),
+    "NoticeLine": ("privet.rights.notices", "NoticeLine"),
+    "Notices": ("privet.rights.notices", "Notices"),
     "Pick": ("privet.recommend.picks", "Pick"),
     "Picks": ("privet.recommend.picks", "Picks"),
     "Evaluation": ("privet.recommend.evaluating", "Evaluation"),
@@ -96,6 +101,9 @@ __all__ = [
     "MissingExtra",
     "ModelUnavailable",
     "Models",
+    "Notice",
+    "NoticeLine",
+    "Notices",
     "Objected",
     "OwnConsent",
     "OwnRights",

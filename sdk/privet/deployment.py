@@ -22,6 +22,7 @@ from privet.maintenance import Maintenance
 from privet.policy import Policy, load
 from privet.principals import Principal
 from privet.recommend import training as recommending
+from privet.rights.notices import Notices
 from privet.segments import training as segmenting
 from privet.settings import resolve
 from privet.subject import Subject
@@ -71,6 +72,11 @@ class Deployment:
     def catalogue(self) -> Items:
         """The items; not personal."""
         return items(self._parts)
+
+    @property
+    def notices(self) -> Notices:
+        """What people are told; not personal."""
+        return Notices(self._parts)
 
     @property
     def policy(self) -> Policy:

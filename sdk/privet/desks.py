@@ -15,6 +15,7 @@ from privet.ingest import Receipt
 from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.rights import desk as rights
+from privet.rights import notices as telling
 from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id, check_path, check_subject
 
 if TYPE_CHECKING:
@@ -46,8 +47,18 @@ class ConsentDesk:
         evidence: str,
         at: datetime | None = None,
     ) -> Receipt:
-        """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1)."""
-        proof = answering.proof(notice, channel=channel, evidence=evidence)
+        """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1).
+
+        Args:
+            subject: the app's own id of the person.
+            answers: purpose to yes or no.
+            notice: hash or label of the notice that she saw, live when she answered; a code
+                of the host's own where none was kept here then.
+            channel: where she answered, such as ``"letter"``.
+            evidence: how it can be shown.
+            at: when she answered; now when left out.
+        """
+        proof = answering.proof(notice, channel=channel, evidence=evidence, actor="desk")
         return answering.answer(self._parts, self._caller, subject, answers, proof, at)
 
     def load(self, frame: pd.DataFrame, *, notice: str, channel: str, evidence: str) -> int:
@@ -69,7 +80,7 @@ class ConsentDesk:
             self._parts,
             self._caller,
             frame,
-            answering.proof(notice, channel=channel, evidence=evidence),
+            answering.proof(notice, channel=channel, evidence=evidence, actor="desk"),
         )
 
     def withdraw(self, subject: Id, *purposes: str, evidence: str) -> Receipt:
@@ -199,6 +210,19 @@ class AdminDesk:
             The number of items that were not known before.
         """
         return rights.load_items(self._parts, self._caller, rows, columns)
+
+    def add_notice(self, document: str | Path) -> Receipt:
+        """Add one text of one version of a notice; the same again changes nothing.
+
+        Args:
+            document: the document's path, or the document itself as text.
+
+        Raises:
+            PolicyError: it cannot be accepted (``notice.invalid``), or the policy permits
+                more than it tells (``notice.untold``); ``problems`` says what and where.
+            InvalidInput: its version exists with another text (``notice.version``).
+        """
+        return telling.add(self._parts, self._caller, document)
 
     def activate(self, policy: str | Path) -> str:
         """Make another policy the active one; open the deployment again to use it.

@@ -13,7 +13,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
-from privet.rights import answering
+from privet.rights import answering, asking
 from privet.rights import desk as rights
 from privet.types import CONSENT, RIGHTS, Action, Id, check_path, check_subject, check_text
 
@@ -47,13 +47,24 @@ class OwnConsent:
         self._parts = parts
         self._id = subject
 
-    def ask(self, purposes: Sequence[str]) -> list[dict[str, Any]]:
-        """What to ask her, as data for any user interface.
+    def ask(self, purposes: Sequence[str], *, language: str = "") -> list[dict[str, Any]]:
+        """What to ask her, as data for any user interface: each purpose by itself.
+
+        Args:
+            purposes: purposes of the policy, in the order in which they are shown.
+            language: a language tag that the notice has; may be left out where it has one.
 
         Returns:
-            For each purpose its name, text, ground, and the position to send back as ``seen``.
+            For each purpose its question in plain words (``text``), what it rests on
+            (``ground``), the ``categories`` of data, ``recipients`` and ``retention``; the
+            ``choices``, a yes and a no of equal weight, with nothing ``chosen``; the
+            notice's words (``told``); and what to send back: ``notice`` (its hash),
+            ``shown`` (the hash of its rendered form) and ``seen``.
+
+        Raises:
+            InvalidInput: an unknown purpose, or no live notice in this language.
         """
-        return rights.form(self._parts, purposes)
+        return asking.form(self._parts, purposes, language)
 
     def answer(
         self,
@@ -63,20 +74,25 @@ class OwnConsent:
         how: str,
         event_id: str = "",
         seen: int = -1,
+        shown: str = "",
     ) -> Receipt:
         """Record her answers, a 'no' as well as a 'yes'.
 
         Args:
             answers: purpose to yes or no.
-            notice: the version of the text that she saw.
+            notice: the hash of the notice that she saw, as ``ask`` gave it; a code of the
+                host's own where no notice is kept (``deployment.notices.mode``).
             how: where she answered, such as ``"web-banner"``.
             event_id: the client's own id of this answer: a repeat changes nothing.
             seen: the position that ``ask`` gave: a delayed 'yes' is refused.
+            shown: SHA-256 of what her screen showed, in hex; the notice's own rendered
+                form where left out.
 
         Raises:
+            InvalidInput: the notice is not kept here, not live, or tells of something else.
             StaleAnswer: she answered before her last withdrawal and it arrives after it.
         """
-        proof = answering.proof(notice, channel=how, actor="self")
+        proof = answering.told(self._parts, notice, shown, channel=how, actor="self")
         return answering.answer(
             self._parts, answering.herself(), self._id, answers, proof, None, event_id, seen
         )

@@ -81,7 +81,7 @@ def test_a_visitor_refuses_agrees_buys_looks_and_is_erased(address: str) -> None
     she = Visitor(address)
     try:
         assert "May we?" in she.go("/")
-        refused = she.press("Refuse")
+        refused = she.press("No, thank you")
         assert "May we?" not in refused  # nobody is asked twice
         assert "Not personal: " in refused
         assert "because you" not in refused
@@ -89,7 +89,7 @@ def test_a_visitor_refuses_agrees_buys_looks_and_is_erased(address: str) -> None
         assert (
             "lamp" not in she.go("/me").split("<details>")[0]
         )  # looked at without consent: not kept
-        assert "Personal:" not in she.press("Agree")  # nothing is known of her yet
+        assert "Personal:" not in she.press("Yes, please")  # nothing is known of her yet
         bought = she.press("Buy Steel kettle")
         assert "Personal: " in bought
         assert "because you bought kettle" in bought
@@ -150,10 +150,10 @@ def test_the_same_walk_on_a_phone(address: str, browser: Any) -> None:
     page.goto(address)
     fits()
     assert page.get_by_role("heading", name="May we?").is_visible()
-    press("Refuse")
+    press("No, thank you")
     assert "Not personal: " in page.inner_text("#picks")
     page.goto(f"{address}/me")
-    press("Agree")
+    press("Yes, please")
     press("Buy Steel kettle")
     assert "because you bought kettle" in page.inner_text("#picks")
     page.get_by_role("link", name="What do you know about me?").click()
@@ -191,7 +191,7 @@ def test_a_keyboard_is_enough(address: str, browser: Any) -> None:
         raise AssertionError(name)
 
     page.goto(address)
-    reach("Agree")
+    reach("Yes, please")
     reach("Buy Steel kettle")
     assert "because you bought kettle" in page.inner_text("#picks")
     reach("What do you know about me?")

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 from pyroaring import BitMap
 
-from privet.consent import Change, Ledger
+from privet.consent import Change, Ledger, Told
 from privet.consent.chunk import decode
 from privet.consent.ledger import FEW
 from privet.consent.project import fold as project
@@ -36,7 +36,7 @@ KINDS = {
     "law": ("objected", "begun", "yes"),
     "*": ("known", "known", "restricted", "lifted"),
 }
-TABLES = ("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "fence")
+TABLES = ("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "fence", "notice")
 MANY = BitMap(range(7, 7 + FEW)) | BitMap([65_536])
 SETS = [s for n in (1, 2, 4) for s in combinations(BASES, n)]
 
@@ -56,6 +56,7 @@ class Grounds(RuleBasedStateMachine):
         self.seq = 0
         self.late: list[tuple[int, Change]] = []
         self.applied: list[tuple[int, Change]] = []
+        self.texts: list[str] = []
         with self.home.data.write() as tx:
             for table in TABLES:
                 tx.run(f"DELETE FROM {table}")
@@ -70,6 +71,7 @@ class Grounds(RuleBasedStateMachine):
             data.draw(st.sampled_from(KINDS[purpose])),
             self.now - data.draw(st.integers(0, 40)),
             event_id=data.draw(st.sampled_from(["", "", "e1", "e2"])),
+            notice=data.draw(st.sampled_from(["", "code", *self.texts[-3:]])),
             seen=data.draw(st.just(-1) | st.integers(0, self.seq)),
             expires=None if lasts is None or purpose == "*" else self.now + lasts,
         )
@@ -95,6 +97,21 @@ class Grounds(RuleBasedStateMachine):
     @rule(by=st.integers(1, 50))
     def time_passes(self, by: int) -> None:
         self.now += by
+
+    @rule(
+        purposes=st.lists(st.sampled_from(["agree", "deal", "gone"]), min_size=1, unique=True),
+        lasts=st.none() | st.integers(0, 60),
+    )
+    def a_notice(self, purposes: list[str], lasts: int | None) -> None:
+        self.seq += 1
+        text = f"{self.seq:064x}"
+        lapses = None if lasts is None else self.now + lasts
+        told = Told(
+            self.seq, text, "n", f"v{self.seq}", "en", tuple(purposes), text, self.now, lapses
+        )
+        self.texts.append(text)
+        with self.home.data.write() as tx:
+            self.ledger.tell(tx, told)
 
     @rule(sno=subjects, up=st.booleans())
     def a_fence(self, sno: int, up: bool) -> None:

@@ -17,6 +17,7 @@ from privet.cli import (
     init,
     maintain,
     models,
+    notice,
     policy,
     recommend,
     rights,
@@ -59,6 +60,7 @@ app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
 app.add_typer(policy.app, name="policy")
 app.add_typer(consent.app, name="consent")
+app.add_typer(notice.app, name="notice")
 app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
 app.command("similar")(recommend.similar)

@@ -55,7 +55,7 @@ def show(
 def answer(
     subject: SubjectId,
     notice: Annotated[
-        str, typer.Option("--notice", metavar="N", help="Version of the text that she saw.")
+        str, typer.Option("--notice", metavar="N", help="Hash or label of the notice she saw.")
     ],
     channel: Annotated[
         str, typer.Option("--channel", metavar="C", help="Where she answered, such as letter.")

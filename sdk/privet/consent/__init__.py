@@ -4,14 +4,18 @@ from privet.consent.change import EVERYTHING, KINDS, Change
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
 from privet.consent.project import expiry
 from privet.consent.standing import Standing
+from privet.consent.told import KIND as NOTICE
+from privet.consent.told import Told
 
 __all__ = [
     "APPLIED_KEY",
     "EVERYTHING",
     "KINDS",
+    "NOTICE",
     "Change",
     "Ledger",
     "Standing",
+    "Told",
     "expiry",
     "position_of",
 ]

@@ -72,10 +72,14 @@ def of_subjects(tx: Tx, macs: Macs, snos: Sequence[int]) -> dict[tuple[int, str]
     return found
 
 
-def of_range(tx: Tx, macs: Macs, first: int, last: int) -> dict[tuple[int, str], Entries]:
-    """The same for all subjects from ``first`` to ``last``."""
+def of_range(
+    tx: Tx, macs: Macs, first: int, last: int, purposes: Sequence[str] | None = None
+) -> dict[tuple[int, str], Entries]:
+    """The same for all subjects from ``first`` to ``last``; of these purposes, or of all."""
+    only = "" if purposes is None else f" AND purpose IN ({marks(len(purposes))})"
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM ledger WHERE sno BETWEEN ? AND ? ORDER BY seq", (first, last)
+        f"SELECT {_COLUMNS} FROM ledger WHERE sno BETWEEN ? AND ?{only} ORDER BY seq",
+        (first, last, *(purposes or ())),
     )
     found: dict[tuple[int, str], Entries] = {}
     _collect(macs, rows, found)

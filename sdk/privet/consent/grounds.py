@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from privet.consent import entries
+from privet.consent import entries, told
 from privet.consent.bitmaps import Bitmaps
 from privet.consent.chunk import SPAN, Mark, build
 from privet.consent.macs import Macs, check
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from privet.consent.entries import Entries
+    from privet.consent.told import Floors
     from privet.db import Tx
 
 BASES_KEY: Final = "ground_bases"
@@ -79,12 +80,13 @@ class Grounds:
     def project(self, tx: Tx, fresh: Entries) -> None:
         """Bring rows and bitmaps up to these entries, which are in the ledger already."""
         keys = {(change.sno, change.purpose) for _, change in fresh}
-        told = entries.of_subjects(tx, self._macs, sorted({sno for sno, _ in keys}))
+        lives = entries.of_subjects(tx, self._macs, sorted({sno for sno, _ in keys}))
+        floors = self._floors(tx)
         rows: list[tuple[Any, ...]] = []
         deltas: list[tuple[str, int, int, Mark]] = []
         for sno, purpose in sorted(keys):
-            past = told[sno, purpose]
-            state = self._fold(purpose, past)
+            past = lives[sno, purpose]
+            state = self._fold(purpose, past, floors)
             if state is not None:
                 rows.append(self._row(sno, purpose, state))
                 deltas.append((purpose, past[-1][0], sno, _mark(state)))
@@ -100,10 +102,13 @@ class Grounds:
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (BASES_KEY, self._tag),
         )
-        first, last = tx.all("SELECT MIN(sno), MAX(sno) FROM ledger")[0]
-        if first is not None:
-            for number in range(first // SPAN, last // SPAN + 1):
-                self._rebuild_chunk(tx, number)
+        self._rebuild_chunks(tx, None)
+
+    def recompute(self, tx: Tx, purposes: Sequence[str]) -> None:
+        """The same for some purposes alone; the caller holds their epochs."""
+        for table in ("ground", "ground_delta", "ground_set"):
+            tx.many(f"DELETE FROM {table} WHERE purpose = ?", [(p,) for p in purposes])
+        self._rebuild_chunks(tx, purposes)
 
     def forget(self, tx: Tx, sno: int, purposes: Sequence[str]) -> None:
         """Delete one subject's rows and take her out of the bitmaps of these purposes."""
@@ -138,13 +143,24 @@ class Grounds:
                 reason="ground.bases",
             )
 
-    def _rebuild_chunk(self, tx: Tx, number: int) -> None:
-        told = entries.of_range(tx, self._macs, number * SPAN, (number + 1) * SPAN - 1)
+    def _rebuild_chunks(self, tx: Tx, purposes: Sequence[str] | None) -> None:
+        first, last = tx.all("SELECT MIN(sno), MAX(sno) FROM ledger")[0]
+        if first is None:
+            return
+        floors = self._floors(tx)
+        for number in range(first // SPAN, last // SPAN + 1):
+            self._rebuild_chunk(tx, number, purposes, floors)
+
+    def _rebuild_chunk(
+        self, tx: Tx, number: int, purposes: Sequence[str] | None, floors: Floors
+    ) -> None:
+        low, high = number * SPAN, (number + 1) * SPAN - 1
+        lives = entries.of_range(tx, self._macs, low, high, purposes)
         rows: list[tuple[Any, ...]] = []
         marks: dict[str, dict[int, Mark]] = {}
         upto: dict[str, int] = {}
-        for (sno, purpose), past in sorted(told.items()):
-            state = self._fold(purpose, past)
+        for (sno, purpose), past in sorted(lives.items()):
+            state = self._fold(purpose, past, floors)
             if state is not None:
                 rows.append(self._row(sno, purpose, state))
                 marks.setdefault(purpose, {})[sno] = _mark(state)
@@ -153,12 +169,15 @@ class Grounds:
         for purpose, of_chunk in marks.items():
             self.bitmaps.put(tx, purpose, build(number, of_chunk), upto[purpose])
 
-    def _fold(self, purpose: str, past: Entries) -> State | None:
+    def _floors(self, tx: Tx) -> Floors:
+        return told.floors(told.everything(tx, self._macs))
+
+    def _fold(self, purpose: str, past: Entries, floors: Floors) -> State | None:
         """Where a ground stands; None where nothing ever had an effect on it."""
         basis = self._bases.get(purpose)
         if basis is None:  # a purpose that the policy dropped: it is kept in the ledger alone
             return None
-        state = fold(basis, past)
+        state = fold(basis, told.shortened(past, floors.get(purpose, ())))
         return None if state.status == "none" else state
 
     def _row(self, sno: int, purpose: str, state: State) -> tuple[Any, ...]:

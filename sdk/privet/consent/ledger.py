@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from privet.consent import entries, epochs
+from privet.consent import entries, epochs, told
 from privet.consent.change import EVERYTHING, MAX_SNO, Change
 from privet.consent.chunk import SPAN
 from privet.consent.grounds import Grounds
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pyroaring import BitMap
 
+    from privet.consent.told import Told
     from privet.db import Store, Tx
 
 APPLIED_KEY: Final = "applied_seq"
@@ -144,6 +145,22 @@ class Ledger:
         self.lock(tx)
         if seq > self.position(tx):
             tx.run("UPDATE meta SET value = ? WHERE key = ?", (b"%d" % seq, APPLIED_KEY))
+
+    def tell(self, tx: Tx, notice: Told) -> None:
+        """Project a notice's leaf; a material one ends older answers from its instant on.
+
+        Raises:
+            IntegrityError: a notice or an entry does not bear its MAC.
+            StoreUnavailable: the grounds were computed under other purposes or bases.
+        """
+        self.lock(tx)
+        self._grounds.claim(tx)
+        reach = [purpose for purpose in notice.purposes if purpose in self._bases]
+        epochs.hold(tx, reach)
+        if told.insert(tx, self._macs, notice) and notice.lapses is not None:
+            self._grounds.recompute(tx, reach)
+            epochs.bump(tx, reach)
+        self.advance(tx, notice.seq)
 
     def fence(self, tx: Tx, sno: int, request: str, seq: int) -> None:
         """Release nothing of this subject from here on (the first step of an erasure).
@@ -282,6 +299,14 @@ class Ledger:
         """Every entry of one subject with its position, ascending."""
         found = entries.of_subjects(tx, self._macs, [sno])
         return sorted((entry for part in found.values() for entry in part), key=lambda e: e[0])
+
+    def notices(self, tx: Tx) -> list[Told]:
+        """Every notice that the log knows, in its order.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        return told.everything(tx, self._macs)
 
     def epoch(self, tx: Tx, purpose: str, lock: bool = False) -> int:
         """How many changes of grounds a purpose has seen.

@@ -8,13 +8,13 @@ a purpose changed its basis do not pass for rows from after it.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from privet import crypto
 from privet.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from privet.consent.change import Change
 
@@ -23,6 +23,7 @@ _ENTRY = struct.Struct(">16sqqqqq")
 _GROUND = struct.Struct(">16sqqqq")
 _DELTA = struct.Struct(">16sqqqq")
 _CHUNK = struct.Struct(">16sqqqq")
+_NOTICE = struct.Struct(">16sqqq")
 _SHORT = struct.Struct(">H")
 
 
@@ -93,6 +94,14 @@ class Macs:
             b"privet-chunk-v1", chunk, upto, _NO_EXPIRY if due is None else due, len(bits)
         )
         return self._mac(numbers + _texts(basis, purpose) + bits)
+
+    def notice(self, row: Sequence[Any]) -> bytes:
+        """MAC of a row of ``notice``: position, texts, instant of adding, instant of lapse."""
+        seq, *texts, at, lapses = row
+        numbers = _NOTICE.pack(
+            b"privet-notice-v1", seq, at, _NO_EXPIRY if lapses is None else lapses
+        )
+        return self._mac(numbers + _texts(*texts))
 
     def bases(self, bases: Mapping[str, str]) -> bytes:
         """A tag of the purposes and their bases, which all rows were computed under."""

@@ -389,13 +389,23 @@ class Item(DataTable, table=True):
 
 
 class Notice(DataTable, table=True):
-    """The text an answer refers to, kept by content."""
+    """The text an answer refers to, kept by content: a projection of the log but for its text.
+
+    ``text`` is null where the log knows a notice whose text is not here (a restored store).
+    """
 
     __tablename__ = "notice"
     hash: str = _text(key=True)
+    seq: int = _int()
     name: str = _text()
+    version: str = _text()
     language: str = _text()
-    text: str = _text()
+    purposes: str = _text()
+    head: str = _text()
+    at: int = _int()
+    lapses: int | None = _int(null=True)
+    text: str | None = _text(null=True)
+    mac: bytes = _blob()
 
 
 # --- audit -----------------------------------------------------------------------------

@@ -17,9 +17,10 @@ from pyroaring import BitMap
 
 from privet import crypto
 from privet.clock import DAY_US
-from privet.consent import Change
+from privet.consent import NOTICE, Change, Told
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
+from privet.gate.answerable import code_of
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
 from privet.gate.write import FOREVER
@@ -137,6 +138,24 @@ def check(parts: Parts, wish: Wish) -> None:
         )
 
 
+def check_texts(parts: Parts, wishes: Sequence[Wish], notice: str) -> None:
+    """Refuse a 'yes' to a text that was not live, before anybody is enrolled for it.
+
+    Raises:
+        InvalidInput: see ``privet.gate.answerable.code_of``.
+    """
+    with parts.home.data.read() as tx:
+        known = parts.ledger.notices(tx)
+    for wish in wishes:
+        _code(parts, wish, notice, known)
+
+
+def _code(parts: Parts, wish: Wish, notice: str, known: Sequence[Told]) -> str:
+    claimed = wish.at is not None
+    at = parts.now if wish.at is None else wish.at
+    return code_of(known, wish.purpose, wish.kind, notice, at, claimed=claimed)
+
+
 def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> None:
     # The leaf comes last: as long as it is missing, an introduction begins again.
     seal_private(
@@ -172,6 +191,7 @@ def change(
         StaleAnswer: an old 'yes' arrived after the last 'no'.
         AccessDenied: no permit, an unknown purpose, or a policy that was replaced.
         InvalidInput: a kind that does not fit, or an answer from the future.
+        InvalidInput: a 'yes' to a text that is not kept here or is no longer live.
         Erased: an erasure of one of the subjects has begun.
         Objected: she objected to this direct marketing; only her own 'yes' ends that.
     """
@@ -185,14 +205,14 @@ def change(
     salt = os.urandom(16).hex()
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
-    notice = crypto.sha256(proof.notice.encode()).hex()[:32] if proof.notice else ""
-    asked = _told_once(
-        [(sno, _change(parts, sno, w, proof, notice, commitment)) for sno, w in wishes]
-    )
     fresh: list[tuple[int, Change]] = []
     _come_abreast(parts)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
+        known = parts.ledger.notices(tx)
+        asked = _told_once(
+            [(sno, _change(parts, sno, w, proof, known, commitment)) for sno, w in wishes]
+        )
         _refuse_fenced(tx, {sno for sno, _ in asked})
         for sno, wanted in asked:
             _refuse_objected(tx, parts, wanted)
@@ -254,7 +274,7 @@ def _fenced(tx: Tx, snos: set[int]) -> set[int]:
 
 
 def _change(
-    parts: Parts, sno: int, wish: Wish, proof: Proof, notice: str, commitment: str
+    parts: Parts, sno: int, wish: Wish, proof: Proof, known: Sequence[Told], commitment: str
 ) -> Change:
     now = parts.now
     at = now if wish.at is None else wish.at
@@ -267,7 +287,7 @@ def _change(
         purpose=wish.purpose,
         kind=wish.kind,
         at=at,
-        notice=notice,
+        notice=_code(parts, wish, proof.notice, known),
         jurisdiction=proof.jurisdiction,
         event_id=_tagged(parts, wish.event_id),
         seen=wish.seen,
@@ -336,7 +356,10 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
             _apply(tx, parts, pending)
             applied += len(pending) + 1
             pending = []
-            _replay_erasure(tx, parts, seq, body)
+            if body["kind"] == NOTICE:
+                parts.ledger.tell(tx, Told.from_leaf(seq, body["notice"]))
+            else:
+                _replay_erasure(tx, parts, seq, body)
             parts.ledger.advance(tx, seq)
         _apply(tx, parts, pending)
         applied += len(pending)

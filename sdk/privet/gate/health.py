@@ -10,8 +10,9 @@ from privet.audit.selfcheck import check as check_log
 from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import forget, upkeep
+from privet.gate import forget, notices, upkeep
 from privet.gate.activation import active
+from privet.gate.answerable import ELSEWHERE, mode
 from privet.gate.parts import Parts
 
 SKEW_US = int(SKEW.total_seconds() * 1_000_000)
@@ -41,6 +42,7 @@ def examine(parts: Parts) -> list[Finding]:
     checks: dict[str, Callable[[Parts], Finding]] = {
         "stores": _stores,
         "policy": _policy,
+        "notices": _notices,
         "clock": _clock,
         "audit log": _log,
         "maintenance": _waiting,
@@ -98,6 +100,16 @@ def _policy(parts: Parts) -> Finding:
     if found.hash != parts.policy.hash:
         return Finding("policy", "warn", "another one was activated meanwhile", "Look again.")
     return Finding("policy", "ok", f"{found.name}, hash {found.hash[:16]} as activated")
+
+
+def _notices(parts: Parts) -> Finding:
+    if mode(notices.everything(parts)) == ELSEWHERE:
+        return Finding("notices", "ok", "none: the texts that answers name are kept elsewhere")
+    found = notices.untold(parts)
+    if found:
+        what = f"{len(found)} things that the policy permits are not told"
+        return Finding("notices", "fail", what, "Run `privet notice check`.")
+    return Finding("notices", "ok", "all that the policy permits is told")
 
 
 def _clock(parts: Parts) -> Finding:

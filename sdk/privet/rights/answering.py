@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from privet.clock import micros
 from privet.errors import InvalidInput, UnknownSubject
-from privet.gate import grounds
+from privet.gate import grounds, notices
 from privet.gate.forget import settle
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
@@ -16,6 +18,7 @@ from privet.ingest import Receipt
 from privet.types import CONSENT, SELF_ROLE, Action, Id, check_subject, check_text, check_type
 
 MAX_NOTE = 4096
+HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def herself(own: int | None = None) -> Caller:
@@ -49,10 +52,13 @@ def known(
     return sno
 
 
-def enrolled(parts: Parts, caller: Caller, subject: Id, wishes: Sequence[Wish]) -> int:
+def enrolled(
+    parts: Parts, caller: Caller, subject: Id, wishes: Sequence[Wish], notice: str = ""
+) -> int:
     """A person's ordinal, a new one where needed: after all that could be refused was checked."""
     for wish in wishes:
         grounds.check(parts, wish)
+    grounds.check_texts(parts, wishes, notice)
     external = check_subject(subject)
     about = one(parts.subjects.find([external])[0])
     for action in sorted({grounds.ACTION_OF[wish.kind] for wish in wishes}):
@@ -91,7 +97,7 @@ def answer(
         )
         for purpose, yes in answers.items()
     ]
-    sno = enrolled(parts, caller, subject, wishes)
+    sno = enrolled(parts, caller, subject, wishes, proof.notice)
     seqs = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
     for wish in wishes:
         if wish.kind == "no":
@@ -147,6 +153,24 @@ def proof(notice: str = "", **details: str) -> Proof:
                 reason="consent.note",
             )
     return Proof(notice=notice, details=details)
+
+
+def told(parts: Parts, notice: str, shown: object, **details: str) -> Proof:
+    """The same, with the hash of the form that the person saw.
+
+    Raises:
+        InvalidInput: ``shown`` is no SHA-256 in hex (``consent.shown``).
+    """
+    made = proof(notice, **details)
+    text = shown if isinstance(shown, str) else " "
+    if text and HASH.fullmatch(text) is None:
+        raise InvalidInput(
+            "what the person's screen showed is not given as a hash",
+            remedy="Give SHA-256 of the rendered form, 64 hex digits, or leave it out.",
+            reason="consent.shown",
+        )
+    seen = text or notices.shown_by(parts, notice)
+    return replace(made, details={**made.details, "shown": seen}) if seen else made
 
 
 def is_text(value: object, limit: int) -> bool:

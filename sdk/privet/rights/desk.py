@@ -82,30 +82,6 @@ def eligible(
     return dict(zip(ids, holding, strict=True))
 
 
-def form(parts: Parts, purposes: Sequence[str]) -> list[dict[str, Any]]:
-    """What a person is asked, as data."""
-    purposes = check_list(purposes, "purposes")
-    seen = subject.position(parts)
-    for name in purposes:
-        check_type(name, str, "a purpose", "Name a purpose of the policy.")
-        if name not in parts.policy.purposes:
-            raise InvalidInput(
-                "this purpose is not in the policy",
-                remedy=f"Ask for: {', '.join(parts.policy.purposes)}.",
-                reason="purpose.unknown",
-            )
-    return [
-        {
-            "purpose": name,
-            "text": parts.policy.purposes[name].text,
-            "ground": parts.policy.purposes[name].basis,
-            "recipients": list(parts.policy.purposes[name].recipients),
-            "seen": seen,
-        }
-        for name in purposes
-    ]
-
-
 def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof) -> int:
     """Record answers kept elsewhere, in the order of the frame.
 
@@ -128,6 +104,7 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
     ]
     for wish in asked:
         grounds.check(parts, wish)
+    grounds.check_texts(parts, asked, proof.notice)
     for action in sorted({grounds.ACTION_OF[wish.kind] for wish in asked}):
         decide(parts, caller, CONSENT, action, ())
     known = subject.not_suppressed(parts, list(dict.fromkeys(ids)))

@@ -29,6 +29,49 @@ def test_a_migration_may_run_again(where: str) -> None:
     open_stores(locate(where), "OFF").close()
 
 
+def _downgraded(where: str) -> None:
+    """A home with the tables of revision 0001, as released first."""
+    import sqlalchemy as sa
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
+    stores = create_stores(locate(where), "OFF")
+    with stores.data._engine.begin() as connection:
+        op = Operations(MigrationContext.configure(connection))
+        op.drop_table("notice")
+        names = ("hash", "name", "language", "text")
+        op.create_table("notice", *(sa.Column(n, sa.Text(), nullable=False) for n in names))
+    with stores.data.write() as tx:
+        tx.run(
+            "INSERT INTO ledger (seq, sno, purpose, kind, at, notice, jurisdiction, event_id, "
+            "seen, expires, commitment, mac) "
+            "VALUES (1, 2, 'p', 'yes', 3, 'code', '', '', -1, NULL, '', ?)",
+            (b"m",),
+        )
+    for store in (stores.data, stores.keys, stores.audit):
+        with store.write() as tx:
+            tx.run("UPDATE alembic_version SET version_num = '0001'")
+    stores.close()
+
+
+def test_a_home_of_the_first_revision_is_brought_up_and_keeps_its_ledger(where: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    _downgraded(where)
+    with pytest.raises(StoreUnavailable):
+        open_stores(locate(where), "OFF")
+    migrate_stores(locate(where))
+    stores = open_stores(locate(where), "OFF")
+    with stores.data._engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, METADATA["data"]) == []
+    with stores.data.read() as tx:
+        assert tx.all("SELECT seq, sno, notice FROM ledger") == [(1, 2, "code")]
+        assert tx.all("SELECT 1 FROM notice") == []
+    stores.close()
+
+
 def test_an_older_schema_is_refused_until_migrated(where: str) -> None:
     stores = create_stores(locate(where), "OFF")
     with stores.keys.write() as tx:
