@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from privet.deployment import open_deployment as open
     from privet.desks import AdminDesk, AuditDesk, ConsentDesk, RightsDesk
     from privet.gate.forget import Erasure, PlanLine
+    from privet.gate.renewal import Renewal
     from privet.gate.versions import Version
     from privet.ingest import LoadReport, Receipt
     from privet.maintenance import Maintenance
@@ -73,6 +74,7 @@ _WHERE = {
     "AdminDesk": ("privet.desks", "AdminDesk"),
     "AuditDesk": ("privet.desks", "AuditDesk"),
     "ConsentDesk": ("privet.desks", "ConsentDesk"),
+    "Renewal": ("privet.gate.renewal", "Renewal"),
     "RightsDesk": ("privet.desks", "RightsDesk"),
     "OwnConsent": ("privet.subject", "OwnConsent"),
     "OwnRights": ("privet.subject", "OwnRights"),
@@ -114,6 +116,7 @@ __all__ = [
     "Principal",
     "PrivetError",
     "Receipt",
+    "Renewal",
     "RightsDesk",
     "StaleAnswer",
     "StoreUnavailable",

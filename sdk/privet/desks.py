@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from privet.gate import grounds
 from privet.gate.forget import Erasure, PlanLine, settle
 from privet.gate.grounds import Wish
 from privet.gate.parts import Caller, Parts
+from privet.gate.renewal import Renewal
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
 from privet.rights import answering
@@ -90,6 +91,26 @@ class ConsentDesk:
             grounds.check(parts, Wish(purpose, "withdrawn"))
         sno = answering.known(parts, self._caller, subject, CONSENT, "withdraw")
         return answering.withdraw(parts, self._caller, sno, purposes, proof)
+
+    def renewals(self, *purposes: str, within: timedelta = timedelta(days=30)) -> list[Renewal]:
+        """How many must be asked again, and when their consents lapse; counts alone.
+
+        Args:
+            *purposes: purposes that rest on consent; all of them when left out.
+            within: look so far ahead.
+
+        Raises:
+            AccessDenied: no permit to read under ``privet:consent``.
+        """
+        return rights.renewals(self._parts, self._caller, purposes, within)
+
+    def to_ask(self, purpose: str, *, within: timedelta = timedelta(days=30)) -> list[Id]:
+        """Who must be asked again for one purpose: the app's own ids.
+
+        Raises:
+            AccessDenied: no permit to export under ``privet:rights``: a list leaves privet.
+        """
+        return rights.to_ask(self._parts, self._caller, purpose, within)
 
     def restrict(self, subject: Id, *, reason: str) -> Receipt:
         """Restrict all processing of one person's data; models go on without her. Art. 18."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from privet.cli.options import Home, Json, Keyring, Name, SubjectId, Who, acting, role
 from privet.cli.screen import Screen
 from privet.errors import InvalidInput
-from privet.types import CONSENT
+from privet.types import CONSENT, RIGHTS
 
 if TYPE_CHECKING:
     from privet.ingest import Receipt
@@ -150,6 +150,53 @@ def end(
     with acting(screen, who, CONSENT) as (_, principal):
         receipt = principal.consent.end(subject, purpose, reference=reference)
     _told(screen, receipt)
+
+
+@app.command()
+def renew(
+    purposes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PURPOSE...]", help="Purposes that rest on consent; all of them."),
+    ] = None,
+    within: Annotated[
+        int, typer.Option("--within", metavar="DAYS", min=0, max=36_500, help="Look so far ahead.")
+    ] = 30,
+    people: Annotated[
+        bool, typer.Option("--list", help="Who, for one purpose; needs a role that may export.")
+    ] = False,
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "desk",
+    roles: DeskRoles = None,
+    json: Json = False,
+) -> None:
+    """Whom to ask again: whose consent lapsed or will, by time or by a material notice."""
+    screen = Screen(json)
+    asked = purposes or []
+    if people and len(asked) != 1:
+        raise InvalidInput(
+            "a list is for one purpose", remedy="Name one PURPOSE.", reason="consent.unasked"
+        )
+    who, ahead = Who(home, keyring, name, tuple(roles or [DESK])), timedelta(days=within)
+    with acting(screen, who, RIGHTS if people else CONSENT) as (_, principal):
+        if people:
+            ids = principal.consent.to_ask(asked[0], within=ahead)
+            screen.answer({"people": ids}, lambda: [screen.say(str(i)) for i in ids])
+            return
+        found = principal.consent.renewals(*asked, within=ahead)
+    columns = ("purpose", "lapsed", "lapsing", "material", "notices")
+    rows = [
+        (r.purpose, r.lapsed, r.lapsing, r.material, ", ".join(r.notices) or "none kept")
+        for r in found
+    ]
+
+    def shown() -> None:
+        screen.table(columns, rows)
+        for one in found:
+            for week, count in one.weeks.items():
+                screen.say(f"{one.purpose}: {count} in the week of {week}")
+
+    screen.answer({"renewals": found}, shown)
 
 
 def _told(screen: Screen, receipt: Receipt) -> None:

@@ -11,6 +11,8 @@ from privet.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pyroaring import BitMap
+
     from privet.db import Tx
 
 T = TypeVar("T")
@@ -83,6 +85,22 @@ def of_range(
     )
     found: dict[tuple[int, str], Entries] = {}
     _collect(macs, rows, found)
+    return found
+
+
+def places(tx: Tx, macs: Macs, snos: BitMap) -> dict[str, BitMap]:
+    """Jurisdiction last named to subjects; those of whom none was under ``""``."""
+    from pyroaring import BitMap
+
+    found: dict[str, BitMap] = {}
+    for part in batches(list(snos)):
+        latest = dict.fromkeys(part, (-1, ""))
+        for (sno, _), listed in of_subjects(tx, macs, part).items():
+            for seq, change in listed:
+                if change.jurisdiction and seq > latest[sno][0]:
+                    latest[sno] = (seq, change.jurisdiction)
+        for sno, (_, code) in latest.items():
+            found.setdefault(code, BitMap()).add(sno)
     return found
 
 

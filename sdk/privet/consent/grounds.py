@@ -77,6 +77,24 @@ class Grounds:
             rows[purpose] = Row(status, seq, since, expires)
         return rows, fenced
 
+    def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
+        """Ordinals whose active ground expires before ``until``, with the instant.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        found: list[tuple[int, int]] = []
+        for sno, status, seq, since, expires, mac in tx.all(
+            "SELECT sno, status, seq, since, expires, mac FROM ground "
+            "WHERE purpose = ? AND expires < ? ORDER BY sno",
+            (purpose, until),
+        ):
+            row = (sno, purpose, status, seq, since, expires)
+            check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
+            if status == "active":
+                found.append((sno, expires))
+        return found
+
     def project(self, tx: Tx, fresh: Entries) -> None:
         """Bring rows and bitmaps up to these entries, which are in the ledger already."""
         keys = {(change.sno, change.purpose) for _, change in fresh}

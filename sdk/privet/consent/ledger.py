@@ -295,10 +295,38 @@ class Ledger:
         row = tx.one("SELECT notice FROM ledger WHERE seq = ?", (standing.seq,))
         return replace(standing, notice=str(row[0])) if row else standing
 
+    def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
+        """Subjects whose consent lapses before ``until`` or has lapsed, with the instant.
+
+        Not those who are restricted or fenced, nor who refused since.
+
+        Raises:
+            AccessDenied: the purpose is unknown.
+            IntegrityError: a row does not bear its MAC.
+        """
+        self._basis(purpose)
+        self._grounds.require(tx)
+        found = self._grounds.lapsing(tx, purpose, until)
+        subject = self._grounds.bitmaps.sides(tx, [EVERYTHING], 0, MAX_SNO // SPAN, until)
+        fenced = {sno for (sno,) in tx.all("SELECT sno FROM fence")}
+        off = subject[EVERYTHING].off
+        return [one for one in found if one[0] not in off and one[0] not in fenced]
+
     def entries(self, tx: Tx, sno: int) -> list[tuple[int, Change]]:
         """Every entry of one subject with its position, ascending."""
         found = entries.of_subjects(tx, self._macs, [sno])
         return sorted((entry for part in found.values() for entry in part), key=lambda e: e[0])
+
+    def places(self, tx: Tx, snos: BitMap) -> dict[str, BitMap]:
+        """Whose law protects whom: the jurisdiction last named with any of her entries.
+
+        Returns:
+            Jurisdiction to ordinals; those of whom none was ever named under ``""``.
+
+        Raises:
+            IntegrityError: an entry does not bear its MAC.
+        """
+        return entries.places(tx, self._macs, snos)
 
     def notices(self, tx: Tx) -> list[Told]:
         """Every notice that the log knows, in its order.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.clock import micros
 from privet.errors import InvalidInput
-from privet.gate import activation, catalogue, evidence, forget, grounds, subject
+from privet.gate import activation, catalogue, evidence, forget, grounds, renewal, subject
 from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
+from privet.gate.renewal import Renewal
 from privet.ingest.columns import identifier, is_missing
 from privet.ingest.rows import Receipt
 from privet.policy import load
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_ITEM_TEXT = 65_536
+LONGEST = timedelta(days=36_500)
 ANSWERED = ("subject", "purpose", "kind", "at")
 KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected")
 ENDING = frozenset({"no", "withdrawn", "ended", "objected"})
@@ -80,6 +83,42 @@ def eligible(
     decide(parts, caller, CONSENT, "read", ())
     holding = subject.holding(parts, caller, ids, purpose)
     return dict(zip(ids, holding, strict=True))
+
+
+def renewals(
+    parts: Parts, caller: Caller, purposes: Sequence[str], within: timedelta
+) -> list[Renewal]:
+    """How many must be asked again for each of these purposes, or for all."""
+    asked = [_asked(parts, name) for name in purposes] or [
+        name for name, spec in parts.policy.purposes.items() if spec.basis == "consent"
+    ]
+    return renewal.count(parts, caller, list(dict.fromkeys(asked)), _until(parts, within))
+
+
+def to_ask(parts: Parts, caller: Caller, purpose: str, within: timedelta) -> list[str | int]:
+    """Who must be asked again for one purpose."""
+    return renewal.people(parts, caller, _asked(parts, purpose), _until(parts, within))
+
+
+def _asked(parts: Parts, purpose: object) -> str:
+    check_type(purpose, str, "a purpose", "Name a purpose of the policy.")
+    spec = parts.policy.purposes.get(str(purpose))
+    if spec is None or spec.basis != "consent":
+        raise InvalidInput(
+            "nobody is asked for this purpose",
+            why="the policy does not have it, or it does not rest on consent",
+            reason="consent.unasked",
+        )
+    return spec.name
+
+
+def _until(parts: Parts, within: timedelta) -> int:
+    check_type(within, timedelta, "the window", "Give a timedelta.")
+    if not timedelta(0) <= within <= LONGEST:
+        raise InvalidInput(
+            "the window is out of range", remedy="Give 0 to 36500 days.", reason="consent.window"
+        )
+    return parts.now + int(within / timedelta(microseconds=1)) + 1
 
 
 def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof) -> int:

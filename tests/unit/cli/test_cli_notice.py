@@ -42,6 +42,33 @@ def test_the_command_line_answers_to_a_live_notice(shop):
     assert shop(*given, "--notice", "shop/2026-11/en").code == 0
 
 
+def test_renew_counts_and_lists(shop):
+    shop("notice", "add", "pack:shop")
+    assert shop("consent", "renew", "--within", "400", "--json").json["renewals"] == [
+        {
+            "purpose": purpose,
+            "notices": ["shop/2026-11/en"],
+            "lapsed": 0,
+            "lapsing": lapsing,
+            "material": 0,
+            "weeks": weeks,
+        }
+        for purpose, lapsing, weeks in _renewals(shop)
+    ]
+    listed = shop("consent", "renew", "recommendations", "--within", "400", "--list", "--json")
+    assert listed.json == {"people": ["ada"]}
+    assert "1 in the week of" in shop("consent", "renew", "--within", "400").out
+    assert shop("consent", "renew", "--list").code == 2
+    assert shop("consent", "renew", "--role", "storefront").code == 3
+
+
+def _renewals(shop):
+    found = shop("consent", "renew", "recommendations", "--within", "400", "--json").json
+    (weeks,) = [r["weeks"] for r in found["renewals"]]
+    assert sum(weeks.values()) == 1
+    return (("recommendations", 1, weeks), ("newsletter", 0, {}))
+
+
 def test_check_says_what_is_not_told_and_where(cli, tmp_path: Path):
     path = tmp_path / "n.md"
     path.write_text(SHOP.document.replace("[mailer]", "[]"), encoding="utf-8")
