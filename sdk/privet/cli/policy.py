@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privet.cli import policydiff
+from privet.cli import policydiff, policylint, policytest
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
 from privet.cli.policysource import MaybeReference, Reference, opened
 from privet.cli.screen import Screen, fault
@@ -45,31 +45,6 @@ def _faults(screen: Screen, error: PolicyError) -> None:
     for problem in error.problems:
         screen.say(fault(problem))
     screen.say(str(error) if not error.problems else f"{len(error.problems)} to mend")
-
-
-@app.command("test")
-def try_out(
-    ref: MaybeReference = None,
-    home: Home = None,
-    keyring: Keyring = None,
-    json: Json = False,
-) -> None:
-    """Run the tests that a policy carries; exit code 1 where one fails."""
-    from privet.policy import run_tests
-
-    screen = Screen(json)
-    policy = opened(screen, ref, home, keyring, "testing a policy")
-    results = run_tests(policy)
-    failed = sum(not r.passed for r in results)
-    told = {"ok": not failed, "policy": policy.name, "failed": failed, "tests": results}
-    rows = [("ok" if r.passed else "FAIL", r.name, r.expected, r.got) for r in results]
-
-    def shown() -> None:
-        screen.table(("", "test", "expected", "got"), rows)
-        screen.say(f"{len(results) - failed} of {len(results)} tests pass")
-
-    screen.answer(told, shown)
-    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()
@@ -175,4 +150,6 @@ def activate(
     screen.answer({"hash": active}, lambda: screen.say(f"active now: {active}"))
 
 
+app.command("test")(policytest.try_out)
 app.command("diff")(policydiff.diff)
+app.command("lint")(policylint.lint)

@@ -12,7 +12,18 @@ The rules of this room:
 True
 """
 
+from privet.review.coverage import Coverage, coverage
 from privet.review.diff import Change, Difference, diff
+from privet.review.lint import Finding, lint
 from privet.review.resealing import Resealing
 
-__all__ = ["Change", "Difference", "Resealing", "diff"]
+__all__ = [
+    "Change",
+    "Coverage",
+    "Difference",
+    "Finding",
+    "Resealing",
+    "coverage",
+    "diff",
+    "lint",
+]

@@ -16,8 +16,8 @@ def rectangles(points: Iterable[tuple[Any, ...]]) -> list[Product]:
 
     Points that agree in all coordinates but one are joined, coordinate by coordinate.
 
-    >>> rectangles([(1, "a"), (1, "b"), (2, "a"), (2, "b")])
-    [(frozenset({1, 2}), frozenset({'a', 'b'}))]
+    >>> rectangles([(1, 3), (1, 4), (2, 3), (2, 4)])
+    [(frozenset({1, 2}), frozenset({3, 4}))]
     """
     products: list[Product] = [tuple(frozenset({value}) for value in p) for p in points]
     width = len(products[0]) if products else 0

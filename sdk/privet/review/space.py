@@ -15,7 +15,7 @@ of requests belongs there or into ``Case``, ``cases`` and ``answer``, and nowher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -110,6 +110,17 @@ def cases(policies: Sequence[Policy]) -> Iterator[Case]:
         for point in known[needs]:
             for name in (None, *fields):
                 yield Case(roles, purpose, action, to, name, point)
+
+
+def cases_of(policy: Policy, permit: Permit) -> Iterator[Case]:
+    """Every point that one permit is about, for its own role alone."""
+    recipients: list[str | None] = [*sorted(permit.to)] or [None]
+    fields: list[str | None] = [*sorted(permit.fields)] or [None]
+    for action, to in product(sorted(permit.actions), recipients):
+        bare = Case(frozenset({permit.role}), permit.purpose, action, to, None)
+        for point in points([policy], policy.needs(bare.ask)):
+            for name in fields:
+                yield replace(bare, field=name, point=point)
 
 
 def requests(

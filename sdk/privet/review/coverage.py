@@ -1,0 +1,53 @@
+"""Which rules the tests that a policy carries touch, and which none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from privet.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What tests touch; names in the order of the document.
+
+    Attributes:
+        permits: permit to whether some test touches it: it grants there what was asked for,
+            or its condition keeps it from that.
+        denies: deny to whether it is what refuses in some test.
+        purposes: purpose of the policy's own to whether some test asks for it.
+    """
+
+    permits: dict[str, bool]
+    denies: dict[str, bool]
+    purposes: dict[str, bool]
+
+    @property
+    def share(self) -> float:
+        """How many of all rules and purposes are touched, from 0 to 1."""
+        all_of_them = [*self.permits.values(), *self.denies.values(), *self.purposes.values()]
+        return sum(all_of_them) / len(all_of_them)
+
+    @property
+    def untouched(self) -> dict[str, list[str]]:
+        """Names that no test touches, under ``permits``, ``denies`` and ``purposes``."""
+        parts = {"permits": self.permits, "denies": self.denies, "purposes": self.purposes}
+        return {what: [n for n, hit in part.items() if not hit] for what, part in parts.items()}
+
+
+def coverage(policy: Policy) -> Coverage:
+    """Run the requests of all tests and note what answers them."""
+    permits: set[str] = set()
+    denies: set[str | None] = set()
+    for trial in policy.trials:
+        decision = policy.decide(trial.ask, trial.given.circumstances)
+        permits |= {*decision.permits, *(name for name, _ in decision.unmet)}
+        denies.add(decision.deny)
+    asked = {trial.ask.purpose for trial in policy.trials}
+    return Coverage(
+        {name: name in permits for name in policy.permits},
+        {deny.id: deny.id in denies for deny in policy.denies},
+        {name: name in asked for name in policy.purposes},
+    )

@@ -1,0 +1,81 @@
+"""``privet policy diff|lint|test``: text for people, one JSON value for programs, exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from privet.policy import load
+
+
+def copied(*edits: tuple[str, str], pack: str = "shop", into: str = "mine") -> str:
+    """A pack's documents in a directory, after edits of its policy document."""
+    texts = load(f"pack:{pack}").documents
+    policy = texts["policy"]
+    for old, new in edits:
+        assert old in policy
+        policy = policy.replace(old, new, 1)
+    Path(into).mkdir()
+    Path(into, "data.yaml").write_text(texts["data"])
+    Path(into, "policy.yaml").write_text(policy)
+    return into
+
+
+LONGER = ("retention: 2y", "retention: 3y")
+
+
+def test_diff_of_the_same_says_so_with_code_zero(cli):
+    ended = cli("policy", "diff", "pack:shop", copied(("retention: 2y", "retention: 24mo")))
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "both mean the same")
+
+
+def test_diff_says_what_changes_and_has_code_one(cli):
+    mine = copied(LONGER)
+    ended = cli("policy", "diff", "pack:shop", mine)
+    assert ended.code == 1
+    assert "~ the purpose orders is kept for 36mo, before 24mo" in ended.out
+    told = cli("policy", "diff", "pack:shop", mine, "--json")
+    assert (told.code, told.json["same"]) == (1, False)
+    (change,) = told.json["changes"]
+    assert change["key"] == ["retention"]
+    assert (change["before"], change["after"]) == ("24mo", "36mo")
+    assert told.json["resealing"] == []
+
+
+def test_diff_takes_the_active_policy_of_the_home(shop):
+    assert shop("policy", "diff", "home:", "pack:shop").code == 0
+    assert shop("policy", "diff", "home:", copied(LONGER)).code == 1
+
+
+@pytest.mark.parametrize("wrong", [("pack:none", "pack:shop"), ("pack:shop", "nowhere.yaml")])
+def test_diff_of_what_is_no_policy_is_bad_input(cli, wrong):
+    assert cli("policy", "diff", *wrong).code == 2
+
+
+def test_lint_names_place_what_and_fix(cli):
+    mine = copied(("  auditor: {}", "  auditor: {}\n  guest: {}"))
+    ended = cli("policy", "lint", mine)
+    assert ended.code == 1
+    (line,) = [text for text in ended.out.splitlines() if "role.idle" in text]
+    assert line.startswith("policy.yaml:")
+    assert line.endswith("Give it a permit, or remove it.")
+    told = cli("policy", "lint", mine, "--json").json
+    keys = {"code", "name", "what", "fix", "file", "line", "column"}
+    assert all(finding.keys() == keys for finding in told["findings"])
+    assert told["ok"] is False
+
+
+def test_coverage_is_told_and_may_fail(cli):
+    plain = cli("policy", "test", "pack:shop", "--json")
+    assert (plain.code, "coverage" in plain.json) == (0, False)
+    told = cli("policy", "test", "pack:shop", "--coverage", "--json").json["coverage"]
+    assert set(told["untouched"]) == {"permits", "denies", "purposes"}
+    share = round(100 * told["share"])
+    shown = cli("policy", "test", "pack:shop", "--coverage")
+    assert f"tests touch {share}% of permits" in shown.out
+    gone = copied(("- {id: prove,", '- {id: operate-too, role: auditor, for: "privet:administration", may: [administer]}\n  - {id: prove,'))  # fmt: skip # noqa: E501
+    short = cli("policy", "test", gone, "--fail-under", "100", "--json")
+    assert (short.code, short.json["ok"], short.json["failed"]) == (1, False, 0)
+    assert "operate-too" in short.json["coverage"]["untouched"]["permits"]
+    assert cli("policy", "test", "pack:shop", "--fail-under", "0").code == 0
