@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -42,17 +42,26 @@ class Deployment:
         self._parts = parts
         self._closed = False
 
-    def principal(self, name: str, *, roles: Iterable[str]) -> Principal:
+    def principal(
+        self,
+        name: str,
+        *,
+        roles: Iterable[str],
+        environment: Mapping[str, str | Callable[[], str]] | None = None,
+    ) -> Principal:
         """Someone who acts, vouched for by the host.
 
         Args:
             name: the host's own id of her; the log keeps a keyed pseudonym only.
             roles: roles of the policy.
+            environment: attributes that the policy's conditions may depend on, such as
+                ``{"network": "office"}``; a function is called at each decision, and one
+                that fails makes its rules refuse.
 
         Raises:
             AccessDenied: a role is unknown, reserved, or kept apart from another.
         """
-        return Principal(self._parts, name, roles)
+        return Principal(self._parts, name, roles, environment)
 
     def subject(self, subject: Id, *, proof: str) -> Subject:
         """The person herself, whom the host has identified.

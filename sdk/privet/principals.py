@@ -44,10 +44,19 @@ A_METHOD = "Give one of privet.recommend, made."
 class Principal:
     """Someone who acts, with roles: made once per process by ``Deployment.principal``."""
 
-    def __init__(self, parts: Parts, name: str, roles: Iterable[str]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        name: str,
+        roles: Iterable[str],
+        environment: Mapping[str, str | Callable[[], str]] | None = None,
+    ) -> None:
         check_text(name, "a principal's name")
+        told = dict(environment or {})
         self._parts = parts
-        self._caller = Caller(parts.pseudonym(name), parts.policy.check_roles(roles))
+        self._caller = Caller(
+            parts.pseudonym(name), parts.policy.check_roles(roles), environment=told
+        )
 
     def purpose(self, name: str) -> Access:
         """This principal acting for one purpose.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -42,11 +42,16 @@ class Caller:
         pseudonym: what the log calls her; the name itself never enters it.
         roles: her roles with all that they inherit.
         own: the ordinal that the reserved role ``self`` is bound to; she sees only herself.
+        environment: what the host tells of attributes that rules may depend on: texts, or
+            what is called for one at each decision.
     """
 
     pseudonym: str
     roles: frozenset[str]
     own: int | None = None
+    environment: Mapping[str, str | Callable[[], str]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def bound(self) -> bool:

@@ -22,11 +22,12 @@ from pyroaring import BitMap
 from privet.consent import position_of
 from privet.db import Tx
 from privet.errors import AccessDenied
+from privet.gate.conditions import Conditions, conditions
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, entry, explained, ground_error, refuse, too_few
+from privet.gate.record import decide, deny, entry, explained, ground_error, refuse, too_few
 from privet.gate.sensitive import item_fields, unseen, without
-from privet.policy import Decision, Minimize, Policy, apart
+from privet.policy import Ask, Decision, Minimize, Policy, apart
 from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
 from privet.vault import Plan
 
@@ -64,6 +65,7 @@ class Reading:
     since: int | None
     until: int | None
     hidden: np.ndarray | None
+    conditions: Conditions | None = None
 
     @property
     def record(self) -> int:
@@ -80,8 +82,21 @@ class Reading:
         return (BitMap(snos[i : i + CHUNK]) for i in range(0, len(snos), CHUNK))
 
     def still(self, tx: Tx, snos: BitMap) -> BitMap:
-        """Those of the authorised subjects whose grounds hold in this snapshot."""
-        return self.parts.ledger.eligible(tx, self.decision.grounds, self.parts.now, snos)
+        """Those of the authorised subjects whose grounds hold in this snapshot.
+
+        And for whom the policy still allows it, where that depends on circumstances.
+        """
+        still = self.parts.ledger.eligible(tx, self.decision.grounds, self.parts.now, snos)
+        return self._holding(tx, still)
+
+    def _holding(self, tx: Tx, snos: BitMap, *, alone: bool = False) -> BitMap:
+        if self.conditions is None:
+            return snos
+        people = len(self.warrant.subjects)
+        left = self.conditions.holding(tx, self.parts, self.decision, snos, people)
+        if alone and not left:
+            self.conditions.decided(tx, self.parts, snos)[0].raise_if_denied()
+        return left
 
     def open(self, snos: BitMap, inspect: Callable[[Tx], Any] | None = None) -> Released:
         """R4 and R5 for some of the authorised subjects.
@@ -99,6 +114,7 @@ class Reading:
             parts.check_policy(tx)
             alone = len(self.warrant.subjects) == 1
             still = narrow(tx, parts, self.decision, snos, alone=alone)
+            still = self._holding(tx, still, alone=alone)
             inspected = inspect(tx) if inspect else None
             fetched = [parts.vault.fetch(tx, plan, still) for plan in self.plans]
         released: dict[str, Events] = {}
@@ -152,7 +168,14 @@ def read(
     """
     wanted = frozenset(fields)
     about = tuple(subjects) if subjects is not None else ()
-    decision = decide(parts, caller, purpose, action, wanted, to, about=about)
+    ask = Ask(caller.roles, purpose, action, wanted, to)
+    depends = conditions(parts, caller, ask, _reach(parts, purpose, since))
+    if depends is None:
+        decision = decide(parts, caller, purpose, action, wanted, to, about=about)
+    else:  # on whom it is about: decided when they are known
+        decision = parts.policy.decide(ask, depends.known(parts))
+        if not decision.grounds:
+            deny(parts, caller, ask, decision, about)
     asked = None if subjects is None else BitMap(about)
     if caller.bound and (asked is None or not all(caller.may_touch(s) for s in asked)):
         raise AccessDenied("only your own data can be named here", reason="self.only")
@@ -161,10 +184,14 @@ def read(
         if look is not None:
             look(tx, marks)
         eligible, reason = _eligible(tx, parts, decision, asked)
+        if depends is not None and reason is None:
+            decision, eligible = depends.decided(tx, parts, eligible)
     if reason is not None:
         if counted:
             raise ground_error(purpose, reason)
         raise refuse(parts, caller, purpose, action, reason)
+    if not decision.allowed:
+        deny(parts, caller, ask, decision, about)
     if len(eligible) < decision.least:
         raise too_few(parts, caller, purpose, action, decision.least)
     warrant = parts.log.authorise(
@@ -189,7 +216,16 @@ def read(
         since,
         until,
         unseen(parts, purpose, action, marks),
+        depends,
     )
+
+
+def _reach(parts: Parts, purpose: str, since: int | None) -> int:
+    """How far back a read of a purpose's own and reused data reaches, UTC microseconds."""
+    if purpose not in parts.policy.purposes:
+        return 0
+    earliest = not_before(parts, purpose, parts.policy.sources(purpose))
+    return earliest if since is None else max(since, earliest)
 
 
 def narrow(

@@ -7,6 +7,7 @@ from typing import Any
 
 from privet.audit import Entry
 from privet.errors import AccessDenied, ConsentMissing, Erased, Objected, PrivetError
+from privet.gate.conditions import known
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
 from privet.types import BUILT_IN_PURPOSES, Action
@@ -65,24 +66,35 @@ def decide(
     if purpose in BUILT_IN_PURPOSES:  # a desk need not read what R2 would notice it by
         parts.check_current()
     ask = Ask(caller.roles, purpose, action, frozenset(fields), to)
-    decision = parts.policy.decide(ask)
+    decision = parts.policy.decide(ask, known(parts, caller, parts.policy.needs(ask)))
     if not decision.allowed:
-        parts.log.append(
-            [
-                entry(
-                    parts,
-                    caller,
-                    "denial",
-                    purpose=purpose if purpose in parts.policy.purposes else "unknown",
-                    action=action,
-                    reason=decision.reason,
-                    subjects=about,
-                    refused=sorted(f for f in decision.refused if f in parts.policy.fields),
-                )
-            ]
-        )
-        decision.raise_if_denied()
+        deny(parts, caller, ask, decision, about)
     return decision
+
+
+def deny(
+    parts: Parts, caller: Caller, ask: Ask, decision: Decision, about: Iterable[int] = ()
+) -> None:
+    """Record a denial, with the subjects it was about, and raise it.
+
+    Raises:
+        AccessDenied: always, with the decision's reason.
+    """
+    parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "denial",
+                purpose=ask.purpose if ask.purpose in parts.policy.purposes else "unknown",
+                action=ask.action,
+                reason=decision.reason,
+                subjects=about,
+                refused=sorted(f for f in decision.refused if f in parts.policy.fields),
+            )
+        ]
+    )
+    decision.raise_if_denied()
 
 
 def refuse(

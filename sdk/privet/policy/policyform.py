@@ -200,9 +200,9 @@ class WhenForm(Form):
     people_under: LeastText | None = None
     """The request is about fewer."""
     data_from: PeriodText | None = None
-    """The oldest row asked for is at least so old."""
+    """The request reaches back at least so far."""
     data_under: PeriodText | None = None
-    """The oldest row asked for is younger."""
+    """The request reaches back less far."""
     environment: Annotated[dict[Name, Names], Field(min_length=1)] | None = None
     """Attributes that the application tells, each with the values for which it holds."""
 

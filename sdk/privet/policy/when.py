@@ -131,7 +131,7 @@ class Circumstances:
             there is no upper bound.
         at: the moment, UTC microseconds.
         people: how many people the request is about.
-        oldest: instant of the oldest row asked for, UTC microseconds.
+        oldest: how far back the request reaches, UTC microseconds.
         environment: attribute to its text; ``UNREADABLE`` where reading it failed.
     """
 
@@ -227,8 +227,8 @@ class When:
         window: when it holds.
         people_from: the least number of people.
         people_under: from how many people on it holds no more.
-        data_from: how old the data must at least be.
-        data_under: from which age of the data on it holds no more.
+        data_from: how far the request must at least reach back.
+        data_under: from how far back on it holds no more.
         environment: attribute and the values for which it holds, sorted.
     """
 
