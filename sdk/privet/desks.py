@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.gate import grounds
+from privet.gate.activation import Stored, stored
 from privet.gate.forget import Erasure, PlanLine, settle
 from privet.gate.grounds import Wish
 from privet.gate.parts import Caller, Parts
@@ -252,3 +253,7 @@ class AdminDesk:
             The hash of the policy that is active now.
         """
         return rights.activate(self._parts, self._caller, policy)
+
+    def stored(self) -> tuple[Stored, ...]:
+        """How much is stored of what, by layout and domain; only numbers."""
+        return stored(self._parts, self._caller)

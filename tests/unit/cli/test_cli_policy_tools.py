@@ -79,3 +79,21 @@ def test_coverage_is_told_and_may_fail(cli):
     assert (short.code, short.json["ok"], short.json["failed"]) == (1, False, 0)
     assert "operate-too" in short.json["coverage"]["untouched"]["permits"]
     assert cli("policy", "test", "pack:shop", "--fail-under", "0").code == 0
+
+
+def test_diff_counts_in_the_home_what_must_be_sealed_anew(shop):
+    Path("orders.csv").write_text(
+        "order,who,item,quantity,value,at\n"
+        "o1,ada,kettle,1,39.90,2026-03-01T10:00:00Z\no1,ada,lamp,1,5.00,2026-03-01T10:00:00Z\n"
+    )
+    maps = ("order", "who=subject", "item", "quantity", "value", "at")
+    what = ("--event", "purchase", "--purpose", "orders", *(f"--map={name}" for name in maps))
+    assert shop("ingest", "orders.csv", *what, "--json").json["sealed"] == 2
+    held = load("pack:shop").purposes["orders"].hold.fields
+    assert "purchase.quantity" in held
+    mine = copied((", purchase.quantity, ", ", "))
+    told = shop("policy", "diff", "home:", mine, "--count", "--json").json
+    (moved,) = [part for part in told["resealing"] if part["because"] == "domain"]
+    assert (moved["columns"], moved["rows"]) == (["quantity"], 2)
+    assert moved["cells"] >= 1
+    assert "2 rows in" in shop("policy", "diff", "home:", mine, "--count").out
