@@ -6,7 +6,7 @@ the raw tables can, and a purchase that no list may name is a miss like any othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,7 @@ def had(found: Tables, cut: pd.Timestamp, households: list[int]) -> tuple[Truth,
     sales = found.sales
     row = {household: n for n, household in enumerate(households)}
     owner = sales["household_id"].map(row).fillna(-1).to_numpy(np.int64)
-    entry = sales["product_id"].astype(str).map(code).fillna(-1).to_numpy(np.int64)
+    entry = coded(sales["product_id"], code)
     known = (owner >= 0) & (entry >= 0)
     late = (sales["transaction_timestamp"] > cut).to_numpy(bool)
     size = max(len(names), 1)
@@ -42,6 +42,15 @@ def had(found: Tables, cut: pd.Timestamp, households: list[int]) -> tuple[Truth,
         for when in (~late, late)
     )
     return was, came
+
+
+def coded(column: pd.Series, code: Mapping[str, int]) -> np.ndarray:
+    """The code of each value, -1 for one without; each distinct value is looked up once."""
+    import pandas as pd
+
+    at, distinct = pd.factorize(column)
+    found = [code.get(str(value), -1) for value in distinct]
+    return np.array([*found, -1], np.int64)[at]  # the last one is what a missing value is given
 
 
 def types(found: Tables) -> tuple[list[str], dict[str, int]]:

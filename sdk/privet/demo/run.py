@@ -18,6 +18,7 @@ from privet.demo import (
     answers,
     groups,
     measuring,
+    memory,
     refusals,
     results,
     sensitive,
@@ -142,6 +143,7 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
     options.out.mkdir(parents=True, exist_ok=True)
     with stage("reading the tables", 1):
         found = tables(options.data, options.households)
+        memory.give_back()
     drawn = answers.draw(options.seed, found.households, everybody=options.all_consents)
     ends = {purpose: last_sale(found, drawn, purpose) for purpose in answers.PURPOSES}
     cut = ends["recommendations"] - HELD_OUT
@@ -149,8 +151,10 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
     home = options.home or options.out / "home"
     with open_deployment(home, policy="pack:grocery", keyring=options.keyring, clock=clock) as shop:
         story = Story(options, found, drawn, cut, shop, stage)
+        del found  # so that what is only of use for sealing goes when it is sealed
         for step in (_grounds, _seal, _features, _learn, _lists, _segment, _study, _show):
             step(story)
+            memory.give_back()
         story.facts["tax"], story.facts["tax_detail"] = tax.measure(story)
         trust.withdraw_and_erase(story)
         trust.audit(story)
@@ -207,6 +211,7 @@ def _seal(story: Story) -> None:
         loading.load("profile", found.people, columns=PERSON_COLUMNS, progress=advance)
     with story.stage("sealing sales", len(found.sales)) as advance:
         report = loading.load("purchase", found.sales, columns=SALE_COLUMNS, progress=advance)
+    story.tables = found.sealed()
     story.facts["households"] = len(found.households)
     story.facts["rows"] = {
         "in": report.rows,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from privet.clock import DAY_US
-from privet.demo.measuring import figures, had
+from privet.demo.measuring import coded, figures, had
 from privet.demo.results import TOP
 from privet.features import Catalogue
 from privet.gate.minimize import coarsen
@@ -51,7 +51,7 @@ def _concerned(story: Story) -> dict[str, int]:
     mine = {item for item, hidden in zip(items.ids, apart, strict=True) if hidden}
     kinds = story.tables.items.set_index("product_id")["product_type"]
     sold = story.tables.sales
-    concerned = sold["product_id"].astype(str).isin(mine)
+    concerned = coded(sold["product_id"], dict.fromkeys(mine, 1)) > 0
     return {
         "items": len(mine),
         "types": len({kinds[item] for item in mine if kinds[item]}),
@@ -67,8 +67,7 @@ def _events(story: Story) -> Events:
     mine = (owner >= 0) & (sales["transaction_timestamp"] <= story.cut).to_numpy(bool)
     at = sales["transaction_timestamp"].to_numpy("datetime64[us]").astype(np.int64)[mine]
     order = np.lexsort((at, owner[mine]))
-    codes = story.shop.catalogue.codes
-    item = sales["product_id"].astype(str).map(codes).fillna(-1).to_numpy(np.int64)[mine]
+    item = coded(sales["product_id"], story.shop.catalogue.codes)[mine]
     basket = sales["basket_id"].factorize()[0].astype(np.int64)[mine]
     return Events(
         np.arange(len(row)),

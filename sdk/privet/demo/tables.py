@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,8 @@ _SALES = (
     "coupon_match_disc",
     "store_id",
 )
+_AGAIN = ("household_id", "transaction_timestamp", "product_id", "basket_id", "sales_value")
+"""Of the sales, what is looked at again after they are sealed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +62,7 @@ class Tables:
     """What the demo works on.
 
     Attributes:
-        sales: rows in order of time, times aware in UTC, ``household`` as text.
+        sales: rows in order of time, times aware in UTC, ``household`` as text by category.
         items: the catalogue, ids as text.
         people: demographics of some households.
         households: all household ids, ascending.
@@ -70,6 +72,14 @@ class Tables:
     items: pd.DataFrame
     people: pd.DataFrame
     households: tuple[int, ...]
+
+    def sealed(self) -> Tables:
+        """Without what is of no use once everything is sealed."""
+        return replace(
+            self,
+            sales=self.sales[list(_AGAIN)],
+            items=self.items[["product_id", "product_type"]],
+        )
 
 
 def tables(directory: Path | None = None, households: int | None = None) -> Tables:
@@ -112,7 +122,9 @@ def _read(place: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         raise MissingExtra("reading parquet files", "demo") from None
     path = place / f"{name}.parquet"
     try:
-        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
+        read = pq.read_table(path, columns=list(columns))
+        # Column by column, each freed on the way: never the whole table twice.
+        frame: pd.DataFrame = read.to_pandas(split_blocks=True, self_destruct=True)
     except (OSError, ValueError, KeyError):
         raise InvalidInput(
             f"the table {name!r} cannot be read",
@@ -134,9 +146,12 @@ def _sales(raw: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
-    """With the household as text: the app's own id, one object for each household."""
-    distinct = {h: str(h) for h in frame["household_id"].unique()}
-    return frame.assign(household=frame["household_id"].map(distinct).astype(object))
+    """With the household as text, which is the app's own id."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(frame["household_id"])
+    named = pd.Categorical.from_codes(codes, [str(household) for household in distinct])
+    return frame.assign(household=named)
 
 
 def _items(frame: pd.DataFrame) -> pd.DataFrame:

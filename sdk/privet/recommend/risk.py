@@ -27,6 +27,7 @@ ATTACKS: tuple[Attack, ...] = ("scores", "lists")
 ROUNDS = 2
 FALSE_ALARMS = 0.01
 NORMAL = 1.96  # standard deviations to either side of 95 %
+DECILES = (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)
 LEAST = 20
 """With fewer people on a side there is nothing to learn an attack from."""
 
@@ -110,46 +111,52 @@ def _answers(
     for history in histories:
         scores = fitted.score(history, now_day)
         own = history.entries()
-        rows["scores"].append(_of_scores(scores, own, k))
+        had = np.zeros(len(scores), np.bool_)
+        had[own] = True
+        rows["scores"].append(_of_scores(scores, had, k))
         rows["lists"].append(
             [
-                *_of_list(best(scores, fitted.level, k), own, k),
-                *_of_list(best(scores, fitted.level, k, own), own, k),
+                *_of_list(best(scores, fitted.level, k), had, k),
+                *_of_list(best(scores, fitted.level, k, own), had, k),
             ]
         )
     return {attack: np.array(found) for attack, found in rows.items()}
 
 
-def _of_scores(scores: np.ndarray, own: np.ndarray, k: int) -> list[float]:
+def _of_scores(scores: np.ndarray, had: np.ndarray, k: int) -> list[float]:
     """How high her own entries stand, among themselves and against all others."""
     finite = np.where(np.isfinite(scores), scores, 0.0)
-    mine, others = finite[own], np.delete(finite, own)
+    mine, others = np.sort(finite[had]), finite[~had]
     top = np.sort(others)[-k:]
-    deciles = np.quantile(mine, (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)) if len(mine) else np.zeros(7)
+    own = len(mine)
+    if own:
+        deciles = np.interp(np.array(DECILES) * (own - 1), np.arange(own), mine)
+    else:
+        deciles = np.zeros(len(DECILES))
     return [
-        float(len(own)),
-        float(mine.mean()) if len(mine) else 0.0,
-        float(mine.std()) if len(mine) else 0.0,
-        *(float(d) for d in deciles),
+        float(own),
+        float(mine.mean()) if own else 0.0,
+        float(mine.std()) if own else 0.0,
+        *deciles.tolist(),
         float(others.mean()) if len(others) else 0.0,
         float(top.mean()) if len(top) else 0.0,
         float(top[-1]) if len(top) else 0.0,
-        float((mine > (top[0] if len(top) else 0)).mean()) if len(mine) else 0.0,
+        float((mine > (top[0] if len(top) else 0)).mean()) if own else 0.0,
     ]
 
 
-def _of_list(listed: np.ndarray, own: np.ndarray, k: int) -> list[float]:
+def _of_list(listed: np.ndarray, had: np.ndarray, k: int) -> list[float]:
     """How much of a list is her own, where it stands, and which entries it names."""
-    mine = np.isin(listed, own)
+    mine = had[listed]
     padded = np.full(k, -1.0)
     padded[: len(listed)] = listed
     rank = np.arange(1, len(listed) + 1)
     return [
-        float(len(own)),
+        float(had.sum()),
         float(len(listed)),
         float(mine.sum()),
         float((mine / rank).sum()),
-        *padded,
+        *padded.tolist(),
     ]
 
 
