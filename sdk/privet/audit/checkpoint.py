@@ -6,6 +6,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from privet.audit.merkle import HASH_BYTES
@@ -47,7 +48,7 @@ class Verifier:
     @property
     def key_id(self) -> bytes:
         """SHA-256(name ‖ newline ‖ type ‖ key), the first four bytes."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:ID_BYTES]
+        return _key_id(self.name, self.public)
 
     @property
     def vkey(self) -> str:
@@ -121,9 +122,13 @@ def check_origin(origin: str) -> str:
 def sign(checkpoint: Checkpoint, signer: Signer) -> bytes:
     """The checkpoint as a signed note, under the key name ``checkpoint.origin``."""
     text = checkpoint.text().encode()
-    key_id = Verifier(checkpoint.origin, signer.public).key_id
-    blob = b64encode(key_id + signer.sign(text)).decode()
+    blob = b64encode(_key_id(checkpoint.origin, signer.public) + signer.sign(text)).decode()
     return text + f"\n— {checkpoint.origin} {blob}\n".encode()
+
+
+@lru_cache(maxsize=16)
+def _key_id(name: str, public: bytes) -> bytes:
+    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:ID_BYTES]
 
 
 def _base64(text: str | bytes) -> bytes | None:

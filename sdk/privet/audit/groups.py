@@ -80,7 +80,8 @@ class Groups(Generic[Item, Result]):
         finally:
             with self._changed:
                 self._leading = False
-                self._changed.notify_all()
+                if self._queue or len(batch) > 1:  # else nobody waits
+                    self._changed.notify_all()
                 for ticket, outcome in zip(batch, outcomes, strict=True):
                     ticket.outcome = outcome
         return outcomes

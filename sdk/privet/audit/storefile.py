@@ -27,6 +27,8 @@ class StoreFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        # Made once: every commit looks, and making a path costs as much as looking.
+        self._wal_path = None if path is None else path.with_name(path.name + "-wal")
         self._seen = None if path is None else _identity(path)
         self._size = 0
         self._wal: tuple[int, int] | None = None
@@ -52,10 +54,10 @@ class StoreFile:
         Raises:
             AuditUnavailable: the commit went into a file that is no longer in its place.
         """
-        if self._path is None:
+        if self._wal_path is None:
             return
         self.check()
-        wal = _identity(self._path.with_name(self._path.name + "-wal"))
+        wal = _identity(self._wal_path)
         if self._wal not in {None, wal}:
             raise _replaced("its write-ahead log was taken away")
         self._wal = wal

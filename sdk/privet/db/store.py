@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Name = Literal["data", "keys", "audit"]
 Row = tuple[Any, ...]
+Held = tuple[Any, Any]
+"""A connection of the pool, and the driver's own within it."""
 LOCK_DEADLINE_S = 10.0
 BUSY_WAIT_MS = 5000
 # A checkpoint that waits for readers makes every writer wait, withdrawals included.
@@ -114,27 +116,46 @@ class Store:
         self._pid = os.getpid()
         self._closed = False
         self._commits = 0
-        self._at_hand: list[Any] = []
+        self._at_hand: list[Held] = []
         self._begin_read = "BEGIN" if lock else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def read(self) -> AbstractContextManager[Tx]:
         """A read-only snapshot, consistent over all its statements. Keep it short."""
-        return self._transaction(self._begin_read)
+        return _Transaction(self, self._begin_read)
 
-    @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """All rows of one query, a snapshot of its own: no begin and no commit around it."""
+        self.check_handle()
+        try:
+            return self._all(sql, params)
+        except StoreUnavailable:
+            if self._lock is not None:
+                raise
+        self._drop_idle()
+        return self._all(sql, params)
+
+    def _all(self, sql: str, params: Sequence[Any]) -> list[Row]:
+        held, cursor = self._cursor()
+        ended = False
+        try:
+            rows = Tx(cursor, self).all(sql, params)
+            ended = True
+        finally:
+            cursor.close()
+            self.put_back(held, ended=ended)
+        return rows
+
+    def write(self) -> AbstractContextManager[Tx]:
         """One writer's transaction, durable when the block ends; rolled back when it raises."""
-        self.check_handle()  # before the lock, which a child must not wait for
         if self._lock is None:
-            with self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED") as tx:
-                yield tx
-            return
-        with self._lock.held(self.name):
-            with self._transaction("BEGIN IMMEDIATE") as tx:
-                yield tx
-            self._commits += 1
-            if self._commits % CHECKPOINT_EVERY == 0:
-                self._pragma("PRAGMA wal_checkpoint(PASSIVE)")
+            return _Transaction(self, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        return _Alone(self, self._lock)
+
+    def committed(self) -> None:
+        """Count a writer's commit, under the lock; a checkpoint follows now and then."""
+        self._commits += 1
+        if self._commits % CHECKPOINT_EVERY == 0:
+            self._pragma("PRAGMA wal_checkpoint(PASSIVE)")
 
     def truncate_log(self) -> bool:
         """Empty the write-ahead log, so that deleted bytes are gone from it.
@@ -176,7 +197,7 @@ class Store:
 
     def _dispose(self) -> None:
         while self._at_hand:
-            self._at_hand.pop().close()
+            self._at_hand.pop()[0].close()
         self._engine.dispose()
 
     def check_handle(self) -> None:
@@ -192,47 +213,49 @@ class Store:
                 reason="handle.forked",
             )
 
-    def _transaction(self, begin: str) -> AbstractContextManager[Tx]:
-        return _Transaction(self, begin)
-
-    def begun(self, begin: str) -> tuple[Any, Any]:
+    def begun(self, begin: str) -> tuple[Held, Any]:
         """A connection in a transaction; one that a server ended while it was idle is replaced."""
         try:
-            return self._begin(begin)
+            return self._cursor(begin)
         except StoreUnavailable:
             if self._lock is not None:
                 raise
-        # Where one was ended, the others were as well.
+        self._drop_idle()
+        return self._cursor(begin)
+
+    def _drop_idle(self) -> None:
+        """Where a server ended one connection that was idle, it ended the others as well."""
         while self._at_hand:
-            self._at_hand.pop().invalidate()
+            self._at_hand.pop()[0].invalidate()
         self._engine.dispose()
-        return self._begin(begin)
 
-    def _begin(self, begin: str) -> tuple[Any, Any]:
-        connection = None
+    def _cursor(self, begin: str = "") -> tuple[Held, Any]:
+        held = None
         try:
-            connection = self._take()
-            cursor = connection.driver_connection.cursor()
-            cursor.execute(begin)
+            held = self._take()
+            cursor = held[1].cursor()
+            if begin:
+                cursor.execute(begin)
         except Exception as error:  # re-raised, typed and without values
-            if connection is not None:
+            if held is not None:
                 # SQLite's are never closed without the store's lock.
-                (connection.close if self._lock else connection.invalidate)()
+                (held[0].close if self._lock else held[0].invalidate)()
             raise _translated(error, self) from None
-        return connection, cursor
+        return held, cursor
 
-    def _take(self) -> Any:
+    def _take(self) -> Held:
         try:
             return self._at_hand.pop()
         except IndexError:
-            return self._engine.raw_connection()
+            pooled = self._engine.raw_connection()
+            return pooled, pooled.driver_connection
 
-    def put_back(self, connection: Any, *, ended: bool) -> None:
+    def put_back(self, held: Held, *, ended: bool) -> None:
         """Keep a connection whose transaction ended at hand; the pool resets any other."""
         if ended and not self._closed and len(self._at_hand) < AT_HAND:
-            self._at_hand.append(connection)
+            self._at_hand.append(held)
         else:
-            connection.close()
+            held[0].close()
 
     def _pragma(self, sql: str, wait_ms: int = BUSY_WAIT_MS) -> tuple[int, int, int]:
         try:
@@ -254,7 +277,7 @@ class Store:
 class _Transaction:
     """Begins at the door, commits on the way out, rolls back where the block raises."""
 
-    __slots__ = ("_begin", "_connection", "_cursor", "_store")
+    __slots__ = ("_begin", "_cursor", "_held", "_store")
 
     def __init__(self, store: Store, begin: str) -> None:
         self._store = store
@@ -262,7 +285,7 @@ class _Transaction:
 
     def __enter__(self) -> Tx:
         self._store.check_handle()
-        self._connection, self._cursor = self._store.begun(self._begin)
+        self._held, self._cursor = self._store.begun(self._begin)
         return Tx(self._cursor, self._store)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -279,7 +302,34 @@ class _Transaction:
                 raise _translated(failure, self._store) from None
         finally:
             self._cursor.close()  # a statement left open would hold the snapshot
-            self._store.put_back(self._connection, ended=ended)
+            self._store.put_back(self._held, ended=ended)
+
+
+class _Alone(_Transaction):
+    """SQLite's one writer: the store's lock is held from before begin until after commit."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, store: Store, lock: FileLock) -> None:
+        super().__init__(store, "BEGIN IMMEDIATE")
+        self._lock = lock
+
+    def __enter__(self) -> Tx:
+        self._store.check_handle()  # before the lock, which a child must not wait for
+        self._lock.acquire(self._store.name)
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+            if kind is None:
+                self._store.committed()
+        finally:
+            self._lock.release()
 
 
 class FileLock:
@@ -296,15 +346,27 @@ class FileLock:
     @contextmanager
     def held(self, store: str) -> Iterator[None]:
         """Hold the lock for the block; StoreUnavailable after the deadline."""
+        self.acquire(store)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def acquire(self, store: str) -> None:
+        """Take the lock; StoreUnavailable after the deadline."""
         deadline = time.monotonic() + LOCK_DEADLINE_S
         if not self._mutex.acquire(timeout=LOCK_DEADLINE_S):
             raise _busy(store)
         try:
             self._flock(deadline, store)
-            try:
-                yield
-            finally:
-                self._fcntl.flock(self._fd, self._fcntl.LOCK_UN)
+        except BaseException:
+            self._mutex.release()
+            raise
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        try:
+            self._fcntl.flock(self._fd, self._fcntl.LOCK_UN)
         finally:
             self._mutex.release()
 

@@ -107,18 +107,23 @@ def current(parts: Parts, version: Version) -> Version:
 
 def live(tx: Tx, purpose: str, name: str | None) -> tuple[str, Live] | None:
     """The named model's serving version, or of the purpose's last served one."""
-    served = all_live(tx, purpose)
-    return next(((n, found) for n, found in served if name in (None, n)), None)
+    rows = tx.all(_LIVE, (purpose,))
+    return next((_live(*row) for row in rows if name in (None, row[0])), None)
 
 
 def all_live(tx: Tx, purpose: str) -> list[tuple[str, Live]]:
     """Every serving model of a purpose, the last served first."""
-    rows = tx.all(
-        "SELECT name, version, epoch FROM model_live WHERE purpose = ? AND version > 0 "
-        "ORDER BY served DESC",
-        (purpose,),
-    )
-    return [(str(name), Live(int(version), int(epoch))) for name, version, epoch in rows]
+    return [_live(*row) for row in tx.all(_LIVE, (purpose,))]
+
+
+_LIVE = (
+    "SELECT name, version, epoch FROM model_live WHERE purpose = ? AND version > 0 "
+    "ORDER BY served DESC"
+)
+
+
+def _live(name: str, version: int, epoch: int) -> tuple[str, Live]:
+    return name, Live(version, epoch)
 
 
 def serving(parts: Parts, purpose: str) -> list[Version]:

@@ -21,8 +21,8 @@ from privet.types import Events
 
 NULL = np.iinfo(np.int64).min
 QUARTER_US = 900_000_000
-BLOCK_BITS = 14  # half a year of quarters: 128 KiB of floors that are looked up
-BLOCK_MASK = (1 << BLOCK_BITS) - 1
+QUARTERS = 1 << 22  # until the year 2089: their floors are looked up
+UNKNOWN = 0  # a floor that is to be worked out; that of 1970 is, each time
 
 
 def window(events: Events, since: int | None, until: int | None) -> Events:
@@ -89,39 +89,34 @@ def coarsen(at: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
         return at
     # Every zone's offset is a multiple of a quarter of an hour, so its days and hours are too.
     quarters = at // QUARTER_US
-    blocks, within = quarters >> BLOCK_BITS, quarters & BLOCK_MASK
-    first = int(blocks.min())
-    if int(blocks.max()) == first:
-        return _floors(first, within, unit, zone)
-    cut = np.empty(len(at), np.int64)
-    for step in np.flatnonzero(np.bincount(blocks - first)).tolist():
-        here = blocks == first + step
-        cut[here] = _floors(first + step, within[here], unit, zone)
-    return cut
+    if int(quarters.min()) < 0 or int(quarters.max()) >= QUARTERS:
+        return _worked_out(quarters, unit, zone)
+    table = _table(unit, zone)
+    found: np.ndarray = table[quarters]
+    if not found.all():
+        fresh = quarters[found == UNKNOWN]
+        table[fresh] = _worked_out(fresh, unit, zone)
+        found = table[quarters]
+    return found
 
 
 def coarsened(at: int, unit: str, zone: ZoneInfo) -> int:
     """As ``coarsen``, one instant."""
     quarter = at // QUARTER_US
-    within = np.array([quarter & BLOCK_MASK])
-    return int(_floors(quarter >> BLOCK_BITS, within, unit, zone)[0])
+    found = _table(unit, zone).item(quarter) if 0 <= quarter < QUARTERS else UNKNOWN
+    return found if found != UNKNOWN else int(coarsen(np.array([at]), unit, zone)[0])
 
 
-def _floors(block: int, quarters: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
-    """The floors of some quarters of one block; each is worked out once, then looked up."""
-    table = _table(block, unit, zone)
-    found: np.ndarray = table[quarters]
-    unknown = found == NULL
-    if unknown.any():
-        fresh = np.unique(quarters[unknown])
-        table[fresh] = [_floor((block << BLOCK_BITS) + int(q), unit, zone) for q in fresh]
-        found = table[quarters]
-    return found
+@lru_cache(maxsize=16)
+def _table(unit: str, zone: ZoneInfo) -> np.ndarray:
+    """The floor of each quarter that was ever asked for; memory is taken as it is filled."""
+    return np.zeros(QUARTERS, np.int64)
 
 
-@lru_cache(maxsize=64)
-def _table(block: int, unit: str, zone: ZoneInfo) -> np.ndarray:
-    return np.full(1 << BLOCK_BITS, NULL)
+def _worked_out(quarters: np.ndarray, unit: str, zone: ZoneInfo) -> np.ndarray:
+    distinct, inverse = np.unique(quarters, return_inverse=True)
+    floors = [_floor(quarter, unit, zone) for quarter in distinct.tolist()]
+    return np.array(floors, np.int64)[inverse]
 
 
 def _floor(quarter: int, unit: str, zone: ZoneInfo) -> int:
@@ -184,6 +179,8 @@ def rounding_step(scale: int, argument: int) -> int:
 
 def scaled(how: Minimize, scales: Mapping[str, int]) -> Minimize:
     """``how`` with its rounding steps in the units that columns are kept in."""
+    if not how.rules:
+        return how
     rules = tuple(
         (name, op, rounding_step(scales.get(name, 0), arg) if op == "round" else arg)
         for name, op, arg in how.rules

@@ -36,6 +36,8 @@ def revealing(hidden: np.ndarray, codes: np.ndarray) -> np.ndarray:
     Returns:
         shape (R,), bool.
     """
+    if len(codes) and codes.min() >= 0 and codes.max() < len(hidden):
+        return np.asarray(hidden[codes])
     found = np.zeros(len(codes), np.bool_)
     known = (codes >= 0) & (codes < len(hidden))
     found[known] = hidden[codes[known]]
@@ -46,20 +48,26 @@ def unseen(
     parts: Parts, purpose: str, action: Action, marks: Mapping[str, bytes]
 ) -> np.ndarray | None:
     """The items that this read leaves out, shape (I,), bool; None where it leaves out none."""
-    policy = parts.policy
-    if purpose in BUILT_IN_PURPOSES or policy.reads_its_own(purpose, action):
-        return None
-    allowed = policy.purposes[purpose].allowed
-    if allowed.issuperset(policy.items.kept_apart):
+    allowed = _left_out_but(parts.policy, purpose, action)
+    if allowed is None:
         return None
     items = catalogue.items(parts, marks)
     return items.hidden_for(allowed) if allowed else items.hidden
 
 
+@lru_cache(maxsize=256)
+def _left_out_but(policy: Policy, purpose: str, action: Action) -> frozenset[str] | None:
+    """What a read may use of all that is kept apart; None where it leaves out nothing."""
+    if purpose in BUILT_IN_PURPOSES or policy.reads_its_own(purpose, action):
+        return None
+    allowed = policy.purposes[purpose].allowed
+    return None if allowed.issuperset(policy.items.kept_apart) else allowed
+
+
 def without(events: Events, names: frozenset[str], hidden: np.ndarray) -> Events:
     """The rows none of whose items is hidden."""
-    columns = [events.columns[name] for name in sorted(names & events.columns.keys())]
-    gone = np.zeros(len(events), np.bool_)
-    for codes in columns:
-        gone |= revealing(hidden, codes)
-    return select(events, ~gone) if gone.any() else events
+    for name in sorted(names & events.columns.keys()):
+        gone = revealing(hidden, events.columns[name])
+        if gone.any():
+            events = select(events, ~gone)
+    return events

@@ -39,8 +39,16 @@ def join(parts: Sequence[Decoded], owners: Sequence[Ints]) -> Joined:
     named = _aligned_extra(parts, extra)
     sno, row, at, columns = owners[0], parts[0].row, parts[0].at, named[0]
     in_order = _in_order(sno, at, row)
-    if in_order and len(parts) == 1:
-        return Joined(sno, at, row, columns, extra)
+    if len(parts) == 1:
+        if in_order:
+            return Joined(sno, at, row, columns, extra)
+        if sno[0] == sno[-1]:
+            # Cells of a few loads, packed at different times, interleave: runs that a stable
+            # sort by time alone merges.
+            order = np.argsort(at, kind="stable")
+            if _in_order(sno, at[order], row[order]):
+                columns = {name: values[order] for name, values in columns.items()}
+                return Joined(sno, at[order], row[order], columns, extra)
     one_home = len({n for part in named for n in part}) == sum(map(len, named))
     aligned = all(
         np.array_equal(o, sno) and np.array_equal(p.row, row)

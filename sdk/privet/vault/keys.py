@@ -180,10 +180,11 @@ class Keys:
         """
         if not snos or not doms:
             return {}
-        with self.store.read() as tx:
-            rows = by_subject(
-                tx, "SELECT sno, dom, gen, kek_id, wrapped, kc FROM subject_key", snos, dom=doms
-            )
+        if len(snos) == 1:  # one statement: a snapshot without a transaction around it
+            rows = by_subject(self.store, _SUBJECT_KEYS, snos, dom=doms)
+        else:
+            with self.store.read() as tx:
+                rows = by_subject(tx, _SUBJECT_KEYS, snos, dom=doms)
         found: dict[Pair, SubjectKey] = {}
         for sno, dom, gen, kek_id, wrapped, kc in rows:
             committed = bytes(kc)
@@ -448,6 +449,7 @@ class _Epoch:
 
 
 _HOLDERS: Final = "SELECT sno FROM subject_key WHERE dom = ?"
+_SUBJECT_KEYS: Final = "SELECT sno, dom, gen, kek_id, wrapped, kc FROM subject_key"
 _MODEL_KEY: Final = "SELECT kek_id, wrapped, kc FROM model_key WHERE model = ? AND version = ?"
 _KEK_ROW: Final = (
     "SELECT e.provider_ref, s.wrapped, e.commitment FROM epoch e "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from privet.types import Events, Warrant
 from privet.vault.codec import Column, Decoded, Ints, decode, null_of
 from privet.vault.handful import decode_few
 from privet.vault.heads import Manifest, Record
-from privet.vault.joining import join, latest
+from privet.vault.joining import Joined, join, latest
 from privet.vault.rows import by_subject
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 PROFILE = "profile"
+Place = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""An event, its fields and the domains, as a plan names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,20 @@ class Room:
     keys: Keys
     layouts: Layouts
     sealer: Sealer
+    places: dict[Place, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+
+    def numbers(self, plan: Plan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The cell groups and domains that a plan reads, looked up once.
+
+        Raises:
+            StoreUnavailable: as ``Layouts.readable`` and ``Layouts.dom``.
+        """
+        place = plan.event, plan.fields, plan.domains
+        found = self.places.get(place)
+        if found is None:
+            grps = tuple(x.grp for x in self.layouts.readable(plan.event, plan.fields))
+            found = self.places[place] = grps, tuple(map(self.layouts.dom, plan.domains))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +107,8 @@ def require(warrant: Warrant, snos: Iterable[int]) -> None:
 
 def fetch(room: Room, tx: Tx, plan: Plan, snos: BitMap | Sequence[int]) -> Fetched:
     """Read heads and cells in the caller's snapshot; nothing is opened."""
-    asked = tuple(sorted({int(s) for s in snos}))
-    grps = tuple(x.grp for x in room.layouts.readable(plan.event, plan.fields))
-    doms = tuple(room.layouts.dom(name) for name in plan.domains)
+    asked = tuple(sorted({*map(int, snos)}))
+    grps, doms = room.numbers(plan)
     heads = select_heads(tx, asked, doms)
     cells = select_cells(tx, asked, doms, grps)
     room.layouts.check_granted(plan.event, {cell[3] for cell in cells}, plan.fields)
@@ -124,6 +139,8 @@ def open_events(room: Room, fetched: Fetched) -> Events:
     plan = fetched.plan
     parts = list(open_layouts(room, fetched).values())
     joined = join([part for part, _ in parts], [owner for _, owner in parts])
+    if len(fetched.snos) == 1 and plan.last is None:
+        return _of_one(room, fetched, joined)
     keep = np.ones(len(joined.at), bool)
     if plan.not_before is not None:
         keep = joined.at >= plan.not_before
@@ -137,6 +154,17 @@ def open_events(room: Room, fetched: Fetched) -> Events:
         at, columns = at[keep], {name: values[keep] for name, values in columns.items()}
     named = dict(_named(room, plan, columns, len(at)))
     return Events(np.array(fetched.snos, np.int64), starts, at, named, joined.extra)
+
+
+def _of_one(room: Room, fetched: Fetched, joined: Joined) -> Events:
+    """What was joined of one subject: her rows ascend in time, so retention is one cut."""
+    plan, at, columns = fetched.plan, joined.at, joined.columns
+    if plan.not_before is not None and len(at) and at[0] < plan.not_before:
+        first = int(np.searchsorted(at, plan.not_before))
+        at, columns = at[first:], {name: values[first:] for name, values in columns.items()}
+    named = dict(_named(room, plan, columns, len(at)))
+    snos, starts = np.array(fetched.snos, np.int64), np.array([0, len(at)], np.int64)
+    return Events(snos, starts, at, named, joined.extra)
 
 
 def open_profiles(room: Room, fetched: Fetched) -> Events:

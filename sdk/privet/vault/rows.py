@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from privet.db import Tx
+    from privet.db import Store, Tx
     from privet.db.store import Row
 
 _LIST = 512
@@ -17,12 +17,16 @@ _DENSE = 4
 
 
 def by_subject(
-    tx: Tx, select: str, snos: Sequence[int], order: str = "sno, dom", **among: Sequence[int]
+    tx: Tx | Store,
+    select: str,
+    snos: Sequence[int],
+    order: str = "sno, dom",
+    **among: Sequence[int],
 ) -> list[Row]:
     """Rows whose ``sno`` is one of ``snos``, ordered.
 
     Args:
-        tx: the caller's transaction.
+        tx: the caller's transaction; or the store, where one subject is one statement.
         select: the statement up to its WHERE; its first column is ``sno``.
         snos: ascending ordinals without repeats.
         order: columns to order by, beginning with ``sno``.

@@ -50,8 +50,11 @@ class Subjects:
             InvalidInput: an id that is not exact text or a whole number.
         """
         tags = self._tags(ids)
-        with self._store.read() as tx:
-            known = _lookup(tx, "sno", "subject_ref", tags)
+        if len(tags) == 1:  # one statement: a snapshot without a transaction around it
+            known = _lookup(self._store, "sno", "subject_ref", tags)
+        else:
+            with self._store.read() as tx:
+                known = _lookup(tx, "sno", "subject_ref", tags)
         return [known.get(tag) for tag in tags]
 
     def enrol(self, ids: Sequence[Id]) -> tuple[list[int | None], list[int]]:
@@ -207,7 +210,7 @@ def _blind(key: bytes, tag: bytes) -> bytes:
     return mac(key, _SUPPRESS_LABEL + tag)
 
 
-def _lookup(tx: Tx, column: str, table: str, tags: Sequence[bytes]) -> dict[bytes, int]:
+def _lookup(tx: Tx | Store, column: str, table: str, tags: Sequence[bytes]) -> dict[bytes, int]:
     found: dict[bytes, int] = {}
     for start in range(0, len(tags), _CHUNK):
         part = tags[start : start + _CHUNK]

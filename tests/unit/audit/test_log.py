@@ -253,16 +253,15 @@ def test_whichever_statement_fails_there_is_no_warrant_and_no_record(
 
 @contextmanager
 def commit_fails(monkeypatch: Any) -> Any:
-    real = store.Store._transaction
+    real = store._Transaction.__exit__
 
-    @contextmanager
-    def failing(self: store.Store, begin: str) -> Any:
-        with real(self, begin) as tx:
-            yield tx
-            raise OSError("no space left")
+    def failing(self: Any, *_: object) -> None:
+        full = OSError("no space left")
+        real(self, OSError, full, None)
+        raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Store, "_transaction", failing)
+        patch.setattr(store._Transaction, "__exit__", failing)
         yield
 
 
