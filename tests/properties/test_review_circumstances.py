@@ -144,7 +144,7 @@ def test_what_differs_in_some_circumstances_is_a_difference(
             When(data_under=Period(days=30), people_from=20),
             (
                 "storefront may now read purchase.item for orders "
-                "(about 20 people or more, with data of less than 30d)"
+                "(about 20 people or more, reaching back less than 30d)"
             ),
         ),
         (

@@ -14,16 +14,21 @@ True
 
 from privet.review.coverage import Coverage, coverage
 from privet.review.diff import Change, Difference, diff
+from privet.review.explain import Explanation, explain
 from privet.review.lint import Finding, lint
+from privet.review.remedies import Remedy
 from privet.review.resealing import Resealing
 
 __all__ = [
     "Change",
     "Coverage",
     "Difference",
+    "Explanation",
     "Finding",
+    "Remedy",
     "Resealing",
     "coverage",
     "diff",
+    "explain",
     "lint",
 ]

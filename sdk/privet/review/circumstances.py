@@ -229,10 +229,10 @@ def _ages_of_data(conditions: Sequence[When]) -> list[Class]:
     periods = {p for w in conditions for p in (w.data_from, w.data_under) if p is not None}
     edges = sorted(periods, key=lambda p: p.before(SOME_DAY), reverse=True)
     found: list[Class] = [
-        ("with data of unknown age", None),
-        (f"with data of less than {edges[0]}", _NOW),
+        ("reaching back unknown far", None),
+        (f"reaching back less than {edges[0]}", _NOW),
     ]
     for young, old in pairwise([*edges, None]):
-        said = f"with data of at least {young}"
+        said = f"reaching back at least {young}"
         found.append((said if old is None else f"{said} and less than {old}", young))
     return found

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (commands and edits stand as they are written)
 """``privet policy diff|lint|test``: text for people, one JSON value for programs, exit codes."""
 
 from __future__ import annotations
@@ -74,7 +75,12 @@ def test_coverage_is_told_and_may_fail(cli):
     share = round(100 * told["share"])
     shown = cli("policy", "test", "pack:shop", "--coverage")
     assert f"tests touch {share}% of permits" in shown.out
-    gone = copied(("- {id: prove,", '- {id: operate-too, role: auditor, for: "privet:administration", may: [administer]}\n  - {id: prove,'))  # fmt: skip # noqa: E501
+    gone = copied(
+        (
+            "- {id: prove,",
+            '- {id: operate-too, role: auditor, for: "privet:administration", may: [administer]}\n  - {id: prove,',
+        )
+    )
     short = cli("policy", "test", gone, "--fail-under", "100", "--json")
     assert (short.code, short.json["ok"], short.json["failed"]) == (1, False, 0)
     assert "operate-too" in short.json["coverage"]["untouched"]["permits"]
@@ -97,3 +103,62 @@ def test_diff_counts_in_the_home_what_must_be_sealed_anew(shop):
     assert (moved["columns"], moved["rows"]) == (["quantity"], 2)
     assert moved["cells"] >= 1
     assert "2 rows in" in shop("policy", "diff", "home:", mine, "--count").out
+
+
+ASKED = ("--purpose", "recommendations", "--action", "recommend")
+
+
+def test_explain_says_the_smallest_change_in_one_line(cli):
+    asked = ("policy", "explain", "pack:shop", "--role", "storefront", *ASKED)
+    told = cli(*asked, "--field", "purchase.value", "--json").json
+    assert told["changes"][0]["line"] == "add `purchase.value` to the permit `suggest`"
+    assert "`suggest`" in told["changes"][0]["line"]
+    shown = cli(*asked, "--field", "purchase.value").out
+    assert "smallest change: add `purchase.value` to the permit `suggest`\n" in shown
+    assert "REFUSED: storefront may not recommend purchase.value for recommendations" in shown
+
+
+def test_explain_of_a_person_says_what_she_lacks(cli):
+    asked = (
+        "policy",
+        "explain",
+        "pack:shop",
+        "--role",
+        "storefront",
+        *ASKED,
+        "--field",
+        "view.item",
+    )
+    told = cli(*asked, "--contract", "orders", "--json").json
+    assert told["allowed"] is False
+    assert told["changes"][0]["line"] == "the person must consent to `recommendations`"
+    assert cli(*asked, "--agreed", "recommendations", "--json").json["allowed"] is True
+    assert (
+        cli(*asked, "--agreed", "recommendations", "--restricted", "--json").json["allowed"]
+        is False
+    )
+
+
+def test_explain_takes_circumstances_and_refuses_what_is_none(cli):
+    mine = copied(
+        (
+            "tests:\n",
+            "denies:\n  - {id: minors, text: No., for: [recommendations], when: {age_under: 16}}\ntests:\n",
+        )
+    )
+    asked = ("policy", "explain", mine, "--role", "storefront", *ASKED, "--field", "view.item")
+    unknown = cli(*asked, "--json").json
+    assert (unknown["reason"], unknown["changes"][0]["kind"]) == ("age.unknown", "tell")
+    assert cli(*asked, "--given", "age=17", "--json").json["allowed"] is True
+    assert cli(*asked, "--given", "age=12", "--json").json["allowed"] is False
+    for wrong in ("age", "age=old", "colour=red", "agreed=recommendations"):
+        refused = cli(*asked, "--given", wrong, "--json")
+        assert (refused.code, refused.json["error"]["reason"]) == (2, "usage")
+
+
+def test_explain_draws_the_rules_as_a_tree(cli):
+    asked = ("policy", "explain", "pack:shop", "--role", "storefront", *ASKED)
+    drawn = cli(*asked, "--field", "purchase.value", "--tree").out
+    assert "├── roles" in drawn
+    assert "suggest: grants none of the fields" in drawn
+    assert "follow-shop: is not for recommend, only for collect" in drawn
