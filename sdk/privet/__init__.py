@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from privet.principals import Access, Models, Principal
     from privet.recommend.evaluating import Evaluation
     from privet.recommend.picks import Pick, Picks
+    from privet.rights.answering import ConsentReceipt
     from privet.rights.notices import NoticeLine, Notices
     from privet.subject import OwnConsent, OwnRights, Subject
 
@@ -76,6 +77,7 @@ _WHERE = {
     "ConsentDesk": ("privet.desks", "ConsentDesk"),
     "Renewal": ("privet.gate.renewal", "Renewal"),
     "RightsDesk": ("privet.desks", "RightsDesk"),
+    "ConsentReceipt": ("privet.rights.answering", "ConsentReceipt"),
     "OwnConsent": ("privet.subject", "OwnConsent"),
     "OwnRights": ("privet.subject", "OwnRights"),
     "Subject": ("privet.subject", "Subject"),
@@ -90,6 +92,7 @@ __all__ = [
     "Clock",
     "ConsentDesk",
     "ConsentMissing",
+    "ConsentReceipt",
     "Deployment",
     "Erased",
     "Erasure",

@@ -18,6 +18,7 @@ from privet.rights import access as disclosure
 from privet.rights import answering
 from privet.rights import desk as rights
 from privet.rights import notices as telling
+from privet.rights.answering import ConsentReceipt
 from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id, check_path, check_subject
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ConsentDesk:
         channel: str,
         evidence: str,
         at: datetime | None = None,
-    ) -> Receipt:
+    ) -> ConsentReceipt:
         """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1).
 
         Args:
@@ -59,6 +60,9 @@ class ConsentDesk:
             channel: where she answered, such as ``"letter"``.
             evidence: how it can be shown.
             at: when she answered; now when left out.
+
+        Returns:
+            With ``document``, the signed receipt: give it to her.
         """
         proof = answering.proof(notice, channel=channel, evidence=evidence, actor="desk")
         return answering.answer(self._parts, self._caller, subject, answers, proof, at)
@@ -85,9 +89,9 @@ class ConsentDesk:
             answering.proof(notice, channel=channel, evidence=evidence, actor="desk"),
         )
 
-    def withdraw(self, subject: Id, *purposes: str, evidence: str) -> Receipt:
+    def withdraw(self, subject: Id, *purposes: str, evidence: str) -> ConsentReceipt:
         """Record a withdrawal that reached a desk; it holds from the next read."""
-        parts, proof = self._parts, answering.proof(evidence=evidence)
+        parts, proof = self._parts, answering.proof(evidence=evidence, actor="desk")
         for purpose in purposes:
             grounds.check(parts, Wish(purpose, "withdrawn"))
         sno = answering.known(parts, self._caller, subject, CONSENT, "withdraw")
@@ -133,11 +137,11 @@ class ConsentDesk:
     def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
         wish, proof = Wish(purpose, kind), answering.proof(**details)
         sno = answering.enrolled(self._parts, self._caller, subject, [wish])
-        seqs = grounds.change(self._parts, self._caller, [(sno, wish)], proof)
+        done = grounds.change(self._parts, self._caller, [(sno, wish)], proof)
         over = {"ended": [purpose], "restricted": list(self._parts.policy.purposes)}
         for ended in over.get(kind, ()):  # models go on without her
             settle(self._parts, self._caller, sno, ended)
-        return answering.receipt(seqs)
+        return answering.receipt(done.seqs)
 
 
 class RightsDesk:

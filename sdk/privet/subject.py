@@ -15,6 +15,7 @@ from privet.ingest import Receipt
 from privet.rights import access as disclosure
 from privet.rights import answering, asking
 from privet.rights import desk as rights
+from privet.rights.answering import ConsentReceipt
 from privet.types import CONSENT, RIGHTS, Action, Id, check_path, check_subject, check_text
 
 
@@ -75,7 +76,7 @@ class OwnConsent:
         event_id: str = "",
         seen: int = -1,
         shown: str = "",
-    ) -> Receipt:
+    ) -> ConsentReceipt:
         """Record her answers, a 'no' as well as a 'yes'.
 
         Args:
@@ -88,6 +89,9 @@ class OwnConsent:
             shown: SHA-256 of what her screen showed, in hex; the notice's own rendered
                 form where left out.
 
+        Returns:
+            With ``document``, the signed receipt for her to keep.
+
         Raises:
             InvalidInput: the notice is not kept here, not live, or tells of something else.
             StaleAnswer: she answered before her last withdrawal and it arrives after it.
@@ -97,7 +101,7 @@ class OwnConsent:
             self._parts, answering.herself(), self._id, answers, proof, None, event_id, seen
         )
 
-    def withdraw(self, *purposes: str) -> Receipt:
+    def withdraw(self, *purposes: str) -> ConsentReceipt:
         """Withdraw: as easy as to give (Art. 7(3)); holds from the next read, models follow."""
         for purpose in purposes:
             grounds.check(self._parts, Wish(purpose, "withdrawn"))
@@ -107,9 +111,9 @@ class OwnConsent:
         """Object to a purpose that rests on a legitimate interest. Art. 21."""
         parts, caller, wish = self._parts, answering.herself(), Wish(purpose, "objected")
         sno = answering.enrolled(parts, caller, self._id, [wish])
-        seqs = grounds.change(parts, caller, [(sno, wish)], Proof())
+        done = grounds.change(parts, caller, [(sno, wish)], Proof())
         settle(parts, caller, sno, purpose)
-        return answering.receipt(seqs)
+        return answering.receipt(done.seqs)
 
     def state(self) -> dict[str, str]:
         """Where each purpose stands for her now."""

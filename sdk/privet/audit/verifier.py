@@ -1,10 +1,11 @@
-"""Check an audit export, or an erasure certificate, without privet.
+"""Check an audit export, an erasure certificate or a consent receipt, without privet.
 
 One file, on purpose: it needs Python 3.11 and ``cryptography`` (for Ed25519 alone) and
 shares no code with the log that it judges. Copy it, read it, run it:
 
     python verifier.py DIR [--anchor CHECKPOINT] [--vkey VKEY] [--json]
     python verifier.py --certificate FILE [--vkey VKEY] [--json]
+    python verifier.py --receipt FILE [--vkey VKEY] [--json]
 
 Exit codes: 0 intact, 1 broken, 2 there is nothing that could be judged.
 
@@ -40,6 +41,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import islice, pairwise
 from pathlib import Path
@@ -938,6 +940,112 @@ def _certified(data: bytes, given: _Key | None) -> _Checkpoint:
     return head
 
 
+# --------------------------------------------------------------------------------------
+# The receipt of a consent
+
+STATUS: Final = {
+    "yes": "dpv:ConsentGiven",
+    "no": "dpv:ConsentRefused",
+    "withdrawn": "dpv:ConsentWithdrawn",
+}
+
+
+def verify_receipt(receipt: bytes, *, vkey: str | None = None) -> Verdict:
+    """Check the receipt of a consent (ISO/IEC TS 27560; GDPR Art. 7(1)).
+
+    It holds when its signature is that of the log's key over the canonical JSON of
+    ``receipt``, and each of its records says what a record in the log says: the same
+    purpose, kind, instant, notice and expiry, and the hash of the same details.
+
+    Args:
+        receipt: the file's bytes: a JSON object with ``receipt``, ``signature``, ``vkey``
+            and ``inclusion``, a list with one proof for each record.
+        vkey: the log's verifier key as you know it; the receipt's own otherwise.
+
+    Returns:
+        The verdict; ``size`` and ``origin`` are those of the checkpoint in it.
+    """
+    try:
+        given = None if vkey is None else _parse_key(vkey.strip())
+    except _Damaged as damage:
+        return _unusable("--vkey", str(damage))
+    findings = _Findings()
+    try:
+        head = _received(receipt, given)
+    except _Damaged as damage:
+        findings.add(None, "receipt", str(damage))
+        return findings.verdict(0, "")
+    return findings.verdict(head.size, head.origin)
+
+
+def _received(data: bytes, given: _Key | None) -> _Checkpoint:
+    if len(data) > CERTIFICATE_LIMIT:
+        raise _Damaged("is longer than a receipt can be")
+    outer = _members(_json(data), receipt=dict, signature=str, vkey=str, inclusion=list)
+    if data != _written(outer):
+        raise _Damaged("is not in its one form: every byte of it counts")
+    key = _parse_key(outer["vkey"])
+    if given is not None and given.text != key.text:
+        raise _Damaged("names another verifier key than the one that you gave")
+    body = outer["receipt"]
+    if not _signed(key, _unbase64(outer["signature"]), _canonical_text(body)):
+        raise _Damaged("is not signed by the log's key, or was changed")
+    records, details = body.get("dpv:hasRecordOfActivity"), body.get("privet:details")
+    if type(records) is not list or type(details) is not str or not records:
+        raise _Damaged("has no records")
+    if len(records) != len(outer["inclusion"]):
+        raise _Damaged("has not one proof for each record")
+    committed = sha256(details.encode()).hexdigest() if details else ""
+    for record, proof in zip(records, outer["inclusion"], strict=True):
+        head = _recorded(record, proof, key, committed)
+    return head
+
+
+def _written(outer: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(outer, sort_keys=True, indent=1, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise _Damaged("holds text that is not Unicode, or is nested too deep") from None
+
+
+def _recorded(record: Any, proof: Any, key: _Key, committed: str) -> _Checkpoint:
+    """The signed checkpoint under which the log says what this record says."""
+    parts = _members(proof, record=str, index=int, size=int, hashes=list, checkpoint=str)
+    entry = _unbase64(parts["record"])
+    head = _proved(entry, parts, key)
+    fields = _json(entry)
+    ground = fields.get("ground") if isinstance(fields, dict) else None
+    if not isinstance(record, dict) or not isinstance(ground, dict):
+        raise _Damaged("is proved by a record of something else than a consent")
+    states = record.get("dpv:hasConsentStatus")
+    status = states[0] if isinstance(states, list) and len(states) == 1 else None
+    if not isinstance(status, dict):
+        raise _Damaged("has a record without its status")
+    said = {
+        "dct:identifier": str(parts["index"]),
+        "privet:purpose": ground.get("purpose"),
+        "privet:notice": ground.get("notice", ""),
+        "privet:commitment": ground.get("commitment", ""),
+        "@type": STATUS.get(str(ground.get("change"))),
+        "dpv:isIndicatedAtTime": _instant(ground.get("at")),
+        "dct:valid": _instant(ground.get("expires")),
+    }
+    told = {**record, **status}
+    if any(told.get(name) != value for name, value in said.items()):
+        raise _Damaged("says something else than its record in the log")
+    if said["privet:commitment"] != committed:
+        raise _Damaged("holds other details than the ones that its record commits to")
+    return head
+
+
+def _instant(us: Any) -> str | None:
+    """Microseconds since 1970 as RFC 3339 text in UTC."""
+    if type(us) is not int or abs(us) > 2**57:
+        return None
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def _members(value: Any, **kinds: type) -> dict[str, Any]:
     """The object's members; exactly these, each of its type: nothing unsigned beside them."""
     if not isinstance(value, dict) or value.keys() != kinds.keys():
@@ -984,17 +1092,20 @@ def _hash(text: Any) -> bytes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the verifier; the exit code."""
     parser = argparse.ArgumentParser(
-        prog="verifier.py", description="Check a privet audit export or erasure certificate."
+        prog="verifier.py",
+        description="Check a privet audit export, erasure certificate or consent receipt.",
     )
     parser.add_argument("directory", nargs="?", metavar="DIR", help="an audit export")
     parser.add_argument("--certificate", metavar="FILE", help="an erasure certificate")
+    parser.add_argument("--receipt", metavar="FILE", help="a consent receipt")
     parser.add_argument("--anchor", metavar="CHECKPOINT", help="an older checkpoint, kept apart")
     parser.add_argument("--vkey", help="the log's verifier key, as you know it")
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
     options = parser.parse_args(argv)
-    if (options.directory is None) == (options.certificate is None):
-        parser.error("give either DIR or --certificate FILE")
-    if options.anchor and options.certificate:
+    given = [options.directory, options.certificate, options.receipt]
+    if given.count(None) != len(given) - 1:
+        parser.error("give one of DIR, --certificate FILE and --receipt FILE")
+    if options.anchor and options.directory is None:
         parser.error("--anchor belongs to DIR")
     verdict = _judge(options)
     sys.stdout.write(
@@ -1008,9 +1119,14 @@ def _judge(options: argparse.Namespace) -> Verdict:
         if options.certificate:
             data = _argument(options.certificate, CERTIFICATE_LIMIT)
             return verify_certificate(data, vkey=options.vkey)
+        if options.receipt:
+            data = _argument(options.receipt, CERTIFICATE_LIMIT)
+            return verify_receipt(data, vkey=options.vkey)
         anchor = _argument(options.anchor, NOTE_LIMIT) if options.anchor else None
     except _Damaged as damage:
-        return _unusable("--certificate" if options.certificate else "--anchor", str(damage))
+        named = ("--certificate", options.certificate), ("--receipt", options.receipt)
+        which = next((name for name, value in named if value), "--anchor")
+        return _unusable(which, str(damage))
     return verify_directory(options.directory, anchor=anchor, vkey=options.vkey)
 
 

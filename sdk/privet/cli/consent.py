@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from privet.cli.options import Home, Json, Keyring, Name, SubjectId, Who, acting, role
+from privet.cli import verdict
+from privet.cli.options import (
+    Home,
+    Json,
+    Keyring,
+    Name,
+    SubjectId,
+    VerifierKey,
+    Who,
+    acting,
+    role,
+)
+from privet.cli.audit import NO_KEY
 from privet.cli.screen import Screen
-from privet.errors import InvalidInput
+from privet.errors import InvalidInput, StoreUnavailable
 from privet.types import CONSENT, RIGHTS
 
 if TYPE_CHECKING:
     from privet.ingest import Receipt
+    from privet.rights.answering import ConsentReceipt
 
 DESK = "privacy-desk"
 SHOP = "storefront"
@@ -25,6 +40,10 @@ ShopRoles = Annotated[list[str] | None, role(SHOP)]
 Purpose = Annotated[str, typer.Argument(metavar="PURPOSE", help="A purpose of the policy.")]
 Evidence = Annotated[
     str, typer.Option("--evidence", metavar="TEXT", help="How it can be shown; kept sealed.")
+]
+ReceiptTo = Annotated[
+    Path | None,
+    typer.Option("--receipt", metavar="FILE", help="Write her signed receipt to this new file."),
 ]
 Reference = Annotated[
     str, typer.Option("--reference", metavar="TEXT", help="The contract; kept sealed.")
@@ -71,6 +90,7 @@ def answer(
         str | None,
         typer.Option("--at", metavar="TIME", help="When, ISO 8601 with a zone; now if left out."),
     ] = None,
+    receipt_to: ReceiptTo = None,
     home: Home = None,
     keyring: Keyring = None,
     name: Name = "desk",
@@ -90,6 +110,7 @@ def answer(
             evidence=evidence,
             at=None if at is None else _instant(at),
         )
+        _keep(receipt_to, receipt)
     _told(screen, receipt)
 
 
@@ -100,6 +121,7 @@ def withdraw(
         list[str], typer.Argument(metavar="PURPOSE...", help="Purposes of the policy.")
     ],
     evidence: Evidence,
+    receipt_to: ReceiptTo = None,
     home: Home = None,
     keyring: Keyring = None,
     name: Name = "desk",
@@ -111,6 +133,7 @@ def withdraw(
     who = Who(home, keyring, name, tuple(roles or [DESK]))
     with acting(screen, who, CONSENT) as (_, principal):
         receipt = principal.consent.withdraw(subject, *purposes, evidence=evidence)
+        _keep(receipt_to, receipt)
     _told(screen, receipt)
 
 
@@ -181,7 +204,7 @@ def renew(
     with acting(screen, who, RIGHTS if people else CONSENT) as (_, principal):
         if people:
             ids = principal.consent.to_ask(asked[0], within=ahead)
-            screen.answer({"people": ids}, lambda: [screen.say(str(i)) for i in ids])
+            screen.answer({"people": ids}, lambda: screen.say("\n".join(map(str, ids))))
             return
         found = principal.consent.renewals(*asked, within=ahead)
     columns = ("purpose", "lapsed", "lapsing", "material", "notices")
@@ -199,9 +222,53 @@ def renew(
     screen.answer({"renewals": found}, shown)
 
 
+@app.command()
+def verify(
+    receipt: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECEIPT",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="The receipt that a person was given.",
+        ),
+    ],
+    vkey: VerifierKey = None,
+    json: Json = False,
+) -> None:
+    """Check the receipt of a consent; exit code 5 where it does not hold."""
+    from privet.audit.verifier import CERTIFICATE_LIMIT, verify_receipt
+
+    screen = Screen(json)
+    screen.begin("anybody", (), "verifying a receipt")
+    with receipt.open("rb") as file:
+        data = file.read(CERTIFICATE_LIMIT + 1)
+    found = verify_receipt(data, vkey=vkey)
+    verdict.tell(screen, found, "the receipt of a consent", [] if vkey else [NO_KEY])
+
+
+def _keep(path: Path | None, receipt: ConsentReceipt) -> None:
+    """Write the person's receipt to a new file that only the owner of this process can read."""
+    if path is None or not receipt.document:
+        return
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(receipt.document)
+    except OSError:
+        raise StoreUnavailable(
+            "the receipt was not written; the answer was recorded",
+            why="the file exists already, or its directory cannot be written",
+            remedy="Name a new file in a directory of yours, and answer again.",
+            reason="file.unusable",
+        ) from None
+
+
 def _told(screen: Screen, receipt: Receipt) -> None:
     line = f"recorded at {receipt.record}" if receipt.new else "nothing changed"
-    screen.answer(receipt, lambda: screen.say(line))
+    told = {"record": receipt.record, "new": receipt.new}
+    screen.answer(told, lambda: screen.say(line))
 
 
 def _answers(yes: list[str], no: list[str]) -> dict[str, bool]:

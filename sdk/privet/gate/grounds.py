@@ -72,6 +72,26 @@ class Proof:
     details: dict[str, str] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was recorded: the position and text of each change, and what they commit to.
+
+    Attributes:
+        changes: nothing for a repeat.
+        details: the sealed details as JSON text; empty where there are none.
+        known: every notice, as of the change.
+    """
+
+    changes: tuple[tuple[int, Change], ...] = ()
+    details: str = field(default="", repr=False)
+    known: tuple[Told, ...] = ()
+
+    @property
+    def seqs(self) -> list[int]:
+        """The positions alone."""
+        return [seq for seq, _ in self.changes]
+
+
 def enrol(
     parts: Parts, caller: Caller, ids: Sequence[str | int], *, back: bool = False
 ) -> list[int]:
@@ -175,7 +195,7 @@ def change(
     caller: Caller,
     wishes: Sequence[tuple[int, Wish]],
     proof: Proof,
-) -> list[int]:
+) -> Done:
     """Record changes of grounds, each a leaf of the log.
 
     Args:
@@ -185,7 +205,7 @@ def change(
         proof: notice and evidence.
 
     Returns:
-        The log index of each change; nothing for a repeat.
+        The changes with their log index; nothing for a repeat.
 
     Raises:
         StaleAnswer: an old 'yes' arrived after the last 'no'.
@@ -201,7 +221,7 @@ def change(
     for action in sorted({ACTION_OF[wish.kind] for _, wish in wishes}):
         decide(parts, caller, CONSENT, action, (), about=people)
     if not wishes:
-        return []
+        return Done()
     salt = os.urandom(16).hex()
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
@@ -220,7 +240,7 @@ def change(
             if checked is not None:
                 fresh.append((sno, checked))
     if not fresh:
-        return []
+        return Done()
     evidence = [(sno, details) for sno in sorted({sno for sno, _ in fresh}) if proof.details]
     # A permission must be shown (Art. 7(1)): its evidence is there before it counts. A
     # refusal counts at once.
@@ -230,7 +250,8 @@ def change(
     seqs = _commit(parts, caller, fresh)
     if evidence and not permitted:
         seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
-    return seqs
+    changes = zip(seqs, (wanted for _, wanted in fresh), strict=True)
+    return Done(tuple(changes), details if proof.details else "", tuple(known))
 
 
 def _told_once(asked: Sequence[tuple[int, Change]]) -> list[tuple[int, Change]]:
@@ -280,8 +301,10 @@ def _change(
     at = now if wish.at is None else wish.at
     expires = None
     if wish.purpose != EVERYTHING:
-        renew = parts.policy.purposes[wish.purpose].renew
-        expires = renew.after(at) if renew is not None and wish.kind == "yes" else None
+        # What lapses first, where places differ; of an unknown one, of all.
+        periods = parts.policy.purposes[wish.purpose].renewals(proof.jurisdiction)
+        lapses = [period.after(at) for period in periods] if wish.kind == "yes" else []
+        expires = min(lapses, default=None)
     return Change(
         sno=sno,
         purpose=wish.purpose,

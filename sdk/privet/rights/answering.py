@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from privet.clock import micros
-from privet.errors import InvalidInput, UnknownSubject
-from privet.gate import grounds, notices
+from privet.errors import InvalidInput, PrivetError, UnknownSubject
+from privet.gate import grounds, notices, receipts
 from privet.gate.forget import settle
-from privet.gate.grounds import Proof, Wish
+from privet.gate.grounds import Done, Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
+from privet.log import get_logger
 from privet.types import CONSENT, SELF_ROLE, Action, Id, check_subject, check_text, check_type
 
+_log = get_logger("consent")
 MAX_NOTE = 4096
 HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentReceipt(Receipt):
+    """What an answer left behind, and what the person takes away.
+
+    Attributes:
+        document: the signed receipt as JSON-LD (ISO/IEC TS 27560, W3C DPV), to be given to
+            her alone; empty where nothing changed, or where a store failed after the
+            answer was recorded. Anybody can verify it offline.
+    """
+
+    document: bytes = field(default=b"", repr=False)
 
 
 def herself(own: int | None = None) -> Caller:
@@ -75,7 +90,7 @@ def answer(
     at: datetime | None,
     event_id: str = "",
     seen: int = -1,
-) -> Receipt:
+) -> ConsentReceipt:
     """Record a person's answers; a 'no' takes her out of what rested on a 'yes'.
 
     Raises:
@@ -98,11 +113,11 @@ def answer(
         for purpose, yes in answers.items()
     ]
     sno = enrolled(parts, caller, subject, wishes, proof.notice)
-    seqs = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
+    done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
     for wish in wishes:
         if wish.kind == "no":
             settle(parts, caller, sno, wish.purpose)
-    return receipt(seqs)
+    return given(parts, done)
 
 
 def _check_answers(parts: Parts, answers: object, seen: object) -> None:
@@ -126,16 +141,28 @@ def _check_answers(parts: Parts, answers: object, seen: object) -> None:
 
 def withdraw(
     parts: Parts, caller: Caller, sno: int, purposes: Sequence[str], proof: Proof
-) -> Receipt:
+) -> ConsentReceipt:
     """Record a withdrawal, and take her out of what rested on the consents. Art. 7(3)."""
     if not purposes:
         raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
     purposes = list(dict.fromkeys(purposes))
     wishes = [(sno, Wish(purpose, "withdrawn")) for purpose in purposes]
-    seqs = grounds.change(parts, caller, wishes, proof)
+    done = grounds.change(parts, caller, wishes, proof)
     for purpose in purposes:
         settle(parts, caller, sno, purpose)
-    return receipt(seqs)
+    return given(parts, done)
+
+
+def given(parts: Parts, done: Done) -> ConsentReceipt:
+    """The receipt that a person takes away from her answer; none for a repeat."""
+    if not done.changes:
+        return ConsentReceipt(-1, new=False)
+    try:
+        document = receipts.build(parts, done.changes, done.details, done.known)
+    except PrivetError as error:  # what she said stands already, and must not seem refused
+        _log.error("receipt-failed", reason=error.reason)
+        document = b""
+    return ConsentReceipt(done.seqs[-1], new=True, document=document)
 
 
 def receipt(seqs: Sequence[int]) -> Receipt:

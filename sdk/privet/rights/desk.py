@@ -153,7 +153,7 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
     ended = {(sno, wish.purpose) for sno, wish in wishes if wish.kind in ENDING}
     for sno, purpose in sorted(ended):
         forget.settle(parts, caller, sno, purpose)
-    return len(done)
+    return len(done.changes)
 
 
 def _columns(frame: pd.DataFrame) -> list[object]:

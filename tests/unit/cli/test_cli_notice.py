@@ -42,6 +42,23 @@ def test_the_command_line_answers_to_a_live_notice(shop):
     assert shop(*given, "--notice", "shop/2026-11/en").code == 0
 
 
+def test_a_receipt_is_written_for_the_person_and_verified(shop):
+    shop("notice", "add", "pack:shop")
+    given = ("consent", "answer", "bob", "--yes", "newsletter", "--channel", "c", "--evidence", "e")
+    named = (*given, "--notice", "shop/2026-11/en")
+    assert shop(*named, "--receipt", "bob.json").code == 0
+    assert Path("bob.json").stat().st_mode & 0o777 == 0o600
+    ended = shop("consent", "verify", "bob.json", "--json")
+    assert (ended.code, ended.json["ok"]) == (0, True)
+    assert shop(*named, "--receipt", "bob.json").code == 6  # never over another file
+    away = ("consent", "withdraw", "bob", "newsletter", "--evidence", "call")
+    assert shop(*away, "--receipt", "away.json").code == 0
+    text = Path("away.json").read_text()
+    assert "dpv:ConsentWithdrawn" in text
+    Path("away.json").write_text(text.replace("Withdrawn", "Given"))
+    assert shop("consent", "verify", "away.json").code == 5
+
+
 def test_renew_counts_and_lists(shop):
     shop("notice", "add", "pack:shop")
     assert shop("consent", "renew", "--within", "400", "--json").json["renewals"] == [
