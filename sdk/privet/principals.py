@@ -273,8 +273,8 @@ class Access:
             diversity: as in ``recommend``.
 
         Raises:
-            AccessDenied: no permit to recommend for this purpose, or the policy hides the
-                item (``item.hidden``).
+            AccessDenied: no permit to recommend for this purpose, or the policy hides the item
+                (``item.hidden``) or asks for an age that is not known (``item.age``).
             InvalidInput: no such item (``item.unknown``), or an argument is wrong.
         """
         check_type(item, str, "an item", "Give an item's id, or an entry of the model.")

@@ -14,18 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.kinds import segmenters
 
 import privet
 from privet.policy import load
-from privet.segments import (
-    DBSCAN,
-    HDBSCAN,
-    Agglomerative,
-    GaussianMixture,
-    KMeans,
-    MiniBatchKMeans,
-    Spectral,
-)
+from privet.segments import KMeans
 from privet.testing import FakeClock
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -36,15 +29,7 @@ NOT_GIVEN = ("never", "no", "withdrawn", "restricted")
 STANDING = {p: "yes" if n % 3 else NOT_GIVEN[n // 3 % 4] for n, p in enumerate(PEOPLE)}
 AGREED = [p for p in PEOPLE if STANDING[p] == "yes"]
 SPEC = KMeans(["frequency", "monetary", "share:department", "profile:age", "time_of_day"], k=3)
-METHODS = {
-    "agglomerative": Agglomerative(SPEC.features, k=3),
-    "dbscan": DBSCAN(SPEC.features, radius=2, people=3),
-    "gaussian": GaussianMixture(SPEC.features, k=3),
-    "hdbscan": HDBSCAN(SPEC.features, people=4),
-    "kmeans": KMeans(SPEC.features, k=3, components=2),
-    "mini-batch": MiniBatchKMeans(SPEC.features, k=3),
-    "spectral": Spectral(SPEC.features, k=3, neighbours=5),
-}
+METHODS = segmenters(SPEC.features)
 Row = tuple[str, datetime, str, str, float]
 
 
@@ -154,7 +139,10 @@ class Shop:
             out[f"{week} moves"] = mail.moves().to_json()
             out[f"{week} drift"] = group.drift().to_json()
             for name, spec in METHODS.items():
-                out[f"{week} {name}"] = group.train(name, spec).digest.hex()
+                made = group.train(name, spec)
+                out[f"{week} {name}"] = made.digest.hex(), repr(group.evaluate(made))
+            for what in ("pca", "silhouette", "profile"):
+                out[f"{week} {what}"] = group.picture(version, what)
             for segment in shown["segment"]:
                 release = mail.release(segment, fields=["profile.email"], to="mailer")
                 path = self.root / f"{week}-{segment}.csv"

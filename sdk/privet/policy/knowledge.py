@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -153,5 +154,9 @@ class ItemSpec(Frozen):
 
 
 def fold(value: str) -> str:
-    """A catalogue value for comparison: case and outer blanks do not let an item slip by."""
-    return value.strip().casefold()
+    """A catalogue value for comparison, so that no item slips by for how it is written.
+
+    Case, blanks, width (Unicode's NFKC) and characters that nobody sees make no difference.
+    """
+    seen = (c for c in unicodedata.normalize("NFKC", value) if unicodedata.category(c) != "Cf")
+    return " ".join("".join(seen).casefold().split())

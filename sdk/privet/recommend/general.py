@@ -36,7 +36,7 @@ def best_of(
 
 def likeness(parts: Parts, level: Level) -> Alike:
     """How alike the entries of a level are: worked out once for each catalogue."""
-    items = known_items(parts)
+    items = known_items(parts)  # of texts alone: what is hidden from whom has no part in it
     held: tuple[Catalogue, dict[Level, Alike]] | None = parts.cache.get("alike")
     if held is None or held[0] is not items:
         held = (items, {})
@@ -81,12 +81,12 @@ def general(parts: Parts, purpose: str, asked: Request, why: str) -> Picks:
                 for i in top
             )
             return Picks(False, why, -1, serving.live.version, picks)
-    return listed(parts, asked, why)
+    return listed(parts, purpose, asked, why)
 
 
-def listed(parts: Parts, asked: Request, why: str) -> Picks:
+def listed(parts: Parts, purpose: str, asked: Request, why: str) -> Picks:
     """The catalogue's own order: rests on nobody's data."""
-    level = known_items(parts).level(ITEM)
+    level = known_items(parts, purpose).level(ITEM)
     order = np.flatnonzero(allowed_in(parts, level, asked))[: asked.k]
     picks = tuple(Pick("", level.names[i], 0.0, "in the catalogue") for i in order)
     return Picks(False, why, -1, 0, picks)
@@ -105,8 +105,8 @@ def similar(parts: Parts, caller: Caller, purpose: str, item: str, asked: Reques
         asked: what is asked of the list.
 
     Raises:
-        AccessDenied: the policy does not let this caller recommend, or hides the item
-            (reason ``item.hidden``).
+        AccessDenied: the policy does not let this caller recommend, hides the item (reason
+            ``item.hidden``), or has a minimum age for it (``item.age``).
         InvalidInput: no such item or entry (reason ``item.unknown``).
     """
     asked.check()
@@ -117,17 +117,17 @@ def similar(parts: Parts, caller: Caller, purpose: str, item: str, asked: Reques
 
 
 def _similar(parts: Parts, purpose: str, item: str, asked: Request) -> Picks:
-    level = known_items(parts).level(ITEM)
+    level = known_items(parts, purpose).level(ITEM)
     for serving in _servings(parts, purpose, asked.model):
         fitted = serving.fitted
-        seed = _seed(parts, fitted.level, item)
+        seed = _seed(parts, purpose, fitted.level, item, asked)
         if seed is None:
             continue
         level = level if item in positions(level) else fitted.level
         scores = fitted.together(seed)
         if scores is not None:
             return _neighbours(parts, fitted.level, seed, scores, asked, serving)
-    seed = _seed(parts, level, item)
+    seed = _seed(parts, purpose, level, item, asked)
     if seed is None:
         raise InvalidInput(
             "there is no such item",
@@ -146,21 +146,32 @@ def _servings(parts: Parts, purpose: str, name: str | None) -> list[Serving]:
     return [] if isinstance(found, str) else [found]
 
 
-def _seed(parts: Parts, level: Level, item: str) -> int | None:
+def _seed(parts: Parts, purpose: str, level: Level, item: str, asked: Request) -> int | None:
     """The entry of an item or of a name; None where the level has none for it."""
-    code = catalogue.items(parts).codes.get(item)
+    items, code = known_items(parts, purpose), catalogue.items(parts).codes.get(item)
     seed = positions(level).get(item)
     if seed is None and code is not None:
         seed = int(level.of_item[code])
-    hidden = code is not None and bool(catalogue.items(parts).hidden[code])
-    if hidden or (seed is not None and seed >= 0 and level.hidden[seed]):
+    entry = None if seed is None or seed < 0 else seed
+    if (code is not None and items.hidden[code]) or (entry is not None and level.hidden[entry]):
         raise AccessDenied(
             "nothing is said about this item",
             why="the policy hides it: whoever looks at it would reveal what must not be inferred",
             remedy="Show the page without similar items.",
             reason="item.hidden",
         )
-    return None if seed is None or seed < 0 else seed
+    ages = [
+        0 if code is None else items.min_age[code],
+        0 if entry is None else level.min_age[entry],
+    ]
+    if max(ages) > (asked.age or 0):
+        raise AccessDenied(
+            "nothing is said about this item to somebody of this age",
+            why="it has a minimum age, and who looks at it is not known to have reached it",
+            remedy="Say her age, or show the page without similar items.",
+            reason="item.age",
+        )
+    return entry
 
 
 def _neighbours(

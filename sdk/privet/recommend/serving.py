@@ -56,7 +56,7 @@ def recommend(
     if quarantined(parts, purpose):
         decide(parts, caller, purpose, "recommend", ())
         count(parts, caller, purpose, "recommend", len(ids))
-        return dict.fromkeys(ids, listed(parts, asked, QUARANTINED))
+        return dict.fromkeys(ids, listed(parts, purpose, asked, QUARANTINED))
     serving = at_hand(parts, purpose, asked.model)
     for _ in range(ATTEMPTS):
         if isinstance(serving, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from privet.segments import charts, pictures
 from privet.segments.evaluating import Opened, of_version
 from privet.segments.following import FINE
 from privet.segments.pictures import Form
+from privet.segments.telling import columns
 
 TITLES: Mapping[charts.Projection, str] = {
     "pca": "People by their two principal components",
@@ -38,6 +40,8 @@ def draw(parts: Parts, caller: Caller, version: Version, what: str, form: str) -
         )
     pictures.check_installed()
     opened = of_version(parts, caller, version)
+    if what == "profile":  # the one that names columns
+        opened = _of_now(parts, opened)
     least = max(parts.policy.purposes[version.purpose].models.least, 1)
     return PICTURES[what](opened, least, cast("Form", form))
 
@@ -49,6 +53,14 @@ def _map(method: charts.Projection) -> Callable[[Opened, int, Form], bytes]:
         return pictures.map_of(charts.cells(flat, labels, least), TITLES[method], form)
 
     return draw_map
+
+
+def _of_now(parts: Parts, opened: Opened) -> Opened:
+    """Without the columns that may not be told of any more."""
+    held, purpose = opened.held, opened.version.purpose
+    told = columns(parts, purpose, held.segmenter.features, held.names)
+    names = tuple(held.names[i] for i in told)
+    return replace(opened, held=replace(held, names=names), rows=opened.rows[:, told])
 
 
 def _silhouette(opened: Opened, least: int, form: Form) -> bytes:

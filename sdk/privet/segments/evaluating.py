@@ -191,7 +191,7 @@ def choose(
     reading = read(parts, caller, purpose, "train", first.needs, until=at)
     people: list[np.ndarray] = []
     for chunk in reading.chunks():
-        people += rows_of(parts, first, chunk, at)[1].values()
+        people += rows_of(parts, purpose, first, chunk, at)[1].values()
     least = parts.policy.purposes[purpose].models.least
     if len(people) < least:
         raise too_few(parts, caller, purpose, "train", least)

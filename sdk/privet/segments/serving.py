@@ -22,6 +22,7 @@ from privet.gate.record import decide, entry, explained, refuse, too_few
 from privet.gate.versions import Version, check_slice, model_entry
 from privet.policy import Ask, Decision
 from privet.segments.personas import feature_of
+from privet.segments.telling import may_tell, value_of
 from privet.types import Id, Warrant, check_subject
 
 if TYPE_CHECKING:
@@ -144,10 +145,14 @@ def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
     import pandas as pd
 
     version, figures = seen(parts, caller, purpose, model)
+    found = [
+        (feature_of(name, version.spec["params"]["features"]), name, moved, psi)
+        for name, moved, psi in figures.detail["drift"]
+    ]
     rows = [
         (name, moved, psi)
-        for name, moved, psi in figures.detail["drift"]
-        if _may_see(parts, caller, version, feature_of(name, version.spec["params"]["features"]))
+        for feature, name, moved, psi in found
+        if _may_see(parts, caller, version, feature, name.removeprefix(f"{feature}="))
     ]
     return pd.DataFrame(rows, columns=["feature", "moved", "psi"])
 
@@ -156,12 +161,14 @@ def _told(
     parts: Parts, caller: Caller, version: Version, told: Sequence[tuple[str, str]]
 ) -> tuple[str, ...]:
     """What is said of features, as far as this caller may derive from their fields."""
-    return tuple(text for name, text in told if _may_see(parts, caller, version, name))
+    return tuple(
+        text for name, text in told if _may_see(parts, caller, version, name, value_of(name, text))
+    )
 
 
-def _may_see(parts: Parts, caller: Caller, version: Version, feature: str) -> bool:
+def _may_see(parts: Parts, caller: Caller, version: Version, feature: str, value: str) -> bool:
     ask = Ask(caller.roles, version.purpose, "derive", needs([feature]))
-    return parts.policy.decide(ask).allowed
+    return parts.policy.decide(ask).allowed and may_tell(parts, version.purpose, feature, value)
 
 
 def seen(parts: Parts, caller: Caller, purpose: str, model: str | None) -> tuple[Version, Figures]:

@@ -82,7 +82,7 @@ def _train_once(
     names: tuple[str, ...] = ()
     tracks: list[np.ndarray] = []
     for chunk in reading.chunks():
-        names, rows = rows_of(parts, segmenter, chunk, at)
+        names, rows = rows_of(parts, purpose, segmenter, chunk, at)
         added = _extended(parts, reading, earlier, names, rows, at)
         sealed = {sno: to_bytes(track) for sno, track in added.items()}
         kept = publication.keep(parts, training, reading.warrant, reading.decision, sealed)
@@ -96,7 +96,7 @@ def _train_once(
 
 
 def rows_of(
-    parts: Parts, segmenter: Segmenter, chunk: Released, at: int
+    parts: Parts, purpose: str, segmenter: Segmenter, chunk: Released, at: int
 ) -> tuple[tuple[str, ...], dict[int, np.ndarray]]:
     """Names of the columns, and quantized features of each person of whom something is known."""
     tables = list(chunk.events.values())
@@ -107,7 +107,7 @@ def rows_of(
             segmenter.features,
             events,
             profiles,
-            known_items(parts),
+            known_items(parts, purpose),
             at,
             parts.zone,
             scales=parts.scales,
