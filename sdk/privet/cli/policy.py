@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,20 +31,12 @@ def check(ref: Reference, json: Json = False) -> None:
     except PolicyError as error:
         refused = error
     else:
-        warned = list(policy.warnings)
-        told = {"ok": True, "problems": [], "warnings": warned}
-        told |= {"policy": policy.name, "hash": policy.hash}
-        screen.answer(told, lambda: _accepted(screen, policy))
+        told = {"ok": True, "problems": [], "policy": policy.name, "hash": policy.hash}
+        screen.answer(told, lambda: screen.say(f"{policy.name}: no fault, hash {policy.hash}"))
         return
     found = {"ok": False, "problems": list(refused.problems), "error": refused.to_json()}
     screen.answer(found, lambda: _faults(screen, refused))
     raise typer.Exit(refused.exit_code)
-
-
-def _accepted(screen: Screen, policy: Policy) -> None:
-    for warning in policy.warnings:
-        screen.say(f"warning: {fault(warning)}")
-    screen.say(f"{policy.name}: no fault, hash {policy.hash}")
 
 
 def _faults(screen: Screen, error: PolicyError) -> None:
@@ -55,16 +48,41 @@ def _faults(screen: Screen, error: PolicyError) -> None:
 @app.command()
 def show(
     ref: MaybeReference = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write it as one page: role by purpose."),
+    ] = None,
     home: Home = None,
     keyring: Keyring = None,
     json: Json = False,
 ) -> None:
     """The policy as tables for a lawyer: purposes, grounds, retention, holds, permits."""
     from privet.cli import policyshow
+    from privet.review.page import page
 
     screen = Screen(json)
     policy = opened(screen, ref, home, keyring, "reading a policy")
-    screen.answer(policyshow.data(policy), lambda: policyshow.show(screen, policy))
+    if html is None:
+        screen.answer(policyshow.data(policy), lambda: policyshow.show(screen, policy))
+        return
+    html.write_text(page(policy), encoding="utf-8")
+    told = {**policyshow.data(policy), "html": str(html)}
+    screen.answer(told, lambda: screen.say(f"written: {html}"))
+
+
+@app.command()
+def schema(
+    document: Annotated[
+        str, typer.Argument(metavar="DOCUMENT", help="policy or data: which of the two.")
+    ] = "policy",
+    json: Json = False,
+) -> None:
+    """Print the JSON Schema of a document, for editors that complete and check."""
+    from privet.review.schemas import published, text
+
+    screen = Screen(json)
+    form = published(document)
+    screen.answer(form, lambda: screen.say(text(document)))
 
 
 @app.command()

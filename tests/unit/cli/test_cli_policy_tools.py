@@ -162,3 +162,20 @@ def test_explain_draws_the_rules_as_a_tree(cli):
     assert "├── roles" in drawn
     assert "suggest: grants none of the fields" in drawn
     assert "follow-shop: is not for recommend, only for collect" in drawn
+
+
+def test_show_writes_one_page(cli):
+    ended = cli("policy", "show", "pack:shop", "--html", "shop.html")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "written: shop.html")
+    assert "What each role may do for each purpose" in Path("shop.html").read_text()
+    told = cli("policy", "show", "pack:shop", "--html", "again.html", "--json").json
+    assert (told["html"], told["name"]) == ("again.html", "shop")
+    assert cli("policy", "show", "pack:shop", "--html", "none/shop.html").code == 6
+
+
+@pytest.mark.parametrize("document", ["policy", "data"])
+def test_schema_prints_nothing_but_the_schema(cli, document):
+    plain = cli("policy", "schema", document)
+    assert plain.json == cli("policy", "schema", document, "--json").json
+    assert plain.json["title"] == f"privet: {document}.yaml"
+    assert cli("policy", "schema", "other").code == 2
