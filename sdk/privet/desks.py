@@ -19,7 +19,16 @@ from privet.rights import answering
 from privet.rights import desk as rights
 from privet.rights import notices as telling
 from privet.rights.answering import ConsentReceipt
-from privet.types import ACCOUNTABILITY, CONSENT, RIGHTS, Action, Id, check_path, check_subject
+from privet.types import (
+    ACCOUNTABILITY,
+    CONSENT,
+    RIGHTS,
+    Action,
+    Id,
+    check_path,
+    check_subject,
+    check_type,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,10 +138,21 @@ class ConsentDesk:
         """Whether a purpose may be pursued now, for each of many people."""
         return rights.eligible(self._parts, self._caller, subjects, purpose)
 
-    def state(self, subject: Id) -> dict[str, str]:
-        """Where each purpose stands for one person now."""
+    def state(
+        self, subject: Id, purpose: str | None = None, *, at: datetime | None = None
+    ) -> dict[str, str]:
+        """Where each purpose stands for one person, or one of them.
+
+        Args:
+            subject: the app's own id of the person.
+            purpose: a purpose of the policy; all of them when left out.
+            at: a past instant, told from the log as it was then; now when left out.
+
+        Raises:
+            InvalidInput: an instant in the future, or a naive one.
+        """
         sno = answering.known(self._parts, self._caller, subject, CONSENT, "read")
-        return rights.state(self._parts, self._caller, sno)
+        return rights.state(self._parts, self._caller, sno, purpose, at)
 
     def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
         wish, proof = Wish(purpose, kind), answering.proof(**details)
@@ -200,6 +220,24 @@ class AuditDesk:
         """Every record that one person's data is in, oldest first."""
         sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
         return rights.history(self._parts, self._caller, sno)
+
+    def ground(self, subject: Id, record: int) -> dict[str, Any]:
+        """On which ground a record's access to one person's data was allowed.
+
+        Args:
+            subject: the app's own id of the person.
+            record: index of the record, ``seq`` in ``history``.
+
+        Returns:
+            The record in short and its ``grounds``, as the ledger said them before it; see
+            ``docs/guide/consent.md``.
+
+        Raises:
+            InvalidInput: the record is not about this person.
+        """
+        check_type(record, int, "a record", "Give its index.")
+        sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
+        return rights.ground(self._parts, self._caller, sno, record)
 
     def export(self, directory: str | Path) -> Any:
         """The whole log as a directory that anybody can verify offline."""

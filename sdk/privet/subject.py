@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,11 @@ class OwnConsent:
         settle(parts, caller, sno, purpose)
         return answering.receipt(done.seqs)
 
-    def state(self) -> dict[str, str]:
-        """Where each purpose stands for her now."""
+    def state(self, purpose: str | None = None, *, at: datetime | None = None) -> dict[str, str]:
+        """Where each purpose stands for her, or one of them; now, or at a past instant."""
         sno = self._parts.subjects.find([self._id])[0]
         decide(self._parts, answering.herself(sno), CONSENT, "read", (), about=answering.one(sno))
-        return rights.state(self._parts, answering.herself(sno), sno)
+        return rights.state(self._parts, answering.herself(sno), sno, purpose, at)
 
     def _sno(self) -> int:
         return answering.known(self._parts, answering.herself(), self._id, CONSENT, "withdraw")

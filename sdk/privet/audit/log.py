@@ -194,6 +194,22 @@ class Log:
             head = heads.read(tx) or heads.empty(self._origin, self._signer)
             return proof.inclusion(tx, head, seq)
 
+    def newest_by(self, us: int) -> int:
+        """Index of the newest record at or before an instant (UTC microseconds); -1: none.
+
+        Times never fall from one record to the next, so that halving finds it.
+        """
+        low, high = 0, self.size()
+        with self._store.read() as tx:
+            while low < high:
+                middle = (low + high) // 2
+                row = tx.one("SELECT ts FROM record WHERE log = ? AND seq = ?", (LOG, middle))
+                if row is None or int(row[0]) > us:
+                    high = middle
+                else:
+                    low = middle + 1
+        return low - 1
+
     def size(self) -> int:
         """Number of records."""
         return self._head().size

@@ -97,6 +97,43 @@ def _start(path: Path, limit: int) -> bytes:
 
 
 @app.command()
+def ground(
+    subject: SubjectId,
+    record: Annotated[
+        int, typer.Argument(metavar="RECORD", min=0, help="Its index, seq in her history.")
+    ],
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "auditor",
+    roles: Roles = None,
+    json: Json = False,
+) -> None:
+    """On which ground a record's access to one person's data was allowed."""
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [ROLE]))
+    with acting(screen, who, ACCOUNTABILITY) as (_, principal):
+        found = principal.audit.ground(subject, record)
+    columns = (
+        "purpose",
+        "basis",
+        "law",
+        "status",
+        "holds",
+        "position",
+        "since",
+        "expires",
+        "notice",
+    )
+
+    def shown() -> None:
+        allowed = "allowed" if found["allowed"] else "denied"
+        screen.say(f"{found['at']}: {found['action']} for {found['purpose']}, {allowed}")
+        screen.table(columns, [[one.get(name, "") for name in columns] for one in found["grounds"]])
+
+    screen.answer(found, shown)
+
+
+@app.command()
 def history(
     subject: SubjectId,
     home: Home = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from privet.cli import verdict
+from privet.cli.audit import NO_KEY
 from privet.cli.options import (
     Home,
     Json,
@@ -21,7 +22,6 @@ from privet.cli.options import (
     acting,
     role,
 )
-from privet.cli.audit import NO_KEY
 from privet.cli.screen import Screen
 from privet.errors import InvalidInput, StoreUnavailable
 from privet.types import CONSENT, RIGHTS
@@ -53,17 +53,21 @@ Reference = Annotated[
 @app.command()
 def show(
     subject: SubjectId,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="A past instant, ISO 8601 with a zone."),
+    ] = None,
     home: Home = None,
     keyring: Keyring = None,
     name: Name = "desk",
     roles: DeskRoles = None,
     json: Json = False,
 ) -> None:
-    """Where each purpose stands for one person now."""
+    """Where each purpose stands for one person, now or at a past instant."""
     screen = Screen(json)
     who = Who(home, keyring, name, tuple(roles or [DESK]))
     with acting(screen, who, CONSENT) as (_, principal):
-        state = principal.consent.state(subject)
+        state = principal.consent.state(subject, at=None if at is None else _instant(at))
     screen.answer(
         {"purposes": state},
         lambda: screen.table(("purpose", "stands"), list(state.items())),

@@ -77,6 +77,18 @@ class Grounds:
             rows[purpose] = Row(status, seq, since, expires)
         return rows, fenced
 
+    def past(self, tx: Tx, sno: int, purpose: str, position: int) -> Row | None:
+        """The row as it was once every leaf up to ``position`` was projected, and none after.
+
+        Raises:
+            IntegrityError: an entry does not bear its MAC.
+        """
+        told_then = [one for one in told.everything(tx, self._macs) if one.seq <= position]
+        life = entries.of_ground(tx, self._macs, sno, purpose)
+        past = [(seq, change) for seq, change in life if seq <= position]
+        state = self._fold(purpose, past, told.floors(told_then))
+        return None if state is None else Row(state.status, state.seq, state.since, state.expires)
+
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
         """Ordinals whose active ground expires before ``until``, with the instant.
 

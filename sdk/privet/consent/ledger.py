@@ -292,8 +292,32 @@ class Ledger:
         (basis,) = self._bases_of([purpose])
         rows, fenced = self._grounds.rows(tx, [purpose], sno)
         standing = describe(basis, rows.get(purpose), rows.get(EVERYTHING), fenced, now)
+        return self._named(tx, standing)
+
+    def _named(self, tx: Tx, standing: Standing) -> Standing:
         row = tx.one("SELECT notice FROM ledger WHERE seq = ?", (standing.seq,))
         return replace(standing, notice=str(row[0])) if row else standing
+
+    def standing_at(self, tx: Tx, sno: int, purpose: str, position: int, at: int) -> Standing:
+        """Where one purpose stood for one subject, as the log said it up to ``position``.
+
+        Args:
+            tx: any transaction.
+            sno: the subject's ordinal.
+            purpose: a purpose of the policy; it is judged by the basis that it has now.
+            position: position of the newest leaf that counts.
+            at: the instant, UTC microseconds.
+
+        Raises:
+            AccessDenied: the purpose is unknown.
+            IntegrityError: an entry does not bear its MAC.
+        """
+        self._bases_of([purpose])
+        row = self._grounds.past(tx, sno, purpose, position)
+        subject = self._grounds.past(tx, sno, EVERYTHING, position)
+        fence = tx.one("SELECT 1 FROM fence WHERE sno = ? AND seq <= ?", (sno, position))
+        standing = describe(self._basis(purpose), row, subject, fence is not None, at)
+        return self._named(tx, standing)
 
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
         """Subjects whose consent lapses before ``until`` or has lapsed, with the instant.

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from privet.clock import iso
 from privet.consent import Change, Standing
-from privet.errors import AccessDenied, Erased
+from privet.errors import AccessDenied, Erased, InvalidInput
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
@@ -80,21 +80,38 @@ def _refuse_fenced(parts: Parts, sno: int) -> None:
         raise Erased("nothing was linked", why=WHY["subject.fenced"], reason="subject.fenced")
 
 
-def standing_of(parts: Parts, caller: Caller, sno: int | None) -> dict[str, str]:
-    """Where each purpose of the policy stands for one person now.
+def standing_of(
+    parts: Parts,
+    caller: Caller,
+    sno: int | None,
+    purposes: Sequence[str] | None = None,
+    at: int | None = None,
+) -> dict[str, str]:
+    """Where purposes of the policy stand for one person, now or at a past instant.
 
     A ground that holds by itself reads ``restricted`` or ``fenced`` where it is of no
-    use now: processing is restricted (Art. 18), or her erasure has begun.
+    use then: processing is restricted (Art. 18), or her erasure has begun. A past instant
+    is told from the entries that had been recorded by then, by the basis that a purpose
+    has now.
     """
     if sno is not None:
         _record_look(parts, caller, (sno,))
     asked = UNKNOWN if sno is None else sno
+    names = parts.policy.purposes if purposes is None else purposes
+    if at is not None and at > parts.now:
+        raise InvalidInput(
+            "nobody knows where a ground will stand",
+            why="the instant is in the future",
+            remedy="Give an instant up to now.",
+            reason="time.future",
+        )
+    position = -1 if at is None else parts.log.newest_by(at)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
-        return {
-            purpose: _word(parts.ledger.standing(tx, asked, purpose, parts.now))
-            for purpose in parts.policy.purposes
-        }
+        if at is not None:
+            ledger = parts.ledger
+            return {n: _word(ledger.standing_at(tx, asked, n, position, at)) for n in names}
+        return {n: _word(parts.ledger.standing(tx, asked, n, parts.now)) for n in names}
 
 
 def _record_look(parts: Parts, caller: Caller, snos: Iterable[int], **more: Any) -> None:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.clock import micros
-from privet.errors import InvalidInput
-from privet.gate import activation, catalogue, evidence, forget, grounds, renewal, subject
+from privet.errors import AccessDenied, InvalidInput
+from privet.gate import (
+    activation,
+    catalogue,
+    evidence,
+    forget,
+    grounded,
+    grounds,
+    renewal,
+    subject,
+)
 from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
@@ -51,14 +60,35 @@ def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> Receipt:
     return Receipt(subject.link(parts, caller, sno, handle), new=True)
 
 
-def state(parts: Parts, caller: Caller, sno: int | None) -> dict[str, str]:
-    """Where each purpose stands for one person; None for somebody not known."""
-    return subject.standing_of(parts, caller, sno)
+def state(
+    parts: Parts,
+    caller: Caller,
+    sno: int | None,
+    purpose: str | None = None,
+    at: datetime | None = None,
+) -> dict[str, str]:
+    """Where each purpose stands for one person, or one of them; None for somebody not known.
+
+    Raises:
+        AccessDenied: the purpose is not one of the policy's own.
+        InvalidInput: a naive instant, or one in the future.
+    """
+    if purpose is not None:
+        check_type(purpose, str, "a purpose", "Name a purpose of the policy.")
+        if purpose not in parts.policy.purposes:
+            raise AccessDenied("the policy has no such purpose", reason="purpose.unknown")
+    names = None if purpose is None else [purpose]
+    return subject.standing_of(parts, caller, sno, names, None if at is None else micros(at))
 
 
 def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
     """Every record that names one person."""
     return evidence.history(parts, caller, sno)
+
+
+def ground(parts: Parts, caller: Caller, sno: int, record: int) -> dict[str, Any]:
+    """On which ground a record's access to one person's data was allowed."""
+    return grounded.ground_of(parts, caller, sno, record)
 
 
 def export_log(
