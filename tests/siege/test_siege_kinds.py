@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,3 +55,22 @@ def test_a_hybrid_whose_weights_leave_out_the_scale_ranks_others_by_the_rest() -
 def test_no_scale_turns_the_others_round(scale: float) -> None:
     with pytest.raises(InvalidInput, match=r"fresh\.score"):
         Hybrid(weights={"fresh.score": scale})
+
+
+def test_what_forgetting_costs_is_told_of_every_kind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchmarks import exact_forgetting
+
+    assert {model.kind for model in exact_forgetting.RECOMMENDERS.values()} == set(KINDS)
+    assert {way.kind for way in exact_forgetting.WAYS.values()} == set(SEGMENTERS)
+    small = ["--people", "40", "--entries", "30", "--weeks", "2", "--removals", "3"]
+    monkeypatch.setattr("sys.argv", ["exact_forgetting", *small])
+    exact_forgetting.main()
+    told = capsys.readouterr().out
+    assert all(name in told for name in (*exact_forgetting.RECOMMENDERS, *exact_forgetting.WAYS))
+    page = (Path(__file__).parents[2] / "docs/explanation/forgetting.md").read_text("utf-8")
+    assert all(f"`{way}`" in page for way in exact_forgetting.WAYS)
+    assert all(
+        f"`{type(model).__name__}" in page for model in exact_forgetting.RECOMMENDERS.values()
+    )
