@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privet.policy import Ask, Decision, Period, Policy, load
-from privet.policy.checkpolicy import circular, closures
+from privet.policy.hierarchy import circular, closures
 from privet.policy.layout import atoms
 from privet.policy.minimize import COARSENESS, Minimize, strictest
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from privet.cli.policysource import MaybeReference, Reference, opened
 from privet.cli.screen import Screen, fault
 from privet.errors import PolicyError
 from privet.types import ADMINISTRATION
+
+if TYPE_CHECKING:
+    from privet.policy import Policy
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Check, test, explain, show, activate."
@@ -31,12 +34,20 @@ def check(ref: Reference, json: Json = False) -> None:
     except PolicyError as error:
         refused = error
     else:
-        told = {"ok": True, "problems": [], "policy": policy.name, "hash": policy.hash}
-        screen.answer(told, lambda: screen.say(f"{policy.name}: no fault, hash {policy.hash}"))
+        warned = list(policy.warnings)
+        told = {"ok": True, "problems": [], "warnings": warned}
+        told |= {"policy": policy.name, "hash": policy.hash}
+        screen.answer(told, lambda: _accepted(screen, policy))
         return
     found = {"ok": False, "problems": list(refused.problems), "error": refused.to_json()}
     screen.answer(found, lambda: _faults(screen, refused))
     raise typer.Exit(refused.exit_code)
+
+
+def _accepted(screen: Screen, policy: Policy) -> None:
+    for warning in policy.warnings:
+        screen.say(f"warning: {fault(warning)}")
+    screen.say(f"{policy.name}: no fault, hash {policy.hash}")
 
 
 def _faults(screen: Screen, error: PolicyError) -> None:

@@ -110,7 +110,8 @@ class Screen:
 
 def fault(problem: Mapping[str, str | int]) -> str:
     """One fault of a document on one line."""
-    return f"{problem['file']}:{problem['line']}: {problem['what']}. {problem['fix']}"
+    where = f"{problem['file']}:{problem['line']}:{problem['column']}"
+    return f"{where}: {problem['what']}: {problem['why']}. {problem['fix']}"
 
 
 def printable(text: str) -> str:

@@ -26,6 +26,7 @@ from privet.gate.conditions import Conditions, conditions
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, deny, entry, explained, ground_error, refuse, too_few
+from privet.gate.retention import bounds, retained
 from privet.gate.sensitive import item_fields, unseen, without
 from privet.policy import Ask, Decision, Minimize, Policy, apart
 from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
@@ -66,6 +67,7 @@ class Reading:
     until: int | None
     hidden: np.ndarray | None
     conditions: Conditions | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def record(self) -> int:
@@ -117,6 +119,7 @@ class Reading:
             still = self._holding(tx, still, alone=alone)
             inspected = inspect(tx) if inspect else None
             fetched = [parts.vault.fetch(tx, plan, still) for plan in self.plans]
+            earliest = bounds(tx, parts, self.sources, still)
         released: dict[str, Events] = {}
         for plan, cells in zip(self.plans, fetched, strict=True):
             if plan.event == "profile":
@@ -126,6 +129,8 @@ class Reading:
                 if self.hidden is not None:
                     names = item_fields(parts.policy, plan.event)
                     opened = without(opened, names, self.hidden)
+            if earliest is not None:
+                opened = retained(opened, earliest)
             released[plan.event] = minimize(opened, plan.event, self.minimizing, parts.zone)
         return Released(released, inspected)
 
@@ -217,6 +222,7 @@ def read(
         until,
         unseen(parts, purpose, action, marks),
         depends,
+        parts.policy.sources(purpose) if purpose in parts.policy.purposes else (),
     )
 
 

@@ -67,7 +67,9 @@ def _purpose(
             notice.place,
             ("purposes", name),
             f"the policy has no purpose {shown(name)}",
+            "people would be told of what is not done (GDPR Art. 5(1)(a))",
             "Correct the name, or activate the policy that has it first.",
+            problems.near(name, policy.purposes),
         )
         return
     found = (
@@ -77,9 +79,10 @@ def _purpose(
         *_periods(spec, telling),
     )
     for key, what, fix in found:
-        problems.at(notice.place, ("purposes", name, key), what, fix)
+        problems.at(notice.place, ("purposes", name, key), what, _TOLD, fix)
 
 
+_TOLD = "people are told all that the policy permits (GDPR Art. 13, 5(1)(a))"
 Found = tuple[str, str, str]
 
 

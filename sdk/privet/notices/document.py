@@ -222,16 +222,29 @@ def _form(place: Document, problems: Problems) -> NoticeForm | None:
 
 def _check(place: Document, form: NoticeForm, text: str, problems: Problems) -> None:
     if not text.strip():
-        problems.at(place, (), "there is no text after the head", "Write what people shall read.")
+        problems.at(
+            place,
+            (),
+            "there is no text after the head",
+            "a notice is what people read (GDPR Art. 12(1))",
+            "Write what people shall read.",
+        )
     if not _readable(text):
         problems.at(
             place,
             (),
             "the text is not NFC, or holds control characters or such that reorder it",
-            "Write plain text: what is hashed must be what is seen.",
+            "what is hashed must be what is seen",
+            "Write plain text.",
         )
     if form.grace is not None and not form.material:
-        problems.at(place, ("grace",), "`grace` without `material: true`", "Remove one of them.")
+        problems.at(
+            place,
+            ("grace",),
+            "`grace` without `material: true`",
+            "only a material change asks again",
+            "Remove one of them.",
+        )
     words = [form.answers.yes.strip(), form.answers.no.strip()]
     shorter, longer = sorted(map(len, words))
     if words[0].casefold() == words[1].casefold() or longer > WEIGHT * shorter:
@@ -239,6 +252,7 @@ def _check(place: Document, form: NoticeForm, text: str, problems: Problems) -> 
             place,
             ("answers",),
             "yes and no are not of equal weight (GDPR Art. 4(11), 7(4), recital 32)",
+            "an answer that is led is not freely given",
             f"Use different words, neither more than {WEIGHT} times as long as the other.",
         )
     for name, telling in form.purposes.items():
@@ -247,6 +261,7 @@ def _check(place: Document, form: NoticeForm, text: str, problems: Problems) -> 
                 place,
                 ("purposes", name),
                 "a purpose is neither asked for nor told of, or both",
+                "a consent is asked for, another ground is told of (GDPR Art. 13(1)(c))",
                 "Give `ask` where it rests on consent, else `tell`.",
             )
     words = [telling.ask or telling.tell or "" for telling in form.purposes.values()]
@@ -255,6 +270,7 @@ def _check(place: Document, form: NoticeForm, text: str, problems: Problems) -> 
             place,
             ("purposes",),
             "two purposes are told of in the same words (GDPR Art. 6(1)(a), recital 43)",
+            "nobody could tell to what she agrees",
             "Ask for each purpose by itself.",
         )
 
@@ -307,4 +323,5 @@ def _faulty(found: tuple[Fault, ...]) -> PolicyError:
 
 
 def _refused(file: str, what: str, fix: str) -> PolicyError:
-    return _faulty(({"file": file, "line": 1, "what": what, "fix": fix},))
+    fault: Fault = {"file": file, "line": 1, "column": 1, "what": what, "near": "", "fix": fix}
+    return _faulty((fault | {"why": "a notice is read whole or not at all"},))

@@ -23,7 +23,10 @@ def check_data(context: Context) -> None:
         ZoneInfo(data.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         context.wrong_data(
-            ("timezone",), "the time zone is unknown", "Use an IANA name such as `Europe/Berlin`."
+            ("timezone",),
+            "the time zone is unknown",
+            "hours and days have no meaning without it",
+            "Use an IANA name such as `Europe/Berlin`.",
         )
     for bare, form in data.profile.items():
         _check_field(context, ("profile", bare), form)
@@ -36,23 +39,36 @@ def check_data(context: Context) -> None:
 def _check_event(context: Context, name: str, event: EventForm) -> None:
     path: Path = ("events", name)
     if name == PROFILE:
-        context.wrong_data(path, "an event may not be called `profile`", "Choose another name.")
+        context.wrong_data(
+            path,
+            "an event may not be called `profile`",
+            "`profile.*` means the fields of a profile",
+            "Choose another name.",
+        )
     for bare, form in event.fields.items():
         _check_field(context, (*path, "fields", bare), form)
     if len(set(event.unique)) < len(event.unique):
-        context.wrong_data((*path, "unique"), "a field is named twice", "Keep one of them.")
+        context.wrong_data(
+            (*path, "unique"),
+            "a field is named twice",
+            "a key that repeats a field tells no more events apart",
+            "Keep one of them.",
+        )
     for bare in event.unique:
         declared = event.fields.get(bare)
         if declared is None:
             context.wrong_data(
                 (*path, "unique"),
                 f"{shown(bare)} is no field of this event",
+                "the app's own key is made of the event's fields",
                 "Name fields of the event.",
+                context.problems.near(bare, event.fields),
             )
         elif declared.optional:
             context.wrong_data(
                 (*path, "unique"),
                 f"{shown(bare)} is optional, so it cannot tell events apart",
+                "two events without it would be taken for one",
                 "Make it mandatory or choose another key.",
             )
 
@@ -62,18 +78,26 @@ def _check_field(context: Context, path: Path, form: FieldForm) -> None:
         context.wrong_data(
             (*path, "category"),
             f"the category {shown(form.category)} is not declared",
+            "its category says whether a field is special or from a device (Art. 9(1))",
             "Declare it under `categories`.",
+            context.problems.near(form.category, context.data.categories),
         )
     if (form.type == "band") != (form.values is not None):
         context.wrong_data(
-            path, "`values` belongs to the type `band`, and only to it", "Add or remove `values`."
+            path,
+            "`values` belongs to the type `band`, and only to it",
+            "a band is known by its bounds, and nothing else has any",
+            "Add or remove `values`.",
         )
     bounds = [_bounds(band) for band in form.values or ()]
     if any(low > high for low, high in bounds) or any(
         before[1] >= after[0] for before, after in itertools.pairwise(bounds)
     ):
         context.wrong_data(
-            (*path, "values"), "the bands overlap or do not ascend", "Order them: `0-17`, `18+`."
+            (*path, "values"),
+            "the bands overlap or do not ascend",
+            "a number must lie in one band alone",
+            "Order them: `0-17`, `18+`.",
         )
 
 
@@ -89,7 +113,10 @@ def _check_categories(context: Context) -> None:
     for name in context.data.categories:
         if name not in used:
             context.wrong_data(
-                ("categories", name), "no field belongs to this category", "Remove it."
+                ("categories", name),
+                "no field belongs to this category",
+                "what nothing uses is mistaken for a protection",
+                "Remove it.",
             )
 
 
@@ -97,7 +124,10 @@ def _check_items(context: Context) -> None:
     items = context.data.items
     for reserved in sorted(set(RevealForm.model_fields) & set(items.fields)):
         context.wrong_data(
-            ("items", "fields", reserved), f"`{reserved}` is a word of `reveals`", "Rename it."
+            ("items", "fields", reserved),
+            f"`{reserved}` is a word of `reveals`",
+            "a rule could not tell the two apart",
+            "Rename it.",
         )
     for name, rule in items.reveals.items():
         path: Path = ("items", "reveals", name)
@@ -117,19 +147,27 @@ def _check_values(
 ) -> None:
     """One group of values; ``seen`` are those that earlier groups of the rule name."""
     if not found:
-        context.wrong_data(path, "the rule names no catalogue field", "Say what reveals it.")
+        context.wrong_data(
+            path,
+            "the rule names no catalogue field",
+            "it would hide nothing",
+            "Say what reveals it.",
+        )
     for name, values in found.items():
         if name not in context.data.items.fields:
             context.wrong_data(
                 (*path, name),
                 f"{shown(name)} is no catalogue field",
+                "a rule about a field that no item has would hide nothing",
                 "Declare it under `items.fields`.",
+                context.problems.near(name, context.data.items.fields),
             )
         for i, value in enumerate(values):
             if (name, fold(value)) in seen:
                 context.wrong_data(
                     (*path, name, i),
                     f"{shown(value)} stands twice in one rule",
+                    "of two reasons for one value only one would be told",
                     "Keep it under the reason that fits best.",
                 )
             seen.add((name, fold(value)))

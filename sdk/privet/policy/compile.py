@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from privet.errors import PolicyError
 from privet.policy import layout
 from privet.policy.checkdata import check_data
-from privet.policy.checkpolicy import check_policy, closures
+from privet.policy.checkpolicy import check_policy
 from privet.policy.checkrules import check_rules
 from privet.policy.context import Context
 from privet.policy.dataform import DataForm, FieldForm, RevealForm
 from privet.policy.decide import Ask
 from privet.policy.digest import digest
 from privet.policy.faults import validated
+from privet.policy.hierarchy import closures
 from privet.policy.knowledge import (
     Because,
     EventSpec,
@@ -32,6 +33,7 @@ from privet.policy.minimize import (
     parse_rule,
 )
 from privet.policy.period import Period
+from privet.policy.places import spelt
 from privet.policy.policy import Policy
 from privet.policy.policyform import (
     ContractBasis,
@@ -52,6 +54,7 @@ from privet.policy.purpose import (
     Controller,
     Hold,
     ModelRules,
+    PlaceRules,
     PurposeSpec,
     Recipient,
     SpecialGround,
@@ -99,7 +102,7 @@ def _build(context: Context, documents: Mapping[str, str]) -> Policy:
     data, policy = context.data, context.policy
     fields = {name: _field(context, name, form) for name, form in context.fields.items()}
     purposes = {n: _purpose(context, n, form) for n, form in policy.purposes.items()}
-    permits = {form.id: _permit(context, form) for form in policy.permits}
+    permits = {form.id: _permit(context, form) for _, form in context.permits}
     parents = {name: form.inherits for name, form in policy.roles.items()}
     return Policy(
         name=policy.name,
@@ -129,6 +132,7 @@ def _build(context: Context, documents: Mapping[str, str]) -> Policy:
         trials=tuple(_trial(context, form) for form in policy.tests),
         atoms=layout.atoms(fields, permits.values(), purposes.values()),
         domains=layout.domains(purposes.values()),
+        warnings=tuple(context.problems.warned[key] for key in sorted(context.problems.warned)),
     )
 
 
@@ -215,12 +219,13 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
     basis, reference = _basis(form)
     reuses = tuple(sorted(form.reuses))
     hold, models = form.hold, form.models
+    text, retention = context.told(name)
     return PurposeSpec(
         name=name,
-        text=form.text,
+        text=text or "",
         basis=basis,
         reference=reference,
-        retention=Period.parse(form.retention),
+        retention=Period.parse(retention or ""),
         renew=Period.parse(form.renew) if form.renew else None,
         reuses=reuses,
         assessments=tuple(form.reuses[source].assessment for source in reuses),
@@ -237,6 +242,16 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
         models=ModelRules(Period.parse(models.deadline), models.co_count_floor, models.least)
         if models
         else ModelRules(),
+        parent=form.parent,
+        human_step=form.human_step or "",
+        jurisdictions=tuple(
+            PlaceRules(
+                spelt(frozenset({code})),
+                Period.parse(rule.retention) if rule.retention else None,
+                Period.parse(rule.renew) if rule.renew else None,
+            )
+            for code, rule in sorted(form.jurisdictions.items())
+        ),
     )
 
 
@@ -267,12 +282,14 @@ def _minimize(context: Context, form: MinimizeForm) -> Minimize:
 
 
 def _deny(context: Context, form: DenyForm) -> Deny:
-    own = context.policy.purposes
+    named = frozenset(form.purposes or context.policy.purposes)
+    # What is refused for a purpose is refused for every part of it.
+    under = (context.families.get(name, frozenset()) for name in named)
     return Deny(
         id=form.id,
         text=form.text,
         roles=frozenset(form.roles) if form.roles else None,
-        purposes=frozenset(form.purposes or own),
+        purposes=named.union(*under),
         actions=frozenset(form.may_not) if form.may_not else None,
         fields=context.expand(form.fields) if form.fields else None,
         when=condition(form.when) if form.when else None,

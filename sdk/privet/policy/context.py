@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from privet.policy.hierarchy import closures
 from privet.policy.knowledge import PROFILE
 from privet.policy.problems import Problems, shown
 from privet.policy.rules import OWN_ACTIONS
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from privet.policy.dataform import DataForm, FieldForm
-    from privet.policy.policyform import PermitForm, PolicyForm
+    from privet.policy.policyform import PermitForm, PolicyForm, PurposeForm
     from privet.policy.reading import Document, Path
 
 _COLLECTING = frozenset({"collect"})
@@ -33,6 +34,9 @@ class Context:
         problems: where faults go.
         fields: full field name to its form, profile first, in the document's order.
         roles: every role that a rule may name.
+        families: each purpose that others stand under, to all of them.
+        permits: position and form; one that is for the purposes under its own as well is
+            followed by one for each of them.
     """
 
     data: DataForm
@@ -42,6 +46,8 @@ class Context:
     problems: Problems
     fields: Mapping[str, FieldForm] = field(init=False)
     roles: frozenset[str] = field(init=False)
+    families: Mapping[str, frozenset[str]] = field(init=False)
+    permits: Sequence[tuple[int, PermitForm]] = field(init=False)
     _serving: Mapping[str, list[PermitForm]] = field(init=False)
     _expanded: dict[tuple[str, ...], frozenset[str]] = field(init=False, default_factory=dict)
     _named: dict[tuple[str, bool], frozenset[str]] = field(init=False, default_factory=dict)
@@ -53,8 +59,10 @@ class Context:
             named |= {f"{event}.{bare}": form for bare, form in spec.fields.items()}
         object.__setattr__(self, "fields", named)
         object.__setattr__(self, "roles", frozenset({*self.policy.roles, SELF_ROLE}))
+        object.__setattr__(self, "families", _families(self.policy.purposes))
+        object.__setattr__(self, "permits", self._permits())
         serving: dict[str, list[PermitForm]] = {}
-        for permit in self.policy.permits:
+        for _, permit in self.permits:
             serving.setdefault(permit.purpose, []).append(permit)
         object.__setattr__(self, "_serving", serving)
 
@@ -78,9 +86,31 @@ class Context:
 
     def own(self) -> list[tuple[int, PermitForm]]:
         """Position and form of the permits for the policy's own purposes."""
-        return [
-            (i, p) for i, p in enumerate(self.policy.permits) if p.purpose in self.policy.purposes
-        ]
+        return [(i, p) for i, p in self.permits if p.purpose in self.policy.purposes]
+
+    def _permits(self) -> list[tuple[int, PermitForm]]:
+        found: list[tuple[int, PermitForm]] = []
+        for i, permit in enumerate(self.policy.permits):
+            found.append((i, permit))
+            for name in sorted(self.families.get(permit.purpose, ())) if permit.children else ():
+                # No name in a document has a slash, so no other permit is called so.
+                part = {"id": f"{permit.id}/{name}", "purpose": name, "children": False}
+                found.append((i, permit.model_copy(update=part)))
+        return found
+
+    def told(self, name: str) -> tuple[str | None, str | None]:
+        """Text and retention of a purpose: its own, or the nearest above it that has one."""
+        texts: list[str | None] = []
+        retentions: list[str | None] = []
+        seen: set[str] = set()
+        above: str | None = name
+        while above is not None and above in self.policy.purposes and above not in seen:
+            seen.add(above)
+            form = self.policy.purposes[above]
+            texts.append(form.text)
+            retentions.append(form.retention)
+            above = form.parent
+        return next(filter(None, texts), None), next(filter(None, retentions), None)
 
     def serving(self, purpose: str) -> Sequence[PermitForm]:
         """The permits for a purpose."""
@@ -107,13 +137,13 @@ class Context:
             )
         return self._named[key]
 
-    def wrong(self, path: Path, what: str, fix: str, why: str = "", near: str = "") -> None:
-        """Note a fault of the policy document."""
-        self.problems.at(self.policy_document, path, what, fix, why, near)
+    def wrong(self, path: Path, what: str, why: str, fix: str, near: str = "") -> None:
+        """Note a fault of the policy document: what, why it is refused, how to mend it."""
+        self.problems.at(self.policy_document, path, what, why, fix, near)
 
-    def wrong_data(self, path: Path, what: str, fix: str, why: str = "", near: str = "") -> None:
+    def wrong_data(self, path: Path, what: str, why: str, fix: str, near: str = "") -> None:
         """Note a fault of the data document."""
-        self.problems.at(self.data_document, path, what, fix, why, near)
+        self.problems.at(self.data_document, path, what, why, fix, near)
 
     def known(self, path: Path, names: Iterable[str], among: Iterable[str], what: str) -> None:
         """Note each name that is not among those declared, and each one named twice."""
@@ -121,7 +151,13 @@ class Context:
         listed = list(names)
         for name in listed:
             if name not in declared:
-                self.wrong(path, f"{what} {shown(name)} is not declared", "Declare or correct it.")
+                self.wrong(
+                    path,
+                    f"{what} {shown(name)} is not declared",
+                    "what is named must be declared, so that a slip of the pen grants nothing",
+                    "Declare or correct it.",
+                    self.problems.near(name, declared),
+                )
         self.once(path, listed, what)
 
     def once(self, path: Path, names: Iterable[str], what: str) -> None:
@@ -131,7 +167,12 @@ class Context:
             return
         for name, times in Counter(names).items():
             if times > 1:
-                self.wrong(path, f"{what} {shown(name)} is named twice", "Keep one of them.")
+                self.wrong(
+                    path,
+                    f"{what} {shown(name)} is named twice",
+                    "one of the two would be overlooked when the other is changed",
+                    "Keep one of them.",
+                )
 
     def known_fields(self, path: Path, patterns: Iterable[str] | None) -> None:
         """Note each pattern that names no field, and each one written twice."""
@@ -141,6 +182,20 @@ class Context:
                 self.wrong(
                     path,
                     f"{shown(pattern)} is no field of the data document",
+                    "a rule about a field that is not there protects and permits nothing",
                     "Correct the name, or declare the field there.",
+                    self.problems.near(pattern, self.fields),
                 )
         self.once(path, listed, "the field")
+
+
+def _families(purposes: Mapping[str, PurposeForm]) -> dict[str, frozenset[str]]:
+    """Each purpose that others stand under, to all of them, at any depth."""
+    above = closures(
+        {name: [form.parent] if form.parent else [] for name, form in purposes.items()}
+    )
+    under: dict[str, set[str]] = {}
+    for name, reached in above.items():
+        for higher in reached - {name}:
+            under.setdefault(higher, set()).add(name)
+    return {name: frozenset(found) for name, found in under.items()}

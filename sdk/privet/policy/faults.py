@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,11 +11,14 @@ from pydantic import ValidationError
 from privet.errors import InvalidInput
 from privet.policy.dataform import DataForm
 from privet.policy.policyform import PolicyForm
-from privet.policy.problems import Problems, shown
+from privet.policy.problems import shown
 from privet.policy.scalars import Form
 
 if TYPE_CHECKING:
-    from privet.policy.reading import Document, Path
+    from collections.abc import Iterable
+
+    from privet.policy.problems import Problems
+    from privet.policy.reading import Document
 
 F = TypeVar("F", bound=Form)
 
@@ -29,6 +32,8 @@ _TYPES = {
     "model_attributes_type": "a mapping",
 }
 
+_GROUNDS = ("consent", "contract", "legitimate-interest", "legal-obligation")
+_QUOTED = re.compile("'([^']+)'")
 _BASES = (
     "Use `consent`, `{contract: REFERENCE}`, `{legitimate-interest: ASSESSMENT}` "
     "or `{legal-obligation: LAW}`."
@@ -42,8 +47,8 @@ def validated(form: type[F], document: Document, problems: Problems) -> F | None
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=True)
     for fault in found:
-        what, fix = _words(fault)
-        problems.at(document, _path(document, fault["loc"]), what, fix)
+        what, why, fix, near = _words(fault, document, problems)
+        problems.at(document, document.known(fault["loc"]), what, why, fix, near)
     return None
 
 
@@ -73,38 +78,69 @@ def keys() -> frozenset[str]:
     return frozenset(found)
 
 
-def _path(document: Document, loc: tuple[int | str, ...]) -> Path:
-    """The location without the union members that pydantic puts between keys."""
-    return document.known(loc)
+@cache
+def _told() -> dict[str, str]:
+    """Each key to what it says, as its form tells; the first form that has it."""
+    found: dict[str, str] = {}
+    for form in (PolicyForm, DataForm):
+        whole = form.model_json_schema(by_alias=True)
+        for part in (whole, *whole.get("$defs", {}).values()):
+            for key, described in part.get("properties", {}).items():
+                found.setdefault(key, str(described.get("description", "")))
+    return found
 
 
-def _words(fault: Any) -> tuple[str, str]:
-    """What is wrong and how to mend it."""
+def _words(fault: Any, document: Document, problems: Problems) -> tuple[str, str, str, str]:
+    """What is wrong, why it is refused, how to mend it, the nearest right word."""
     kind, last = fault["type"], fault["loc"][-1] if fault["loc"] else ""
     context = fault.get("ctx", {})
     where = _where(fault)
     if "basis" in fault["loc"] and kind != "form":
         # Every alternative of the union complains; one sentence says it better.
-        return "`basis` is none of the accepted grounds", _BASES
+        why = "data is used on a ground of Art. 6(1) alone"
+        return (
+            "`basis` is none of the accepted grounds",
+            why,
+            _BASES,
+            _near_word(document, fault, _GROUNDS, problems),
+        )
     if kind == "extra_forbidden":
-        return f"unknown key {shown(last)}", _nearest(str(last))
-    said = {
-        "missing": (f"the key {shown(last)} is missing", "Add it."),
-        "form": (f"{where}: {context.get('what')}", "Write it in the form named."),
-        "literal_error": (
-            f"{where} is none of the accepted words",
-            f"Use {context.get('expected')}.",
-        ),
-        "too_short": (f"{where} is empty or has too few entries", "Name what belongs there."),
-    }
+        near = problems.near(str(last), keys())
+        why = "a key that is not known would not be enforced"
+        return f"unknown key {shown(last)}", why, "Remove it or use a documented key.", near
+    if kind == "missing":
+        return f"the key {shown(last)} is missing", _wanted(str(last)), "Add it.", ""
+    if kind == "literal_error":
+        words = _QUOTED.findall(str(context.get("expected")))
+        near = _near_word(document, fault, words, problems)
+        why = "a word that is not known would not be enforced"
+        fix = f"Use {context.get('expected')}."
+        return f"{where} is none of the accepted words", why, fix, near
+    what, fix = _misformed(kind, where, context)
+    return what, "what cannot be read as it is meant is not guessed at", fix, ""
+
+
+def _misformed(kind: str, where: str, context: Any) -> tuple[str, str]:
+    if kind == "form":
+        return f"{where}: {context.get('what')}", "Write it in the form named."
+    if kind == "too_short":
+        return f"{where} is empty or has too few entries", "Name what belongs there."
     wanted = f"Write {_TYPES[kind]}; quote texts." if kind in _TYPES else "See the page on it."
-    return said.get(kind, (f"{where} has a value of the wrong type or size", wanted))
+    return f"{where} has a value of the wrong type or size", wanted
 
 
-def _nearest(key: str) -> str:
-    near = get_close_matches(key, sorted(keys()), 1)
-    hint = f"Did you mean `{near[0]}`? " if near else ""
-    return f"{hint}Remove it or use a documented key."
+def _wanted(key: str) -> str:
+    """Why a key is asked for."""
+    described = _told().get(key, "").rstrip(".")
+    return (
+        f"it says: {described[:1].lower()}{described[1:]}" if described else "the form asks for it"
+    )
+
+
+def _near_word(document: Document, fault: Any, words: Iterable[str], problems: Problems) -> str:
+    """The accepted word nearest to what stands there, which itself is not told."""
+    value = document.value(document.known(fault["loc"]))
+    return problems.near(value, words) if isinstance(value, str) else ""
 
 
 def _where(fault: Any) -> str:

@@ -128,6 +128,6 @@ def _text(path: Path) -> str:
 
 def _refused(path: Path, what: str, why: str, fix: str) -> PolicyError:
     problems = Problems()
-    problems.add(path.name, (1, 1), f"the document {what}", fix, why)
+    problems.add(path.name, (1, 1), f"the document {what}", why, fix)
     found = tuple(problems.found.values())
     return PolicyError(f"a policy document {what}", why=why, remedy=fix, problems=found)

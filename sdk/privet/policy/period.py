@@ -12,6 +12,7 @@ from privet.clock import DAY_US, instant, micros
 from privet.errors import InvalidInput
 
 _TEXT = re.compile(r"([1-9][0-9]{0,4})(h|d|w|mo|y)\Z")
+_LEAP_DAY_US = 951_782_400_000_000
 _LONGEST_MONTHS = 100 * 12
 _LONGEST_DAYS = 100 * 366
 
@@ -90,6 +91,15 @@ class Period:
             if number
         ]
         return " ".join(parts) or "0h"
+
+
+def longer(one: Period, other: Period) -> bool:
+    """Whether one span reaches further back than another, from the last of February 2000.
+
+    >>> longer(Period.parse("1mo"), Period.parse("30d"))
+    True
+    """
+    return one.before(_LEAP_DAY_US) < other.before(_LEAP_DAY_US)
 
 
 @lru_cache(maxsize=256)

@@ -55,6 +55,7 @@ class Policy(Frozen):
         trials: the tests that the policy carries.
         atoms: fields that are sealed together.
         domains: data with one fate and one key.
+        warnings: what was not refused, and yet is likely to be wrong; as faults are told.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Policy(Frozen):
     trials: tuple[Trial, ...] = field(repr=False)
     atoms: tuple[Atom, ...] = field(repr=False)
     domains: tuple[DomainSpec, ...] = field(repr=False)
+    warnings: tuple[Mapping[str, str | int], ...] = field(repr=False)
     _index: Index = field(init=False, repr=False)
     _names: frozenset[str] = field(init=False, repr=False)
     _cases: dict[_Key, Cell | Case] = field(init=False, repr=False, default_factory=dict)

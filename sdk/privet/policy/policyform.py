@@ -126,15 +126,26 @@ class ModelsForm(Form):
     """Fewest people a model may be trained on."""
 
 
+class PlaceForm(Form):
+    """What is stricter for people whom the law of one place protects."""
+
+    retention: PeriodText | None = None
+    """A shorter time for which data may be used."""
+    renew: PeriodText | None = None
+    """A shorter time after which a consent lapses."""
+
+
 class PurposeForm(Form):
     """One purpose."""
 
-    text: Text
-    """What a person is told, in plain words."""
+    parent: Name | None = None
+    """The purpose that it is a part of; a ground or a permit for that is none for this."""
+    text: Text | None = None
+    """What a person is told, in plain words (Art. 12(1)); left out, her parent's words."""
     basis: Literal["consent"] | ContractBasis | InterestBasis | ObligationBasis
     """On what it rests (Art. 6(1))."""
-    retention: PeriodText
-    """How long after an event its data may be used (Art. 5(1)(e))."""
+    retention: PeriodText | None = None
+    """How long after an event its data may be used (Art. 5(1)(e)); left out, as the parent's."""
     renew: PeriodText | None = None
     """After how long a consent lapses unless given again."""
     reuses: dict[Name, ReuseForm] = Field(default={})
@@ -147,6 +158,12 @@ class PurposeForm(Form):
     """What a law keeps of its data."""
     direct_marketing: bool = False
     """Whether an objection is absolute (Art. 21(2)-(3))."""
+    automated_decision: Literal["significant"] | None = None
+    """Whether something is decided that matters to people as a law does (Art. 22(1))."""
+    human_step: Text | None = None
+    """Who decides in the end, or looks at it again (Art. 22(3))."""
+    jurisdictions: dict[PlaceCode, PlaceForm] = Field(default={})
+    """What is stricter in places: ISO 3166 codes, `EU` or `EEA`."""
     recipients: list[Name] = Field(default=[])
     """Who may receive data for it."""
     models: ModelsForm | None = None
@@ -222,6 +239,8 @@ class PermitForm(Form):
     """With which fields."""
     minimize: MinimizeForm | None = None
     """What happens to values before release."""
+    children: bool = False
+    """Whether it is for the purposes under this one as well."""
     to: Names | None = None
     """To whom, for an export."""
     when: WhenForm | None = None
@@ -317,7 +336,7 @@ class PolicyForm(Form):
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
     """Who there is."""
     separate: list[Annotated[list[Name], Field(min_length=2)]] = Field(default=[])
-    """Roles of which nobody holds two."""
+    """Roles of which nobody holds two, by inheritance either, and no request uses two."""
     permits: Annotated[list[PermitForm], Field(min_length=1)]
     """What is allowed; all else is not."""
     denies: list[DenyForm] = Field(default=[])

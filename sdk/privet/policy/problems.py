@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MOST = 200
 _LONGEST_NAME = 64
 _MOST_COMPARED = 2_000
+_MOST_GUESSES = 50
 
 
 @dataclass
@@ -29,30 +30,31 @@ class Problems:
     """
 
     found: dict[tuple[str, Place, str], dict[str, str | int]] = field(default_factory=dict)
+    warned: dict[tuple[str, Place, str], dict[str, str | int]] = field(default_factory=dict)
+    guesses: int = 0
 
-    def add(
-        self, file: str, place: Place, what: str, fix: str, why: str = "", near: str = ""
-    ) -> None:
+    def add(self, file: str, place: Place, what: str, why: str, fix: str, near: str = "") -> None:
         """Note one fault. No text of it may repeat a document's values."""
-        line, column = place
-        self.found.setdefault(
-            (file, place, what),
-            {
-                "file": file,
-                "line": line,
-                "column": column,
-                "what": what,
-                "why": why,
-                "near": near,
-                "fix": f"Did you mean `{near}`? {fix}" if near else fix,
-            },
-        )
+        self.found.setdefault((file, place, what), _told(file, place, what, why, fix, near))
+
+    def warn(self, document: Document, path: Path, what: str, why: str, fix: str) -> None:
+        """Note what is not refused, and yet likely to be wrong."""
+        file, place = document.file, document.place(path)
+        self.warned.setdefault((file, place, what), _told(file, place, what, why, fix, ""))
+
+    def near(self, name: str, among: Iterable[str]) -> str:
+        """The declared name that is written most alike; empty where none is near.
+
+        Only the first faults get one: each looks at every name.
+        """
+        self.guesses += 1
+        return nearest(name, among) if self.guesses <= _MOST_GUESSES else ""
 
     def at(
-        self, document: Document, path: Path, what: str, fix: str, why: str = "", near: str = ""
+        self, document: Document, path: Path, what: str, why: str, fix: str, near: str = ""
     ) -> None:
         """Note a fault at the place of a path of a document."""
-        self.add(document.file, document.place(path), what, fix, why, near)
+        self.add(document.file, document.place(path), what, why, fix, near)
 
     def raise_if_any(self) -> None:
         """End here when a fault was found.
@@ -70,6 +72,15 @@ class Problems:
             why=f"{first['file']}, line {first['line']}: {first['what']}",
             problems=tuple(found[:_MOST]),
         )
+
+
+def _told(
+    file: str, place: Place, what: str, why: str, fix: str, near: str
+) -> dict[str, str | int]:
+    line, column = place
+    mend = f"Did you mean `{near}`? {fix}" if near else fix
+    told: dict[str, str | int] = {"file": file, "line": line, "column": column}
+    return told | {"what": what, "why": why, "near": near, "fix": mend}
 
 
 def shown(name: object) -> str:

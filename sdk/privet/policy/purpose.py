@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privet.policy.period import Period
+from privet.policy.places import place, within
 
 Basis = Literal["consent", "contract", "legitimate-interest", "legal-obligation"]
 _A_DAY = Period(hours=24)
@@ -105,6 +106,21 @@ class ModelRules:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceRules:
+    """What is stricter for people whom the law of some places protects.
+
+    Attributes:
+        places: ISO 3166 codes, groups spelt out.
+        retention: a shorter time for which data may be used.
+        renew: a shorter time after which a consent lapses.
+    """
+
+    places: frozenset[str]
+    retention: Period | None
+    renew: Period | None
+
+
+@dataclass(frozen=True, slots=True)
 class PurposeSpec:
     """One purpose (GDPR Art. 5(1)(b)) and its legal basis (Art. 6(1)).
 
@@ -123,6 +139,10 @@ class PurposeSpec:
         direct_marketing: whether an objection is absolute (Art. 21(2)-(3)).
         recipients: who may receive data for it, sorted.
         models: rules for models trained for it.
+        parent: the purpose that it is a part of.
+        human_step: who decides in the end where something significant is decided by a
+            machine (Art. 22(3)); empty where nothing is.
+        jurisdictions: what is stricter in places, sorted by code.
     """
 
     name: str
@@ -139,6 +159,27 @@ class PurposeSpec:
     direct_marketing: bool
     recipients: tuple[str, ...]
     models: ModelRules
+    parent: str | None = None
+    human_step: str = ""
+    jurisdictions: tuple[PlaceRules, ...] = ()
+
+    def renewals(self, jurisdiction: str | None) -> list[Period]:
+        """The times after which a consent lapses, of which the first to come holds."""
+        here = [rules.renew for rules in self._rules(jurisdiction)]
+        return [period for period in (self.renew, *here) if period is not None]
+
+    def retentions(self, jurisdiction: str | None) -> list[Period]:
+        """The times for which data may be used, of which the shortest holds."""
+        here = [rules.retention for rules in self._rules(jurisdiction)]
+        return [period for period in (self.retention, *here) if period is not None]
+
+    def _rules(self, jurisdiction: str | None) -> list[PlaceRules]:
+        """Rules of the places where a person may be: of all, where that is not known."""
+        if not self.jurisdictions:
+            return []
+        named = frozenset[str]().union(*(rules.places for rules in self.jurisdictions))
+        where = place(jurisdiction, named)
+        return [r for r in self.jurisdictions if within(where, r.places) is not False]
 
     @property
     def allowed(self) -> frozenset[str]:

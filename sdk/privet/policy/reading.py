@@ -80,6 +80,13 @@ class Document:
                 path.append(step)
         return tuple(path)
 
+    def value(self, path: Path) -> Any:
+        """What stands at a path that the document has."""
+        found = self.data
+        for step in path:
+            found = found[step]
+        return found
+
 
 class _RefusedError(Exception):
     """What is wrong, where, why it is refused and how to mend it."""
@@ -159,18 +166,18 @@ def read(text: str, file: str, problems: Problems) -> Document | None:
     """Read one document; a fault is noted in ``problems`` and gives None."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         most = f"at most {MAX_BYTES >> 20} MiB are read"
-        problems.add(file, _BEGIN, "the document is too long", "Keep it short.", most)
+        problems.add(file, _BEGIN, "the document is too long", most, "Keep it short.")
         return None
     builder = _Builder()
     try:
         _feed(builder, text)
     except _RefusedError as fault:
-        problems.add(file, fault.place, fault.what, fault.fix, fault.why)
+        problems.add(file, fault.place, fault.what, fault.why, fault.fix)
         return None
     if builder.roots != 1 or not isinstance(builder.root, dict):
         why = "a document is keys with values"
         what = "the document is not one mapping"
-        problems.add(file, _BEGIN, what, "Begin with `privet: ...`.", why)
+        problems.add(file, _BEGIN, what, why, "Begin with `privet: ...`.")
         return None
     return Document(file, builder.root, builder.marks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from privet.policy.minimize import parse_least
-from privet.policy.period import Period
+from privet.policy.period import Period, longer
 from privet.policy.places import is_place, spelt
 from privet.policy.when import (
     DAYS,
@@ -18,11 +18,13 @@ from privet.policy.when import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from privet.policy.context import Context
     from privet.policy.policyform import GivenForm, WhenForm
     from privet.policy.reading import Path
 
-_KLEENE = "a condition that holds for nobody makes its rule say nothing"
+_NOBODY = "a condition that holds for nobody makes its rule say nothing"
 _MISTAKEN = {"UK": "GB", "EL": "GR"}
 
 
@@ -71,23 +73,28 @@ def check_when(context: Context, path: Path, form: WhenForm) -> None:
         context.wrong(
             path,
             "this condition has no part",
+            "a rule without a condition is written without `when`",
             "Say on what it depends, or remove `when`.",
-            why="a rule without a condition is written without `when`",
         )
-    for i, code in enumerate(form.jurisdiction or ()):
-        if not is_place(code):
-            context.wrong(
-                (*path, "jurisdiction", i),
-                f"`{code}` is no country",
-                "Use codes of ISO 3166-1, of parts such as `US-CA`, `EU` or `EEA`.",
-                why="a law of nowhere protects nobody",
-                near=_MISTAKEN.get(code, ""),
-            )
-    context.once((*path, "jurisdiction"), form.jurisdiction or (), "the place")
+    check_places(context, (*path, "jurisdiction"), form.jurisdiction or ())
     context.once((*path, "days"), form.days or (), "the day")
     for name, values in (form.environment or {}).items():
         context.once((*path, "environment", name), values, "the value")
     _check_bounds(context, path, form)
+
+
+def check_places(context: Context, path: Path, codes: Collection[str]) -> None:
+    """Note each code that is no place, and each one named twice."""
+    for i, code in enumerate(codes):
+        if not is_place(code):
+            context.wrong(
+                (*path, i),
+                f"`{code}` is no country",
+                "a law of nowhere protects nobody",
+                "Use codes of ISO 3166-1, of parts such as `US-CA`, `EU` or `EEA`.",
+                _MISTAKEN.get(code, ""),
+            )
+    context.once(path, codes, "the place")
 
 
 def _check_bounds(context: Context, path: Path, form: WhenForm) -> None:
@@ -99,20 +106,11 @@ def _check_bounds(context: Context, path: Path, form: WhenForm) -> None:
     for key, least, under in bounds:
         if least is not None and under is not None and least >= under:
             context.wrong(
-                (*path, key), f"`{key}` is not above its lower bound", "Mend it.", why=_KLEENE
+                (*path, key), f"`{key}` is not above its lower bound", _NOBODY, "Mend it."
             )
     if form.from_ and form.until and form.from_ > form.until:
-        context.wrong((*path, "until"), "`until` lies before `from`", "Mend it.", why=_KLEENE)
-    if built.data_from and built.data_under and _longer(built.data_from, built.data_under):
+        context.wrong((*path, "until"), "`until` lies before `from`", _NOBODY, "Mend it.")
+    if built.data_from and built.data_under and not longer(built.data_under, built.data_from):
         context.wrong(
-            (*path, "data_under"),
-            "`data_under` is not above `data_from`",
-            "Mend it.",
-            why=_KLEENE,
+            (*path, "data_under"), "`data_under` is not above `data_from`", _NOBODY, "Mend it."
         )
-
-
-def _longer(one: Period, other: Period) -> bool:
-    """Whether a span is at least as long as another, seen from a day in the year 2000."""
-    somewhere = 951_782_400_000_000
-    return one.before(somewhere) <= other.before(somewhere)

@@ -516,7 +516,7 @@ DATA_FAULTS = [
 def test_a_fault_of_the_policy_is_named(faults, edit, what) -> None:
     found = faults(policy=(edit,))
     assert any(what in str(f["what"]) for f in found), found
-    assert all(f["fix"] and int(f["line"]) >= 1 and f["file"] for f in found)
+    _are_whole(found)
 
 
 @pytest.mark.parametrize(
@@ -525,7 +525,100 @@ def test_a_fault_of_the_policy_is_named(faults, edit, what) -> None:
 def test_a_fault_of_the_data_document_is_named(faults, edit, what) -> None:
     found = faults(data=(edit,))
     assert any(what in str(f["what"]) for f in found), found
-    assert all(f["fix"] and int(f["line"]) >= 1 and f["file"] for f in found)
+    _are_whole(found)
+
+
+def _are_whole(found: list[dict[str, str | int]]) -> None:
+    """Every fault says where, what, why and how to mend it; a near word stands in the remedy."""
+    for fault in found:
+        assert set(fault) == {"file", "line", "column", "what", "why", "near", "fix"}
+        assert int(fault["line"]) >= 1
+        assert int(fault["column"]) >= 1
+        assert fault["file"]
+        assert fault["what"]
+        assert fault["why"]
+        assert fault["fix"]
+        assert not fault["near"] or f"Did you mean `{fault['near']}`?" in str(fault["fix"])
+
+
+LAWS = [
+    ("reading across purposes", "6(4)"),
+    ("interest without assessment", "6(1)(f)"),
+    ("device data without consent", "ePrivacy Art. 5(3)"),
+    ("special reveal not under never", "9(2)"),
+    ("no retention", "5(1)(e)"),
+    ("no text", "13(1)(c)"),
+    ("processor without contract", "28(3)"),
+    ("export to nobody", "13(1)(e)"),
+    ("hold of what is not collected", "17(3)(b)"),
+    ("explicit consent without a consent", "9(2)(a)"),
+    ("permit without fields", "5(1)(c)"),
+    ("deny of everything", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "article"), LAWS)
+def test_a_refusal_that_a_law_asks_for_names_its_article(faults, name: str, article: str) -> None:
+    ((edit, what),) = [fault[1:] for fault in POLICY_FAULTS if fault[0] == name]
+    found = [f for f in faults(policy=(edit,)) if what in str(f["what"])]
+    assert found
+    assert all(article in f"{fault['what']} {fault['why']}" for fault in found)
+
+
+def test_what_no_purpose_reads_and_special_data_without_a_ground_name_their_articles(
+    faults,
+) -> None:
+    edits = {name: edit for name, edit, _ in DATA_FAULTS}
+    (idle,) = faults(data=(edits["unused field"],))
+    assert "Art. 25" in str(idle["what"])
+    special = faults(data=(edits["special data on a contract"],))
+    assert any("Art. 9(2)" in str(f["what"]) and "Art. 9(1)" in str(f["why"]) for f in special)
+
+
+NEAR = [
+    (("id: take, role: clerk", "id: take, role: clark"), "clerk"),
+    (("for: counts, may", "for: count, may"), "counts"),
+    (("may: [recommend]", "may: [recomend]"), "recommend"),
+    (("basis: consent", "basis: consnt"), "consent"),
+    (("fields: [view.*]", "fields: [view.itm, view.*]"), "view.item"),
+    (("to: [mailer]", "to: [mailr]"), "mailer"),
+    (("assessment: CA-1}", "assessment: CA-11}"), "CA-1"),
+    (("    renew: 12mo", "    renews: 12mo"), "renew"),
+    (("builds_on: [suggestions]", "builds_on: [sugestions]"), "suggestions"),
+    (("may: [prove, export]", "may: [prove, prove_it]"), "prove"),
+    (("never: [health]", "never: [helth]"), "health"),
+]
+
+
+@pytest.mark.parametrize(("edit", "near"), NEAR)
+def test_the_nearest_right_word_is_named(faults, edit, near: str) -> None:
+    assert near in {f["near"] for f in faults(policy=(edit,))}
+
+
+def test_a_fault_carries_its_column(faults, texts) -> None:
+    (found,) = faults(policy=(("role: clerk, for: counts", "role: clark, for: counts"),))
+    line = texts["policy"].splitlines()[int(found["line"]) - 1]
+    assert line[int(found["column"]) - 1 :].startswith("role: clerk")
+
+
+def test_many_faults_come_at_once_and_in_bounded_time(texts) -> None:
+    import time
+
+    from privet.errors import PolicyError
+    from privet.policy import compile_documents
+
+    wrong = "".join(
+        f"  - {{id: w{i}, role: clark-{i}, for: counts, may: [derive], fields: [purchase.valu{i}]}}\n"
+        for i in range(3_000)
+    )
+    began = time.process_time()
+    with pytest.raises(PolicyError) as caught:
+        compile_documents(
+            texts | {"policy": texts["policy"].replace("denies:\n", f"{wrong}denies:\n")}
+        )
+    assert time.process_time() - began < 5
+    assert "6000 faults" in str(caught.value)
+    assert len(caught.value.problems) == 200
 
 
 def test_faults_of_both_documents_come_together(faults) -> None:
