@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from privet.errors import IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MAX_BYTES = 65_535  # an entry bundle counts a body's bytes in 16 bits
 MAX_INT = 2**53 - 1
@@ -69,18 +69,18 @@ def _check(value: object, depth: int) -> None:
         return
     if depth == 0:
         raise _refused("a value nested too deeply")
+    inside: Iterable[object]
     if isinstance(value, dict):
-        for key, inner in value.items():
-            if not isinstance(key, str) or not key.isascii():
-                raise _refused("a key that is not ASCII text")
-            if type(inner) is not str:  # most are, and a call for each would cost more
-                _check(inner, depth - 1)
+        if not all(isinstance(key, str) and key.isascii() for key in value):
+            raise _refused("a key that is not ASCII text")
+        inside = value.values()
     elif isinstance(value, list | tuple):
-        for inner in value:
-            if type(inner) is not str:
-                _check(inner, depth - 1)
+        inside = value
     else:
         raise _refused(f"a value of type {type(value).__name__}")
+    for inner in inside:
+        if type(inner) is not str:  # most are, and a call for each would cost more
+            _check(inner, depth - 1)
 
 
 def _refused(what: str) -> InvalidInput:

@@ -64,21 +64,10 @@ class Layouts:
             )
         return [layout for layout in self.of_event(event) if layout.names & wanted]
 
-    def check_granted(self, event: str, grps: Iterable[int], fields: Iterable[str]) -> None:
-        """Refuse cell groups that hold more than the current atoms around ``fields``.
-
-        Raises:
-            StoreUnavailable: an older group would open fields that the read was not
-                granted (reason ``layout.outdated``): re-seal first, then permit.
-        """
+    def too_wide(self, event: str, grps: Iterable[int], fields: Iterable[str]) -> list[int]:
+        """The cell groups that hold more than the current atoms around ``fields``."""
         granted = self._granted(event, frozenset(fields))
-        if any(not self.by_grp[grp].names <= granted for grp in grps):
-            raise StoreUnavailable(
-                "older cells hold more fields together than this read may open",
-                why="the policy's atoms became finer and not all cells were re-sealed",
-                remedy="Run `privet maintain` (re-sealing) before activating the policy.",
-                reason="layout.outdated",
-            )
+        return [grp for grp in grps if not self.by_grp[grp].names <= granted]
 
     def _granted(self, event: str, wanted: frozenset[str]) -> frozenset[str]:
         atoms = (atom.names for atom in self.current.get(event, ()))
@@ -108,6 +97,16 @@ class Layouts:
         """These domains and all others of the same collecting purposes."""
         purposes = {self.purposes[dom] for dom in doms}
         return sorted(dom for dom, purpose in self.purposes.items() if purpose in purposes)
+
+
+def outdated() -> StoreUnavailable:
+    """Older cells would open fields that a read was not granted: re-seal first, then permit."""
+    return StoreUnavailable(
+        "older cells hold more fields together than this read may open",
+        why="the policy's atoms became finer and not all cells were re-sealed",
+        remedy="Run `privet maintain` (re-sealing) before activating the policy.",
+        reason="layout.outdated",
+    )
 
 
 def install(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from privet.vault.codec import Column, Decoded, Ints, decode, null_of
 from privet.vault.handful import decode_few
 from privet.vault.heads import Manifest, Record
 from privet.vault.joining import Joined, join, latest
+from privet.vault.layout import outdated
 from privet.vault.rows import by_subject
 
 if TYPE_CHECKING:
@@ -28,8 +30,23 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 PROFILE = "profile"
+_GRP = itemgetter(1)
 Place = tuple[str, tuple[str, ...], tuple[str, ...]]
 """An event, its fields and the domains, as a plan names them."""
+
+
+class Numbers(NamedTuple):
+    """What a plan reads, by number.
+
+    Attributes:
+        grps: cell groups that hold any of its fields.
+        doms: its domains.
+        wide: those of the groups that hold more than it was granted.
+    """
+
+    grps: tuple[int, ...]
+    doms: tuple[int, ...]
+    wide: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +57,9 @@ class Room:
     keys: Keys
     layouts: Layouts
     sealer: Sealer
-    places: dict[Place, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+    places: dict[Place, Numbers] = field(default_factory=dict)
 
-    def numbers(self, plan: Plan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def numbers(self, plan: Plan) -> Numbers:
         """The cell groups and domains that a plan reads, looked up once.
 
         Raises:
@@ -52,7 +69,9 @@ class Room:
         found = self.places.get(place)
         if found is None:
             grps = tuple(x.grp for x in self.layouts.readable(plan.event, plan.fields))
-            found = self.places[place] = grps, tuple(map(self.layouts.dom, plan.domains))
+            wide = frozenset(self.layouts.too_wide(plan.event, grps, plan.fields))
+            doms = tuple(map(self.layouts.dom, plan.domains))
+            found = self.places[place] = Numbers(grps, doms, wide)
         return found
 
 
@@ -108,10 +127,11 @@ def require(warrant: Warrant, snos: Iterable[int]) -> None:
 def fetch(room: Room, tx: Tx, plan: Plan, snos: BitMap | Sequence[int]) -> Fetched:
     """Read heads and cells in the caller's snapshot; nothing is opened."""
     asked = tuple(sorted({*map(int, snos)}))
-    grps, doms = room.numbers(plan)
+    grps, doms, wide = room.numbers(plan)
     heads = select_heads(tx, asked, doms)
     cells = select_cells(tx, asked, doms, grps)
-    room.layouts.check_granted(plan.event, {cell[3] for cell in cells}, plan.fields)
+    if wide and any(cell[3] in wide for cell in cells):
+        raise outdated()
     return Fetched(plan, asked, grps, doms, heads, cells)
 
 
@@ -186,12 +206,14 @@ def open_layouts(room: Room, fetched: Fetched) -> dict[int, tuple[Decoded, Ints]
     Raises:
         IntegrityError: a cell is missing, foreign, moved, replayed or changed.
     """
-    pairs = {(h[0], h[1]) for h in fetched.heads}
-    if any((c[0], c[1]) not in pairs for c in fetched.cells):
+    pairs = {head[:2] for head in fetched.heads}
+    if not pairs.issuperset([cell[:2] for cell in fetched.cells]):
         raise _not_listed()
-    keys = room.keys.of_subjects(sorted({p[0] for p in pairs}), fetched.doms)
+    keys = room.keys.of_subjects(sorted({sno for sno, _ in pairs}), fetched.doms)
     manifests = open_heads(room, fetched.heads, keys)
-    cells = [c for c in fetched.cells if (c[0], c[1]) in manifests]
+    cells: Sequence[Row] = fetched.cells
+    if len(manifests) < len(pairs):  # somebody was erased since
+        cells = [cell for cell in cells if cell[:2] in manifests]
     check_listed(room.layouts, manifests, cells, fetched.grps)
     wanted = frozenset(fetched.plan.fields)
     return decode_cells(room, cells, keys, wanted)
@@ -236,11 +258,11 @@ def check_listed(
     """Refuse unless the cells are exactly those that the manifests list for these groups."""
     asked, known = frozenset(grps), layouts.by_grp.keys()
     found: dict[Pair, list[Record]] = {pair: [] for pair in manifests}
-    for sno, dom, seq, grp, n, _, _ in cells:
-        found[sno, dom].append((seq, grp, n))
+    for cell in cells:
+        found[cell[0], cell[1]].append(cell[2:5])  # seq, grp, n
     for pair, manifest in manifests.items():
         expected = manifest.cells()
-        if not known >= {grp for _, grp, _ in expected}:
+        if not known >= {*map(_GRP, expected)}:
             raise StoreUnavailable(
                 "a home has cells of a layout that this process does not know",
                 why="another process installed a newer policy",
@@ -259,14 +281,13 @@ def decode_cells(
 ) -> dict[int, tuple[Decoded, Ints]]:
     """Open and decode cells, by group; ``wanted`` None means every field."""
     open_cell = room.sealer.open_cell
-    plains: dict[int, tuple[list[bytes], list[int], list[int]]] = {}
-    for sno, dom, seq, grp, n, lapses, ct in cells:
-        into = plains.setdefault(grp, ([], [], []))
-        into[0].append(open_cell(keys[sno, dom], (sno, dom, seq, grp, n, lapses), bytes(ct)))
-        into[1].append(n)
-        into[2].append(sno)
+    by_grp: dict[int, list[Row]] = {}
+    for cell in cells:
+        by_grp.setdefault(cell[3], []).append(cell)
     found = {}
-    for grp, (texts, counts, snos) in plains.items():
+    for grp, rows in by_grp.items():
+        texts = [open_cell(keys[row[:2]], row[:6], bytes(row[6])) for row in rows]
+        counts, snos = [row[4] for row in rows], [row[0] for row in rows]
         layout = room.layouts.by_grp[grp]
         names = layout.names if wanted is None else wanted
         decoded = decode_few(layout, texts, counts, names) or decode(layout, texts, counts, names)
