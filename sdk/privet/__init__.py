@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from privet.deployment import open_deployment as open
     from privet.desks import AdminDesk, AuditDesk, ConsentDesk, RightsDesk
     from privet.gate.forget import Erasure, PlanLine
+    from privet.gate.objections import Objection
     from privet.gate.renewal import Renewal
     from privet.gate.versions import Version
     from privet.ingest import LoadReport, Receipt
@@ -78,6 +79,7 @@ _WHERE = {
     "Renewal": ("privet.gate.renewal", "Renewal"),
     "RightsDesk": ("privet.desks", "RightsDesk"),
     "ConsentReceipt": ("privet.rights.answering", "ConsentReceipt"),
+    "Objection": ("privet.gate.objections", "Objection"),
     "OwnConsent": ("privet.subject", "OwnConsent"),
     "OwnRights": ("privet.subject", "OwnRights"),
     "Subject": ("privet.subject", "Subject"),
@@ -110,6 +112,7 @@ __all__ = [
     "NoticeLine",
     "Notices",
     "Objected",
+    "Objection",
     "OwnConsent",
     "OwnRights",
     "Pick",

@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privet.gate import grounds
+from privet.gate import grounds, objections
 from privet.gate.activation import Stored, stored
 from privet.gate.forget import Erasure, PlanLine, settle
 from privet.gate.grounds import Wish
+from privet.gate.objections import Objection
 from privet.gate.parts import Caller, Parts
 from privet.gate.renewal import Renewal
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
-from privet.rights import answering
+from privet.rights import answering, objecting
 from privet.rights import desk as rights
 from privet.rights import notices as telling
 from privet.rights.answering import ConsentReceipt
@@ -125,6 +126,43 @@ class ConsentDesk:
             AccessDenied: no permit to export under ``privet:rights``: a list leaves privet.
         """
         return rights.to_ask(self._parts, self._caller, purpose, within)
+
+    def object(
+        self, subject: Id, purpose: str, *, channel: str, evidence: str, reason: str = ""
+    ) -> Receipt:
+        """Record an objection that reached a desk; it suspends the purpose at once. Art. 21."""
+        proof = answering.proof(channel=channel, evidence=evidence, reason=reason, actor="desk")
+        return objecting.object_to(self._parts, self._caller, subject, purpose, proof)
+
+    def objections(self) -> list[Objection]:
+        """The objections that wait for a decision, the oldest first, with their due dates.
+
+        Not those to direct marketing, nor to what rests on consent: there is nothing to
+        weigh, the person is out.
+
+        Raises:
+            AccessDenied: no permit to restrict under ``privet:consent``, which is to decide.
+        """
+        return objections.waiting(self._parts, self._caller)
+
+    def uphold(self, subject: Id, purpose: str, *, reason: str) -> Receipt:
+        """Uphold an objection: the purpose stays off for her, its own data is destroyed.
+
+        Art. 21(1), 17(1)(c). The reason is kept as evidence, sealed.
+
+        Raises:
+            InvalidInput: no reason, or no objection that waits.
+        """
+        return objecting.decided(self._parts, self._caller, subject, purpose, "upheld", reason)
+
+    def overrule(self, subject: Id, purpose: str, *, reason: str) -> Receipt:
+        """Overrule an objection on compelling grounds; the purpose is back as it was. Art. 21(1).
+
+        Raises:
+            InvalidInput: no reason, no objection that waits, or it is absolute: against
+                direct marketing (Art. 21(3)) or what rests on consent.
+        """
+        return objecting.decided(self._parts, self._caller, subject, purpose, "overruled", reason)
 
     def restrict(self, subject: Id, *, reason: str) -> Receipt:
         """Restrict all processing of one person's data; models go on without her. Art. 18."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from privet.gate import grounds
-from privet.gate.forget import Erasure, PlanLine, settle
+from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
-from privet.rights import answering, asking
+from privet.rights import answering, asking, objecting
 from privet.rights import desk as rights
 from privet.rights.answering import ConsentReceipt
 from privet.types import CONSENT, RIGHTS, Action, Id, check_path, check_subject, check_text
@@ -108,13 +108,17 @@ class OwnConsent:
             grounds.check(self._parts, Wish(purpose, "withdrawn"))
         return answering.withdraw(self._parts, answering.herself(), self._sno(), purposes, Proof())
 
-    def object(self, purpose: str) -> Receipt:
-        """Object to a purpose that rests on a legitimate interest. Art. 21."""
-        parts, caller, wish = self._parts, answering.herself(), Wish(purpose, "objected")
-        sno = answering.enrolled(parts, caller, self._id, [wish])
-        done = grounds.change(parts, caller, [(sno, wish)], Proof())
-        settle(parts, caller, sno, purpose)
-        return answering.receipt(done.seqs)
+    def object(self, purpose: str, *, reason: str = "", how: str = "") -> Receipt:
+        """Object to a purpose: it is suspended for her at once. Art. 21.
+
+        Args:
+            purpose: what she objects to.
+            reason: her particular situation, in her words (Art. 21(1)); none is needed
+                against direct marketing.
+            how: where she objected, such as ``"web-banner"``.
+        """
+        proof = answering.proof(actor="self", channel=how, reason=reason)
+        return objecting.object_to(self._parts, answering.herself(), self._id, purpose, proof)
 
     def state(self, purpose: str | None = None, *, at: datetime | None = None) -> dict[str, str]:
         """Where each purpose stands for her, or one of them; now, or at a past instant."""

@@ -89,6 +89,22 @@ class Grounds:
         state = self._fold(purpose, past, told.floors(told_then))
         return None if state is None else Row(state.status, state.seq, state.since, state.expires)
 
+    def objected(self, tx: Tx) -> list[tuple[int, str, int, int]]:
+        """Ordinal, purpose, instant and position of each ground with a pending objection.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        found: list[tuple[int, str, int, int]] = []
+        for sno, purpose, status, seq, since, expires, mac in tx.all(
+            "SELECT sno, purpose, status, seq, since, expires, mac FROM ground "
+            "WHERE status = 'objected' ORDER BY since, seq"
+        ):
+            row = (sno, purpose, status, seq, since, expires)
+            check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
+            found.append((sno, purpose, since, seq))
+        return found
+
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
         """Ordinals whose active ground expires before ``until``, with the instant.
 

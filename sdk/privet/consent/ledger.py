@@ -319,6 +319,19 @@ class Ledger:
         standing = describe(self._basis(purpose), row, subject, fence is not None, at)
         return self._named(tx, standing)
 
+    def objected(self, tx: Tx) -> list[tuple[int, str, int, int]]:
+        """Objections that nobody has decided: ordinal, purpose, instant and position.
+
+        Not those of subjects who are fenced.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        self._grounds.require(tx)
+        fenced = {sno for (sno,) in tx.all("SELECT sno FROM fence")}
+        found = self._grounds.objected(tx)
+        return [one for one in found if one[0] not in fenced]
+
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
         """Subjects whose consent lapses before ``until`` or has lapsed, with the instant.
 

@@ -223,9 +223,11 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
     removed: list[Removed] = []
     for affected in _resting_on(parts, purpose):
         removed += remove(parts, caller, f"withdrawal-{purpose}-{sno}", [sno], affected)
-    if spec.basis == "consent":
+    with parts.home.data.read() as tx:
+        status = parts.ledger.standing(tx, sno, purpose, parts.now).status
+    # An objection that was upheld ends the purpose for her, and what it collected (Art. 17(1)(c)).
+    if spec.basis == "consent" or status == "upheld":
         with parts.home.data.read() as tx:
-            status = parts.ledger.standing(tx, sno, purpose, parts.now).status
             sealed = set(fates(purpose)).intersection(parts.vault.domains_of(tx, sno))
         keyed = set(fates(purpose)).intersection(parts.vault.keyed_domains([sno]).get(sno, ()))
         # A restriction alone destroys nothing (Art. 18); half a destruction is finished.

@@ -39,6 +39,8 @@ ACTION_OF: Mapping[str, Action] = {
     "objected": "object",
     "restricted": "restrict",
     "lifted": "restrict",
+    "upheld": "restrict",
+    "overruled": "restrict",
     "known": "answer",
 }
 """The permit under ``privet:consent`` that each kind of change needs."""
@@ -236,6 +238,7 @@ def change(
         _refuse_fenced(tx, {sno for sno, _ in asked})
         for sno, wanted in asked:
             _refuse_objected(tx, parts, wanted)
+            _refuse_overruling(parts, wanted)
             checked = parts.ledger.check(tx, wanted)
             if checked is not None:
                 fresh.append((sno, checked))
@@ -289,6 +292,20 @@ def _refuse_objected(tx: Tx, parts: Parts, wanted: Change) -> None:
         )
 
 
+def _refuse_overruling(parts: Parts, wanted: Change) -> None:
+    """No weighing: of direct marketing (Art. 21(3)), nor of what rests on her consent."""
+    if wanted.kind != "overruled":
+        return
+    spec = parts.policy.purposes[wanted.purpose]
+    if spec.direct_marketing or spec.basis == "consent":
+        raise InvalidInput(
+            "an objection was not overruled",
+            why="it is absolute: the purpose is direct marketing, or rests on her consent",
+            remedy="Uphold it; only her own yes can end it.",
+            reason="objection.absolute",
+        )
+
+
 def _fenced(tx: Tx, snos: set[int]) -> set[int]:
     rows = tx.all("SELECT sno FROM fence WHERE sno BETWEEN ? AND ?", (min(snos), max(snos)))
     return snos & {int(row[0]) for row in rows}
@@ -301,10 +318,8 @@ def _change(
     at = now if wish.at is None else wish.at
     expires = None
     if wish.purpose != EVERYTHING:
-        # What lapses first, where places differ; of an unknown one, of all.
-        periods = parts.policy.purposes[wish.purpose].renewals(proof.jurisdiction)
-        lapses = [period.after(at) for period in periods] if wish.kind == "yes" else []
-        expires = min(lapses, default=None)
+        renew = parts.policy.purposes[wish.purpose].renew
+        expires = renew.after(at) if renew is not None and wish.kind == "yes" else None
     return Change(
         sno=sno,
         purpose=wish.purpose,

@@ -10,7 +10,7 @@ from privet.audit.selfcheck import check as check_log
 from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import forget, notices, upkeep
+from privet.gate import forget, notices, objections, upkeep
 from privet.gate.activation import active
 from privet.gate.answerable import ELSEWHERE, mode
 from privet.gate.parts import Parts
@@ -43,6 +43,7 @@ def examine(parts: Parts) -> list[Finding]:
         "stores": _stores,
         "policy": _policy,
         "notices": _notices,
+        "objections": _objections,
         "clock": _clock,
         "audit log": _log,
         "maintenance": _waiting,
@@ -110,6 +111,17 @@ def _notices(parts: Parts) -> Finding:
         what = f"{len(found)} things that the policy permits are not told"
         return Finding("notices", "fail", what, "Run `privet notice check`.")
     return Finding("notices", "ok", "all that the policy permits is told")
+
+
+def _objections(parts: Parts) -> Finding:
+    told, overdue = objections.counts(parts)
+    decide = "Decide them: `privet consent objections`."
+    if overdue:
+        what = f"{overdue} of {told} wait for longer than a month (GDPR Art. 12(3), 21(1))"
+        return Finding("objections", "fail", what, decide)
+    if told:
+        return Finding("objections", "warn", f"{told} wait for a decision", decide)
+    return Finding("objections", "ok", "none waits for a decision")
 
 
 def _clock(parts: Parts) -> Finding:

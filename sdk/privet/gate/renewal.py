@@ -7,20 +7,17 @@ or whose erasure has begun are in neither (Art. 18: they are not to be contacted
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pyroaring import BitMap
-
 from privet.clock import instant
 from privet.consent import told
-from privet.gate.parts import IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
+from privet.gate.subject import ids_of
 from privet.types import CONSENT, RIGHTS
-from privet.vault import Plan
 
 SLICE = 1000
 
@@ -96,29 +93,9 @@ def people(parts: Parts, caller: Caller, purpose: str, until: int) -> list[str |
         snos = sorted(sno for sno, _ in parts.ledger.lapsing(tx, purpose, until))
     found: list[str | int] = []
     for start in range(0, len(snos), SLICE):
-        found += _ids(parts, caller, purpose, snos[start : start + SLICE], until)
+        part = snos[start : start + SLICE]
+        names = ids_of(parts, caller, part, RIGHTS, "export", task="renewal", asked=purpose)
+        with parts.home.data.read() as tx:  # who answered or left since is not on the list
+            still = {sno for sno, _ in parts.ledger.lapsing(tx, purpose, until)}
+        found += [name for sno in part if sno in still for name in names.get(sno, ())]
     return found
-
-
-def _ids(
-    parts: Parts, caller: Caller, purpose: str, snos: Sequence[int], until: int
-) -> Iterator[str | int]:
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=RIGHTS,
-            action="export",
-            subjects=snos,
-            fields=[f"{IDENTITY_EVENT}.id"],
-            task="renewal",
-            asked=purpose,
-        )
-    )
-    with parts.home.data.read() as tx:
-        # Narrowed again: who answered or left since is not on the list.
-        still = BitMap(sno for sno, _ in parts.ledger.lapsing(tx, purpose, until)) & BitMap(snos)
-        cells = parts.vault.fetch(tx, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), list(still))
-    opened = parts.vault.open(warrant, cells)
-    return (json.loads(text) for text in dict.fromkeys(opened.columns.get("id", ())))

@@ -25,6 +25,37 @@ def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
     return list(dict.fromkeys(_private(parts, caller, sno, IDENTITY_EVENT, IDENTITY, "id")))
 
 
+def ids_of(
+    parts: Parts, caller: Caller, snos: Sequence[int], purpose: str, action: str, **more: Any
+) -> dict[int, list[str | int]]:
+    """The app's own ids of several people, under one record about all of them.
+
+    Those whose ids are gone are left out.
+    """
+    warrant = parts.log.authorise(
+        entry(
+            parts,
+            caller,
+            "access",
+            purpose=purpose,
+            action=action,
+            subjects=snos,
+            fields=[f"{IDENTITY_EVENT}.id"],
+            **more,
+        )
+    )
+    with parts.home.data.read() as tx:
+        cells = parts.vault.fetch(tx, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), list(snos))
+    opened = parts.vault.open(warrant, cells)
+    texts = opened.columns.get("id", ())
+    found: dict[int, list[str | int]] = {}
+    for place, sno in enumerate(opened.subjects):
+        mine = texts[opened.starts[place] : opened.starts[place + 1]]
+        if len(mine):
+            found[int(sno)] = [json.loads(text) for text in dict.fromkeys(mine)]
+    return found
+
+
 def evidence_of(parts: Parts, caller: Caller, sno: int) -> list[dict[str, str]]:
     """How changes of her grounds can be shown, each with the salt of its commitment."""
     return _private(parts, caller, sno, EVIDENCE, EVIDENCE, "details")
