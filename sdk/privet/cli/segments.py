@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
+from privet.cli.params import Param, parameters
 from privet.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def train(
         str, typer.Option("--method", metavar="METHOD", help="Such as kmeans, or gaussian.")
     ] = METHOD,
     k: Annotated[int, typer.Option("-k", metavar="K", help="How many segments, 2 to 64.")] = 8,
+    params: Param = None,
     serve: Annotated[bool, typer.Option("--serve", help="Put it live as well.")] = False,
     at: At = None,
     purpose: Purpose = "segmentation",
@@ -68,7 +71,8 @@ def train(
     with acting(screen, who, purpose) as (_, principal):
         segments = principal.purpose(purpose).segments
         screen.note("training ...")
-        version = segments.train(segmentation, _spec(method, features, k), at=at)
+        (spec,) = _specs([method], features, [k], params)
+        version = segments.train(segmentation, spec, at=at)
         screen.note(f"evaluating {version.subjects} people ...")
         found = segments.evaluate(version)
         if serve:
@@ -127,6 +131,7 @@ def choose(
         list[int] | None,
         typer.Option("-k", metavar="K", help="May be repeated.  [default: 2 to 12]"),
     ] = None,
+    params: Param = None,
     at: At = None,
     purpose: Purpose = "segmentation",
     home: Home = None,
@@ -140,7 +145,7 @@ def choose(
     who = Who(home, keyring, name, tuple(roles or [TRAINER]))
     with acting(screen, who, purpose) as (_, principal):
         segments = principal.purpose(purpose).segments
-        specs = [_spec(m, features, k) for m in methods or [METHOD] for k in ks or range(2, 13)]
+        specs = _specs(methods or [METHOD], features, ks or range(2, 13), params)
         table = segments.choose(specs, at=at)
     _answer(screen, table)
 
@@ -204,20 +209,19 @@ def release(
     screen.answer(told, shown)
 
 
-def _spec(method: str, features: list[str] | None, k: int) -> Segmenter:
-    from privet.errors import InvalidInput
-    from privet.segments import GaussianMixture, KMeans, MiniBatchKMeans
-    from privet.segments.methods import Agglomerative, Spectral
+def _specs(
+    methods: list[str], features: list[str] | None, ks: Iterable[int], params: list[str] | None
+) -> list[Segmenter]:
+    """Each method with each number of segments; once where the method finds the number itself."""
+    from privet.segments.codec import KINDS, build
 
-    kinds = (Agglomerative, GaussianMixture, KMeans, MiniBatchKMeans, Spectral)
-    named = {kind.kind.removeprefix("segments/"): kind for kind in kinds}
-    if method not in named:
-        raise InvalidInput(
-            "there is no such method here",
-            remedy=f"Name one of {', '.join(named)}; others from Python.",
-            reason="segments.kind",
-        )
-    return named[method](features or FEATURES, k=k)
+    shared = {"features": features or FEATURES, **parameters(params, "segments.parameter")}
+    found: list[Segmenter] = []
+    for method in methods:
+        kind = KINDS.get(f"segments/{method}")
+        told = [{"k": k} for k in ks] if kind is None or hasattr(kind, "k") else [{}]
+        found += [build(f"segments/{method}", {**number, **shared}) for number in told]
+    return found
 
 
 def _answer(screen: Screen, table: Any, columns: tuple[str, ...] = ()) -> None:
