@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privet.recommend.boosting import boost, nothing
 from privet.recommend.cards import UNIT, listwise, logistic, whole
 from privet.recommend.evidence import FRESH, SEEN
 from privet.recommend.rows import until, within
@@ -86,8 +87,8 @@ def choose(
     learn: Callable[[Sequence[History], int], Sources],
     windows: int,
     days: int,
-) -> np.ndarray:
-    """Weights in millionths by which what was known told best what came after it.
+) -> dict[str, np.ndarray]:
+    """Weights in millionths, and trees, by which what was known told best what came after it.
 
     The parts are learned as of the start of each window, and asked about the window alone.
 
@@ -108,9 +109,10 @@ def choose(
                 found.append(_look(sources, before, cut, came))
     prior = fixed(PRIOR) / UNIT
     if not found:
-        return whole(prior)
+        return {"weights": whole(prior), "trees": nothing()}
     fresh = _fresh(found, prior[CARDS:])
-    return whole(np.concatenate([_both(found, fresh, prior[:CARDS]), fresh]))
+    both = _both(found, fresh, prior[:CARDS])
+    return {"weights": whole(np.concatenate([both, fresh])), "trees": _trees(found, both)}
 
 
 def _look(sources: Sources, before: History, cut: int, came: np.ndarray) -> _Seen:
@@ -162,3 +164,10 @@ def _both(found: Sequence[_Seen], fresh: np.ndarray, prior: np.ndarray) -> np.nd
     weights = logistic(evidence, np.concatenate([taken, others]), prior)
     weights[len(SEEN) + 1] = max(weights[len(SEEN) + 1], LEAST_SCALE)  # keep the order of others
     return weights
+
+
+def _trees(found: Sequence[_Seen], both: np.ndarray) -> np.ndarray:
+    """What the card of entries she had misses, where evidence matters together."""
+    own = np.concatenate([seen.own for seen in found])
+    taken = np.concatenate([seen.own_taken for seen in found])
+    return boost(own, taken, own @ both[: len(SEEN)] + both[-1]).units()

@@ -11,6 +11,7 @@ from privet.errors import InvalidInput
 from privet.features.catalogue import ITEM, Catalogue
 from privet.recommend import trend
 from privet.recommend.base import Forgets, Recommender
+from privet.recommend.boosting import Trees, nothing
 from privet.recommend.checks import at_least
 from privet.recommend.choosing import LEAST_SCALE, NAMES, PRIOR, Weights, choose, fixed
 from privet.recommend.content import ContentTFIDF
@@ -42,9 +43,12 @@ class Hybrid(Recommender):
     from, with the parts learned up to the start of each; then the parts are learned from
     everything up to the end. The card of others is fitted list by list, that of both by
     logistic regression, after which both stand for the log odds of being taken next.
+    Where evidence for an entry she had matters together (its age much for one taken each week,
+    little for one taken once), small trees boosted on the same windows add to its log odds.
 
-    With ``weights`` given nothing is chosen, the state is a sum, and forgetting subtracts.
-    Otherwise the weights depend on everybody and are chosen again when somebody is taken out.
+    With ``weights`` given nothing is chosen, no tree is grown, the state is a sum, and forgetting
+    subtracts. Otherwise weights and trees depend on everybody and are chosen again when somebody
+    is taken out.
 
     Args:
         parts: which of ``PARTS`` are used; it works with any of them missing.
@@ -121,7 +125,7 @@ class Hybrid(Recommender):
             empty = part.empty(size).arrays
             arrays |= {f"{name}.{array}": empty[array] for array in empty}
         weights = PRIOR if self.weights is None else self.weights
-        return State(size, {**arrays, "weights": fixed(dict(weights))})
+        return State(size, {**arrays, "weights": fixed(dict(weights)), "trees": nothing()})
 
     def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
         """Add or subtract one person, where weights are given."""
@@ -139,7 +143,7 @@ class Hybrid(Recommender):
         return self.total(state, people, 0)
 
     def fit(self, size: int, kept: Contributions) -> State:
-        """Choose the weights on the windows before the end, then learn from everything."""
+        """Choose weights and trees on the windows before the end, then learn from everything."""
         # By what they hold and not by when they came, so that no rounding tells of an order.
         people = [unpack_rows(rows, size) for rows in sorted(kept, key=to_bytes) if len(rows)]
         state = self.total(self.empty(size), people, 0)
@@ -149,7 +153,7 @@ class Hybrid(Recommender):
             def learn(past: Sequence[History], day: int) -> Sources:
                 return bare.sources(bare.total(bare.empty(size), past, day), entries)
 
-            state.arrays["weights"][:] = choose(people, learn, self.windows, self.validate_days)
+            state.arrays.update(choose(people, learn, self.windows, self.validate_days))
         return state
 
     def total(self, state: State, people: Sequence[History], day: int, sign: int = 1) -> State:
@@ -194,7 +198,7 @@ class Hybrid(Recommender):
     def finish(
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> HybridFitted:
-        """Derive the parts and both cards."""
+        """Derive the parts, both cards and the trees."""
         sources, alike = self.sources(state, catalogue, names), None
         if self.text:
             content = ContentTFIDF(event=self.event, item=self.item, by=self.by, text=self.text)
@@ -205,6 +209,7 @@ class Hybrid(Recommender):
             event=self.event,
             sources=sources,
             weights=Weights.of(state.arrays["weights"]),
+            trees=Trees.of(state.arrays["trees"]),
             least=self.least,
             alike=alike,
         )

@@ -13,6 +13,7 @@ from privet.recommend.evidence import FRESH, TREND_FRESH
 from privet.recommend.reasons import Reason
 
 if TYPE_CHECKING:
+    from privet.recommend.boosting import Trees
     from privet.recommend.choosing import Weights
     from privet.recommend.evidence import Sources
     from privet.recommend.history import History
@@ -24,17 +25,19 @@ BEHIND = 100.0
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class HybridFitted(Fitted):
-    """Two additive cards over the same parts.
+    """Two additive cards over the same parts, and trees that mend the one of entries she had.
 
     Attributes:
         sources: the parts.
         weights: of both cards.
+        trees: what is added to the card of entries she had.
         least: the least number of people behind what is popular.
         alike: where entries that few people have belong; None leaves them out.
     """
 
     sources: Sources
     weights: Weights
+    trees: Trees
     least: int
     alike: Lookalikes | None
 
@@ -42,13 +45,14 @@ class HybridFitted(Fitted):
         """Log odds of being taken next: of entries she had by one card, of others by the other."""
         said, near = self.sources.together(history, now_day)
         fresh = self._popular + self._together(said, near)
+        own, evidence = self.sources.seen(history, now_day, said, near)
         total = np.where(self.sources.known, fresh - BEHIND, -np.inf)
-        total[self.sources.candidates(said, history.entries())] += BEHIND
+        total[self.sources.candidates(said, own)] += BEHIND
         if self.alike is not None:
             self.alike.place(total)
         total = self.weights.offset + self.weights.scale * total
-        own, evidence = self.sources.seen(history, now_day, said, near)
         total[own] = evidence @ self.weights.seen[:-1] + self.weights.seen[-1]
+        total[own] += self.trees.score(evidence)
         return total
 
     def reason(self, history: History, index: int) -> Reason:

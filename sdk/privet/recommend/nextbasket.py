@@ -77,10 +77,14 @@ class NextBasket(Paired):
         """Her distinct entries, ascending, and the sum of the weights of their baskets."""
         own, inverse = np.unique(history.index, return_inverse=True)
         back = history.visit.max(initial=0) - history.visit
-        weight = np.zeros(len(own))
-        decayed = self.within ** (back % self.group) * self.between ** (back // self.group)
-        np.add.at(weight, inverse, decayed)
-        return own, weight
+        return own, np.bincount(inverse, self.decay(back), len(own))
+
+    def decay(self, back: np.ndarray) -> np.ndarray:
+        """What a basket weighs by how many came after it."""
+        weight: np.ndarray = self.within ** (back % self.group) * self.between ** (
+            back // self.group
+        )
+        return weight
 
     def weigh(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
         """Her frequencies as a vector of length one."""
@@ -169,7 +173,7 @@ class NextBasketFitted(Fitted):
         own, weight = self.recommender.frequency(history)
         total = np.zeros(len(self.level))
         total[own] = weight
-        total[self.kept] += self.recommender.neighbours * self._neighbours(history)
+        total[self.kept] += self.recommender.neighbours * self.neighbours(history)
         return np.where(total > 0, total, -np.inf)
 
     def reason(self, history: History, index: int) -> Reason:
@@ -196,7 +200,7 @@ class NextBasketFitted(Fitted):
                 found.append(Reason("popular", self.event, count=self.recommender.least))
         return found
 
-    def _neighbours(self, history: History) -> np.ndarray:
+    def neighbours(self, history: History) -> np.ndarray:
         """Mean vector of all people, each with her likeness to the asker, shape (K,).
 
         Alike with nobody, or unknown: the plain mean, which is the same for everybody.
