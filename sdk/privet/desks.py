@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from privet.gate import grounds, objections
 from privet.gate.activation import Stored, stored
@@ -59,6 +59,9 @@ class ConsentDesk:
         channel: str,
         evidence: str,
         at: datetime | None = None,
+        actor: Literal["desk", "parent", "agent"] = "desk",
+        age: int | None = None,
+        country: str = "",
     ) -> ConsentReceipt:
         """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1).
 
@@ -70,14 +73,27 @@ class ConsentDesk:
             channel: where she answered, such as ``"letter"``.
             evidence: how it can be shown.
             at: when she answered; now when left out.
+            actor: who answered: she, and the desk writes it down; for a child, who holds
+                parental responsibility (Art. 8); an agent whom she authorised.
+            age: her age in years, as far as the app knows it.
+            country: whose law protects her, an ISO 3166 code; the strictest where unknown.
 
         Returns:
             With ``document``, the signed receipt: give it to her.
         """
-        proof = answering.proof(notice, channel=channel, evidence=evidence, actor="desk")
-        return answering.answer(self._parts, self._caller, subject, answers, proof, at)
+        answering.behalf(actor, evidence)
+        proof = answering.proof(notice, country, channel=channel, evidence=evidence, actor=actor)
+        return answering.answer(self._parts, self._caller, subject, answers, proof, at, age=age)
 
-    def load(self, frame: pd.DataFrame, *, notice: str, channel: str, evidence: str) -> int:
+    def load(
+        self,
+        frame: pd.DataFrame,
+        *,
+        notice: str,
+        channel: str,
+        evidence: str,
+        country: str = "",
+    ) -> int:
         """Record many answers kept elsewhere, in the order of the frame.
 
         Args:
@@ -87,17 +103,15 @@ class ConsentDesk:
                 of erased people are passed over.
             notice: the notice that the answers refer to.
             channel: where they were given.
-            evidence: how they can be shown.
+            evidence: how they can be shown; refused unless stated.
+            country: whose law protects these people, an ISO 3166 code.
 
         Returns:
             The number of changes recorded; repeats change nothing.
         """
-        return rights.load_answers(
-            self._parts,
-            self._caller,
-            frame,
-            answering.proof(notice, channel=channel, evidence=evidence, actor="desk"),
-        )
+        answering.behalf("desk", evidence)
+        proof = answering.proof(notice, country, channel=channel, evidence=evidence, actor="desk")
+        return rights.load_answers(self._parts, self._caller, frame, proof)
 
     def withdraw(self, subject: Id, *purposes: str, evidence: str) -> ConsentReceipt:
         """Record a withdrawal that reached a desk; it holds from the next read."""

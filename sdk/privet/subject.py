@@ -77,6 +77,8 @@ class OwnConsent:
         event_id: str = "",
         seen: int = -1,
         shown: str = "",
+        age: int | None = None,
+        country: str = "",
     ) -> ConsentReceipt:
         """Record her answers, a 'no' as well as a 'yes'.
 
@@ -89,6 +91,9 @@ class OwnConsent:
             seen: the position that ``ask`` gave: a delayed 'yes' is refused.
             shown: SHA-256 of what her screen showed, in hex; the notice's own rendered
                 form where left out.
+            age: her age in years, as far as the app knows it. Below the age of her country
+                a yes is not hers alone to give (Art. 8): a desk records her parent's.
+            country: whose law protects her, an ISO 3166 code; the strictest where unknown.
 
         Returns:
             With ``document``, the signed receipt for her to keep.
@@ -97,9 +102,9 @@ class OwnConsent:
             InvalidInput: the notice is not kept here, not live, or tells of something else.
             StaleAnswer: she answered before her last withdrawal and it arrives after it.
         """
-        proof = answering.told(self._parts, notice, shown, channel=how, actor="self")
+        proof = answering.told(self._parts, notice, shown, country, channel=how, actor="self")
         return answering.answer(
-            self._parts, answering.herself(), self._id, answers, proof, None, event_id, seen
+            self._parts, answering.herself(), self._id, answers, proof, None, event_id, seen, age
         )
 
     def withdraw(self, *purposes: str) -> ConsentReceipt:

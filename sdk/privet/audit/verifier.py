@@ -945,6 +945,7 @@ def _certified(data: bytes, given: _Key | None) -> _Checkpoint:
 
 STATUS: Final = {
     "yes": "dpv:ConsentGiven",
+    "authorised": "dpv:ConsentGiven",
     "no": "dpv:ConsentRefused",
     "withdrawn": "dpv:ConsentWithdrawn",
 }

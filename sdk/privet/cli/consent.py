@@ -97,6 +97,15 @@ def answer(
         str | None,
         typer.Option("--at", metavar="TIME", help="When, ISO 8601 with a zone; now if left out."),
     ] = None,
+    actor: Annotated[
+        str, typer.Option("--actor", metavar="WHO", help="Who answered: desk, parent or agent.")
+    ] = "desk",
+    age: Annotated[
+        int | None, typer.Option("--age", metavar="YEARS", help="Her age, where it is known.")
+    ] = None,
+    country: Annotated[
+        str, typer.Option("--country", metavar="CODE", help="Whose law protects her, such as DE.")
+    ] = "",
     receipt_to: ReceiptTo = None,
     home: Home = None,
     keyring: Keyring = None,
@@ -116,6 +125,9 @@ def answer(
             channel=channel,
             evidence=evidence,
             at=None if at is None else _instant(at),
+            actor=actor,  # type: ignore[arg-type]  # refused there, with its own reason
+            age=age,
+            country=country,
         )
         _keep(receipt_to, receipt)
     _told(screen, receipt)

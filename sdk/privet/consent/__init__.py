@@ -1,6 +1,6 @@
 """Grounds: the ledger of who agreed to what, where each purpose stands, who is eligible."""
 
-from privet.consent.change import EVERYTHING, KINDS, Change
+from privet.consent.change import EVERYTHING, GIVING, KINDS, Change
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
 from privet.consent.project import expiry
 from privet.consent.standing import Standing
@@ -10,6 +10,7 @@ from privet.consent.told import Told
 __all__ = [
     "APPLIED_KEY",
     "EVERYTHING",
+    "GIVING",
     "KINDS",
     "NOTICE",
     "Change",

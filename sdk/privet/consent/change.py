@@ -17,6 +17,7 @@ EVERYTHING: Final = "*"
 KINDS: Final = frozenset(
     {
         "yes",
+        "authorised",
         "no",
         "withdrawn",
         "begun",
@@ -29,6 +30,9 @@ KINDS: Final = frozenset(
         "lifted",
     }
 )
+GIVING: Final = frozenset({"yes", "authorised"})
+"""Kinds that give a consent: the person's own, and for a child her parent's (Art. 8)."""
+
 UNSEEN: Final = -1
 MAX_SNO: Final = 2**32 - 1  # a roaring bitmap holds 32-bit ordinals
 _MAX_INT: Final = 2**63 - 1
@@ -52,7 +56,8 @@ class Change:
     Attributes:
         sno: the subject's ordinal.
         purpose: a purpose of the policy, or ``"*"`` for enrolment and restriction.
-        kind: ``yes``, ``no``, ``withdrawn`` (consent, Art. 7); ``begun``, ``ended``
+        kind: ``yes``, ``no``, ``withdrawn`` (consent, Art. 7); ``authorised`` (a child's
+            consent, by her parent, Art. 8); ``begun``, ``ended``
             (contract, Art. 6(1)(b), or a new beginning after an upheld objection);
             ``objected``, ``upheld``, ``overruled`` (Art. 21); ``known``,
             ``restricted``, ``lifted`` (Art. 18; purpose ``"*"``).

@@ -2,7 +2,8 @@
 
 Rules:
 
-- Consent holds from a ``yes`` until a ``no``, a withdrawal, an objection or its expiry.
+- Consent holds from a ``yes``, or a parent's ``authorised``, until a ``no``, a
+  withdrawal, an objection or its expiry.
 - A contract holds from ``begun`` until ``ended``.
 - A legitimate interest or legal obligation holds for everybody known, unless she
   objected: that suspends at once (Art. 18(1)(d), 21(1)); upheld, it is off until a new
@@ -23,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from privet.consent.change import GIVING
 from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ PRESUMED: Final = frozenset({INTEREST, OBLIGATION})
 _OBJECTION = frozenset({"objected", "upheld", "overruled"})
 _COURSE = frozenset({"begun", "ended"}) | _OBJECTION
 FITTING: Final = {
-    CONSENT: frozenset({"yes", "no", "withdrawn"}) | _OBJECTION,
+    CONSENT: GIVING | frozenset({"no", "withdrawn"}) | _OBJECTION,
     CONTRACT: _COURSE,
     INTEREST: _COURSE,
     OBLIGATION: _COURSE,
@@ -114,9 +116,9 @@ def step(basis: str, state: State, seq: int, change: Change) -> State:
 
 def stale(state: State, change: Change) -> bool:
     """Whether ``change`` gives permission without having seen the last refusal."""
-    if change.kind not in {"yes", "begun"}:
+    if change.kind not in GIVING and change.kind != "begun":
         return False
-    if change.kind == "yes" and change.seen < state.objection:
+    if change.kind in GIVING and change.seen < state.objection:
         return True
     if change.seen >= 0:
         return change.seen < state.refused
@@ -207,6 +209,7 @@ def _lifted(basis: str, state: State, seq: int, change: Change) -> State:
 
 _STEPS: Final[dict[str, Callable[[str, State, int, Change], State]]] = {
     "yes": _given,
+    "authorised": _given,
     "begun": _given,
     "no": _refused,
     "withdrawn": _refused,

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from privet.consent.change import GIVING
 from privet.consent.macs import Macs, check
 from privet.errors import IntegrityError
 
@@ -208,7 +209,7 @@ def shortened(entries: Entries, under: Sequence[Floor]) -> Entries:
 
 
 def _shorten(seq: int, change: Change, under: Sequence[Floor]) -> Change:
-    if change.kind != "yes":
+    if change.kind not in GIVING:
         return change
     ends = [floor.lapses for floor in under if floor.ends(seq, change)]
     if not ends:

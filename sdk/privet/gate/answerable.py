@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from privet import crypto
-from privet.consent import Told, told
+from privet.consent import GIVING, Told, told
 from privet.errors import InvalidInput
 
 Mode = Literal["elsewhere", "kept"]
@@ -44,7 +44,7 @@ def code_of(
     Args:
         known: all notices.
         purpose: the purpose of the change.
-        kind: its kind; only a ``yes`` must name a live text.
+        kind: its kind; only what gives a consent must name a live text.
         given: a notice's hash or label, or a code of the host's own.
         at: when it was said, UTC microseconds.
         claimed: whether ``at`` is a time in the past that somebody vouches for.
@@ -55,7 +55,7 @@ def code_of(
             (``notice.replaced``).
     """
     named = find(known, given)
-    if not known or kind != "yes":
+    if not known or kind not in GIVING:
         return elsewhere(given) if named is None else named.hash
     first = min((one.at for one in known if purpose in one.purposes), default=None)
     if first is not None and claimed and at < first:

@@ -17,7 +17,7 @@ from pyroaring import BitMap
 
 from privet import crypto
 from privet.clock import DAY_US
-from privet.consent import NOTICE, Change, Told
+from privet.consent import GIVING, NOTICE, Change, Told
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
 from privet.gate.answerable import code_of
@@ -32,6 +32,7 @@ ANSWER_WITHIN_US = 30 * DAY_US  # Art. 12(3): one month
 FOLD_AT = 500
 ACTION_OF: Mapping[str, Action] = {
     "yes": "answer",
+    "authorised": "answer",
     "no": "answer",
     "withdrawn": "withdraw",
     "begun": "begin",
@@ -247,7 +248,7 @@ def change(
     evidence = [(sno, details) for sno in sorted({sno for sno, _ in fresh}) if proof.details]
     # A permission must be shown (Art. 7(1)): its evidence is there before it counts. A
     # refusal counts at once.
-    permitted = any(wanted.kind in {"yes", "begun"} for _, wanted in fresh)
+    permitted = any(wanted.kind in GIVING | {"begun"} for _, wanted in fresh)
     if evidence and permitted:
         seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
     seqs = _commit(parts, caller, fresh)
@@ -319,7 +320,7 @@ def _change(
     expires = None
     if wish.purpose != EVERYTHING:
         renew = parts.policy.purposes[wish.purpose].renew
-        expires = renew.after(at) if renew is not None and wish.kind == "yes" else None
+        expires = renew.after(at) if renew is not None and wish.kind in GIVING else None
     return Change(
         sno=sno,
         purpose=wish.purpose,

@@ -10,7 +10,7 @@ from privet.errors import AccessDenied, ConsentMissing, Erased, Objected, Privet
 from privet.gate.conditions import known
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
-from privet.types import BUILT_IN_PURPOSES, Action
+from privet.types import BUILT_IN_PURPOSES, CONSENT, Action
 
 MINUTE_US = 60_000_000
 WHY = {
@@ -108,6 +108,21 @@ def refuse(
         [entry(parts, caller, "denial", purpose=purpose, action=action, reason=reason)]
     )
     return ground_error(purpose, reason)
+
+
+def refused_child(parts: Parts, caller: Caller, rule: str) -> AccessDenied:
+    """Record the refusal of a child's own consent, without her, and return its error."""
+    reason = "consent.child"
+    parts.log.append(
+        [entry(parts, caller, "denial", purpose=CONSENT, action="answer", reason=reason)]
+    )
+    return AccessDenied(
+        "a child's consent was refused",
+        why=f"{rule}, who holds parental responsibility gives it; or her last one was theirs "
+        "and her age was not told",
+        remedy="Record the parent's: on_behalf(..., actor='parent'), or pass her age.",
+        reason=reason,
+    )
 
 
 def too_few(parts: Parts, caller: Caller, purpose: str, action: str, least: int) -> AccessDenied:

@@ -9,7 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from privet.clock import iso
-from privet.consent import Change, Standing
+from privet.consent import GIVING, Change, Standing
 from privet.errors import AccessDenied, Erased, InvalidInput
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
@@ -159,6 +159,14 @@ def _word(standing: Standing) -> str:
     return "restricted" if standing.restricted else "fenced"
 
 
+def was_child(parts: Parts, sno: int) -> bool:
+    """Whether a parent consented for her, and she never by herself since."""
+    with parts.home.data.read() as tx:
+        kinds = [change.kind for _, change in parts.ledger.entries(tx, sno)]
+    given = [kind for kind in kinds if kind in GIVING]
+    return bool(given) and given[-1] == "authorised"
+
+
 def grounds_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
     """The history of her grounds, oldest first."""
     with parts.home.data.read() as tx:
@@ -171,6 +179,7 @@ def _plain(seq: int, change: Change) -> dict[str, Any]:
         "purpose": change.purpose,
         "kind": change.kind,
         "notice": change.notice,
+        "jurisdiction": change.jurisdiction,
         "commitment": change.commitment,
         "at": iso(change.at),
         "expires": None if change.expires is None else iso(change.expires),

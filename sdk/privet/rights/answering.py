@@ -16,10 +16,14 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
 from privet.log import get_logger
+from privet.rights import growing
 from privet.types import CONSENT, SELF_ROLE, Action, Id, check_subject, check_text, check_type
 
 _log = get_logger("consent")
 MAX_NOTE = 4096
+PARENT = "parent"
+ACTORS = ("desk", PARENT, "agent")
+_COUNTRY = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -90,22 +94,38 @@ def answer(
     at: datetime | None,
     event_id: str = "",
     seen: int = -1,
+    age: int | None = None,
 ) -> ConsentReceipt:
     """Record a person's answers; a 'no' takes her out of what rested on a 'yes'.
+
+    Args:
+        parts: the open deployment.
+        caller: the person herself, or a desk on her behalf.
+        subject: the app's own id of the person.
+        answers: purpose to yes or no.
+        proof: notice, country, and details, among them the ``actor``.
+        at: when she answered; None for now.
+        event_id: the client's own id of this answer.
+        seen: the position that was seen.
+        age: her age in years, as far as the app knows it.
 
     Raises:
         InvalidInput: an answer that is neither True nor False, more answers than there are
             purposes, or a position that is none.
         AccessDenied: an unknown purpose.
         StaleAnswer: an old 'yes' arrived after the last 'no'.
+        AccessDenied: a child's 'yes' without her parent (``consent.child``, Art. 8).
     """
     _check_answers(parts, answers, seen)
     check_type(event_id, str, "an event id", "Give text, or leave it out.", "id.type")
     when = None if at is None else micros(at)
+    parent = proof.details.get("actor") == PARENT
+    if any(answers.values()):
+        growing.check(parts, caller, subject, age, proof.jurisdiction, parent=parent)
     wishes = [
         Wish(
             purpose,
-            "yes" if yes else "no",
+            ("authorised" if parent else "yes") if yes else "no",
             when,
             f"{check_text(event_id, 'an event id')}:{purpose}" if event_id else "",
             seen,
@@ -170,8 +190,14 @@ def receipt(seqs: Sequence[int]) -> Receipt:
     return Receipt(seqs[-1] if seqs else -1, bool(seqs))
 
 
-def proof(notice: str = "", **details: str) -> Proof:
-    """Notice and details of a change, as text that can be sealed."""
+def proof(notice: str = "", jurisdiction: str = "", **details: str) -> Proof:
+    """Notice, country and details of a change, as text that can be sealed."""
+    if jurisdiction != "" and not is_country(jurisdiction):
+        raise InvalidInput(
+            "a country was refused",
+            remedy="Give an ISO 3166 code such as DE or US-CA, or leave it out.",
+            reason="consent.country",
+        )
     for text in (notice, *details.values()):
         if not is_text(text, MAX_NOTE):
             raise InvalidInput(
@@ -179,16 +205,16 @@ def proof(notice: str = "", **details: str) -> Proof:
                 remedy=f"Give text of at most {MAX_NOTE} bytes.",
                 reason="consent.note",
             )
-    return Proof(notice=notice, details=details)
+    return Proof(notice=notice, jurisdiction=jurisdiction, details=details)
 
 
-def told(parts: Parts, notice: str, shown: object, **details: str) -> Proof:
+def told(parts: Parts, notice: str, shown: object, jurisdiction: str = "", **details: str) -> Proof:
     """The same, with the hash of the form that the person saw.
 
     Raises:
         InvalidInput: ``shown`` is no SHA-256 in hex (``consent.shown``).
     """
-    made = proof(notice, **details)
+    made = proof(notice, jurisdiction, **details)
     text = shown if isinstance(shown, str) else " "
     if text and HASH.fullmatch(text) is None:
         raise InvalidInput(
@@ -198,6 +224,33 @@ def told(parts: Parts, notice: str, shown: object, **details: str) -> Proof:
         )
     seen = text or notices.shown_by(parts, notice)
     return replace(made, details={**made.details, "shown": seen}) if seen else made
+
+
+def behalf(actor: object, evidence: object) -> None:
+    """Refuse an answer given for somebody by nobody in particular, or that nothing shows.
+
+    Raises:
+        InvalidInput: an unknown actor (``consent.actor``), or no evidence
+            (``consent.evidence``).
+    """
+    if actor not in ACTORS:
+        raise InvalidInput(
+            "who answered for the person is unknown",
+            remedy=f"Use {', '.join(ACTORS)}.",
+            reason="consent.actor",
+        )
+    if isinstance(evidence, str) and not evidence.strip():
+        raise InvalidInput(
+            "an answer that was given elsewhere was refused",
+            why="nothing says how it can be shown (GDPR Art. 7(1))",
+            remedy="Name the evidence: a file, a recording, the import it came with.",
+            reason="consent.evidence",
+        )
+
+
+def is_country(value: object) -> bool:
+    """Whether a value is an ISO 3166 code of a country, or of a part of one."""
+    return isinstance(value, str) and _COUNTRY.fullmatch(value) is not None
 
 
 def is_text(value: object, limit: int) -> bool:

@@ -121,3 +121,12 @@ def test_the_doctor_tells_of_a_policy_that_outgrew_its_notices(shop, tmp_path: P
     ended = shop("doctor", "--json")
     found = {c["check"]: c for c in ended.json["checks"]}["notices"]
     assert (ended.code, found["state"]) == (1, "fail")
+
+
+def test_a_childs_answer_needs_her_parent(shop):
+    shop("notice", "add", "pack:shop")
+    given = ("consent", "answer", "kim", "--yes", "newsletter", "--channel", "c", "--evidence", "e")
+    young = (*given, "--notice", "shop/2026-11/en", "--age", "12", "--country", "DE")
+    assert shop(*young, "--json").json["error"]["reason"] == "consent.child"
+    assert shop(*young, "--actor", "parent").code == 0
+    assert shop(*young, "--actor", "aunt").code == 2
