@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from privet.policy.context import Context
     from privet.policy.reading import Path
 
-MAX_ROLES = 2_000
-
 
 def check_policy(context: Context) -> None:
     """Note every fault of the declarations; permits and denies are checked elsewhere."""
@@ -30,14 +28,6 @@ def check_policy(context: Context) -> None:
 
 def _check_roles(context: Context) -> None:
     roles = context.policy.roles
-    if len(roles) > MAX_ROLES:
-        context.wrong(
-            ("roles",),
-            f"more than {MAX_ROLES} roles",
-            "what each of them inherits could not be kept in bounded memory",
-            "Give people roles, not a role each.",
-        )
-        return
     if SELF_ROLE in roles:
         context.wrong(
             ("roles", SELF_ROLE),

@@ -25,6 +25,7 @@ from privet.policy.knowledge import (
     SubjectSpec,
     fold,
 )
+from privet.policy.limits import check_limits, check_named
 from privet.policy.minimize import (
     NOTHING,
     Minimize,
@@ -47,7 +48,6 @@ from privet.policy.policyform import (
     PurposeForm,
     TrialForm,
 )
-from privet.policy.problems import Problems
 from privet.policy.purpose import (
     Assessment,
     Basis,
@@ -68,29 +68,41 @@ from privet.types import SELF_ROLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from privet.policy.problems import Problems
+    from privet.policy.reading import Document
 
-def compile_texts(documents: Mapping[str, str], files: Mapping[str, str]) -> Policy:
+
+def compile_texts(
+    documents: Mapping[str, str],
+    files: Mapping[str, str],
+    policy_document: Document | None,
+    problems: Problems,
+) -> Policy:
     """Compile the two texts.
 
     Args:
         documents: exactly ``{"policy": text, "data": text}``.
         files: the same keys to the file names that messages should show.
+        policy_document: the policy as it was read; None where it could not be.
+        problems: what was wrong with it so far.
 
     Raises:
         PolicyError: with every fault found in ``problems``.
     """
     if set(documents) != {"policy", "data"}:
         raise PolicyError("a policy is two documents: `policy` and `data`")
-    problems = Problems()
     data_document = read(documents["data"], files["data"], problems)
-    policy_document = read(documents["policy"], files["policy"], problems)
     data = validated(DataForm, data_document, problems) if data_document else None
     policy = validated(PolicyForm, policy_document, problems) if policy_document else None
     problems.raise_if_any()
     # Without a problem each document was read and has its form.
     if data is None or policy is None or data_document is None or policy_document is None:
         raise PolicyError("the policy documents could not be read")
+    check_limits(data, policy, data_document, policy_document, problems)
+    problems.raise_if_any()
     context = Context(data, policy, data_document, policy_document, problems)
+    check_named(context.named(), policy_document, problems)
+    problems.raise_if_any()
     check_data(context)
     check_policy(context)
     check_rules(context)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from privet.policy.hierarchy import closures
 from privet.policy.knowledge import PROFILE
+from privet.policy.limits import MAX_NAMED
 from privet.policy.problems import Problems, shown
 from privet.policy.rules import OWN_ACTIONS
 from privet.types import SELF_ROLE
@@ -49,6 +50,8 @@ class Context:
     families: Mapping[str, frozenset[str]] = field(init=False)
     permits: Sequence[tuple[int, PermitForm]] = field(init=False)
     _serving: Mapping[str, list[PermitForm]] = field(init=False)
+    _of_event: Mapping[str, frozenset[str]] = field(init=False)
+    _sets: dict[frozenset[str], frozenset[str]] = field(init=False, default_factory=dict)
     _expanded: dict[tuple[str, ...], frozenset[str]] = field(init=False, default_factory=dict)
     _named: dict[tuple[str, bool], frozenset[str]] = field(init=False, default_factory=dict)
 
@@ -58,6 +61,10 @@ class Context:
         for event, spec in self.data.events.items():
             named |= {f"{event}.{bare}": form for bare, form in spec.fields.items()}
         object.__setattr__(self, "fields", named)
+        events: dict[str, set[str]] = {}
+        for name in named:
+            events.setdefault(name.partition(".")[0], set()).add(name)
+        object.__setattr__(self, "_of_event", {e: frozenset(f) for e, f in events.items()})
         object.__setattr__(self, "roles", frozenset({*self.policy.roles, SELF_ROLE}))
         object.__setattr__(self, "families", _families(self.policy.purposes))
         object.__setattr__(self, "permits", self._permits())
@@ -70,8 +77,21 @@ class Context:
         """The fields that patterns name; an unknown one names nothing."""
         key = tuple(patterns or ())
         if key not in self._expanded:  # many rules name the same
-            self._expanded[key] = self._spelt(key)
+            spelt = self._spelt(key)
+            self._expanded[key] = self._sets.setdefault(spelt, spelt)
         return self._expanded[key]
+
+    def named(self) -> list[frozenset[str]]:
+        """The different sets of fields that permits and denies name."""
+        total = 0
+        patterns = [permit.fields for permit in self.policy.permits]
+        for listed in (*patterns, *(deny.fields for deny in self.policy.denies)):
+            before = len(self._sets)
+            found = self.expand(listed)
+            total += len(found) if len(self._sets) > before else 0
+            if total > MAX_NAMED:
+                break
+        return list(self._sets)
 
     def _spelt(self, patterns: tuple[str, ...]) -> frozenset[str]:
         found: set[str] = set()
@@ -79,7 +99,7 @@ class Context:
             if pattern == "*":
                 found |= set(self.fields)
             elif pattern.endswith(".*"):
-                found |= {name for name in self.fields if name.startswith(pattern[:-1])}
+                found |= self._of_event.get(pattern[:-2], frozenset())
             elif pattern in self.fields:
                 found.add(pattern)
         return frozenset(found)

@@ -15,7 +15,7 @@ def closures(parents: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
     ['a', 'b', 'c']
     """
     done: dict[str, frozenset[str]] = {}
-    for name in parents:
+    for name in _highest_first(parents):  # so that what a name leads to is known already
         seen: set[str] = set()
         ahead = [name]
         while ahead:
@@ -26,7 +26,24 @@ def closures(parents: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
                 seen.add(step)
                 ahead += [parent for parent in parents[step] if parent in parents]
         done[name] = frozenset(seen)
-    return done
+    return {name: done[name] for name in parents}
+
+
+def _highest_first(parents: Mapping[str, Iterable[str]]) -> list[str]:
+    """Every name after those that it leads to, as far as there is no circle."""
+    found: dict[str, None] = {}
+    met: set[str] = set()
+    for name in parents:
+        path = [name]
+        while path:
+            step = path[-1]
+            ahead = [p for p in parents[step] if p in parents and p not in met]
+            if step not in met:
+                met.add(step)
+                path += ahead
+            else:
+                found.setdefault(path.pop())
+    return list(found)
 
 
 def circular(parents: Mapping[str, Iterable[str]]) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from privet.policy.policy import Policy
+    from privet.policy.reading import Document
 
 _PACK = "pack:"
 _PACKS = Path(__file__).resolve().parent.parent / "packs"
@@ -23,6 +24,7 @@ _POLICY = "policy.yaml"
 _DATA = "data.yaml"
 _MOST = f"at most {MAX_BYTES >> 20} MiB are read"
 _REGULAR = "a pipe or a device would never end, or never begin"
+_MOVED = "half of one version and half of another would be neither"
 _SYSTEM = "the system refuses it"
 
 
@@ -38,10 +40,16 @@ def load(ref: str | Path) -> Policy:
         PolicyError: a file is missing, unreadable or refused; ``problems`` lists why.
     """
     path = _locate(ref)
-    policy = _text(path)
-    data_name = _data_name(policy, path.name)
-    data = _text(path.parent / data_name)
-    return _compile({"policy": policy, "data": data}, {"policy": path.name, "data": data_name})
+    policy, seen = _text(path)
+    problems = Problems()
+    document = read(policy, path.name, problems)
+    beside = path.parent / _data_name(document)
+    data, seen_beside = _text(beside)
+    # Both as they were at one moment: not half written, nor swapped between the two.
+    if _now(path) != seen or _now(beside) != seen_beside:
+        raise _refused(path, "changed while it was read", _MOVED, "Read it again.")
+    texts = {"policy": policy, "data": data}
+    return _compile(texts, {"policy": path.name, "data": beside.name}, document, problems)
 
 
 def compile_documents(documents: Mapping[str, str]) -> Policy:
@@ -50,7 +58,9 @@ def compile_documents(documents: Mapping[str, str]) -> Policy:
     Raises:
         PolicyError: with every fault of both in ``problems``.
     """
-    return _compile(documents, {"policy": _POLICY, "data": _DATA})
+    problems = Problems()
+    document = read(documents.get("policy", ""), _POLICY, problems)
+    return _compile(documents, {"policy": _POLICY, "data": _DATA}, document, problems)
 
 
 def packs() -> tuple[str, ...]:
@@ -69,11 +79,16 @@ def schema(document: str) -> dict[str, Any]:
     return of_form(document)
 
 
-def _compile(documents: Mapping[str, str], files: Mapping[str, str]) -> Policy:
+def _compile(
+    documents: Mapping[str, str],
+    files: Mapping[str, str],
+    policy: Document | None,
+    problems: Problems,
+) -> Policy:
     # pydantic and the forms cost a tenth of a second, which `import privet` must not pay.
     from privet.policy.compile import compile_texts
 
-    return compile_texts(documents, files)
+    return compile_texts(documents, files, policy, problems)
 
 
 def _locate(ref: str | Path) -> Path:
@@ -97,9 +112,8 @@ def _locate(ref: str | Path) -> Path:
         ) from None
 
 
-def _data_name(policy: str, file: str) -> str:
+def _data_name(document: Document | None) -> str:
     """The data document's name; only a plain name, so that no path leads elsewhere."""
-    document = read(policy, file, Problems())
     name = document.data.get("data") if document else None
     if isinstance(name, str) and name.endswith(".yaml") and NAME.match(name.removesuffix(".yaml")):
         return name
@@ -107,7 +121,23 @@ def _data_name(policy: str, file: str) -> str:
     return _DATA
 
 
-def _text(path: Path) -> str:
+_Seen = tuple[int, int, int, int]
+
+
+def _seen(status: os.stat_result) -> _Seen:
+    """What tells one state of a file from another: which file, how long, when changed."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _now(path: Path) -> _Seen | None:
+    try:
+        return _seen(path.stat())
+    except OSError:
+        return None
+
+
+def _text(path: Path) -> tuple[str, _Seen]:
+    """A document's text, and what it was read from."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -115,11 +145,12 @@ def _text(path: Path) -> str:
                 raise _refused(
                     path, "is not a regular file", _REGULAR, "Point to the document itself."
                 )
+            seen = _seen(os.fstat(descriptor))
             raw = file.read(MAX_BYTES + 1)
     except OSError:
         raise _refused(path, "cannot be read", _SYSTEM, "Check path and permissions.") from None
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8"), seen
     except UnicodeDecodeError:
         if len(raw) > MAX_BYTES:
             raise _refused(path, "is too long", _MOST, "Keep it short.") from None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 << 20
 MAX_DEPTH = 12
-MAX_NODES = 500_000
+MAX_NODES = 300_000
 MAX_SCALAR = 4_096
 
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
