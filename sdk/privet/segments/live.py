@@ -7,7 +7,7 @@ gives the same, and no two looks can be subtracted from each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,20 @@ from privet.segments.base import NOBODY, from_bytes, last_rows
 from privet.segments.codec import Artifact, unpack
 from privet.segments.matching import match
 from privet.segments.personas import drift, reasons, traits
-from privet.segments.placing import Placing, coarse, place, shared
+from privet.segments.placing import Placing, Told, coarse, place, shared
 
 if TYPE_CHECKING:
     import numpy as np
 
 SERVINGS = 8
-"""For how many servings the way of a person is kept."""
+"""For how many servings the way of a person is kept, and the sizes that were told."""
+NOTHING_SHOWN: Mapping[str, Any] = {
+    "segments": {},
+    "counted": [],
+    "next": 1,
+    "paths": [],
+    "drift": [],
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +47,10 @@ class Found:
 
     where: Mapping[int, str]
     tracks: Mapping[int, np.ndarray]
+
+    def known(self, people: Iterable[int]) -> list[np.ndarray]:
+        """The rows of these; whoever waits to move out may have none any more."""
+        return [self.tracks[sno] for sno in people if sno in self.tracks]
 
 
 def serve(parts: Parts, caller: Caller, version: Version) -> None:
@@ -93,28 +104,34 @@ def _moved(
 ) -> tuple[dict[str, Any], dict[int, list[str]]]:
     """The figures and everybody's way after as many moves as may be applied."""
     before = {sno: way[-1] for sno, way in ways.items()}
-    earlier: Mapping[str, Any] = shown.detail or {
-        "segments": {},
-        "next": 1,
-        "paths": [],
-        "drift": [],
-    }
+    earlier: Mapping[str, Any] = shown.detail or NOTHING_SHOWN
     found, after = _found(held, name, kept, before, int(earlier["next"]))
-    counted = {s: int(f["members"]) for s, f in earlier["segments"].items()}
-    placing = place(before, found.where, counted, least)
+    counted: list[Mapping[str, int]] = earlier["counted"]
+    placing = place(_past(ways, counted), found.where, least)
     where = {
         sno: [*ways.get(sno, ()), segment][-SERVINGS:] for sno, segment in placing.where.items()
     }
+    figures = _figures(held, found, placing, earlier["segments"], least)
+    members = {segment: int(figure["members"]) for segment, figure in figures.items()}
     detail = {
         **earlier,
-        "segments": _figures(held, found, placing, earlier["segments"], least),
+        "segments": figures,
+        "counted": [*counted, members][-SERVINGS:],
         "next": after,
     }
     if not 0 < placing.differing < least:
-        everybody = [found.tracks[sno] for sno in where]
+        everybody = found.known(where)
         detail["paths"] = _paths(held, found, where, least)
         detail["drift"] = drift(held.names, everybody, everybody, least)
     return detail, where
+
+
+def _past(ways: Mapping[int, Sequence[str]], counted: Sequence[Mapping[str, int]]) -> list[Told]:
+    """The releases that people's ways go through, oldest first."""
+    return [
+        Told({sno: way[-back] for sno, way in ways.items() if len(way) >= back}, counted[-back])
+        for back in range(len(counted), 0, -1)
+    ]
 
 
 def _paths(
@@ -124,7 +141,7 @@ def _paths(
     ways = {sno: tuple(way) for sno, way in where.items()}
     told: list[dict[str, Any]] = []
     for path, people in shared(ways.values(), least).items():
-        tracks = [found.tracks[sno] for sno, way in ways.items() if way == path]
+        tracks = found.known(sno for sno, way in ways.items() if way == path)
         moved = len(path) > 1 and path[-1] != path[-2]
         shifts = drift(held.names, tracks, list(found.tracks.values()), least) if moved else []
         why = reasons(held.segmenter.features, shifts)
@@ -161,13 +178,13 @@ def _figures(
     for sno, segment in sorted(placing.where.items()):
         members.setdefault(segment, []).append(sno)
     width = len(held.names)
-    everybody = last_rows([found.tracks[sno] for sno in sorted(placing.where)], width)
+    everybody = last_rows(found.known(sorted(placing.where)), width)
     figures: dict[str, Any] = {}
     for segment, people in members.items():
         if segment not in placing.fresh:
-            figures[segment] = earlier[segment]
+            figures |= {s: figure for s, figure in earlier.items() if s == segment}
         elif len(people) >= least:
-            rows = last_rows([found.tracks[sno] for sno in people], width)
+            rows = last_rows(found.known(people), width)
             figures[segment] = {
                 "members": len(people),
                 "size": coarse(len(people), least),

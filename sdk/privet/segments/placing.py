@@ -4,7 +4,8 @@ Two releases of a segment differ by the people who joined or left in between. We
 person to move, the difference would tell it: of a figure (49 cooks yesterday, 50 today) or
 of a list (Tracker & Barnes, *Statistical disclosure control*: differencing). So a segment
 changes by nobody, or by at least ``least`` people; smaller moves wait until others join
-them, measured from what was released last, so that they add up rather than get lost.
+them, measured from what was released, so that they add up rather than get lost. Measured
+from *each* earlier release, since anybody may lay this week's beside that of a month ago.
 
 Leaving for want of a ground cannot wait: whoever withdrew is in no list from then on. She
 still counts as a difference, because the figures released before were made with her.
@@ -13,8 +14,21 @@ still counts as a difference, because the figures released before were made with
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Told:
+    """An earlier release, as far as its people still have a ground.
+
+    Attributes:
+        where: person to segment.
+        counted: segment to how many people its figures were made of, those who left included.
+    """
+
+    where: Mapping[int, str]
+    counted: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,51 +48,52 @@ class Placing:
     differing: int
 
 
-def place(
-    before: Mapping[int, str],
-    after: Mapping[int, str],
-    counted: Mapping[str, int],
-    least: int,
-) -> Placing:
+NOTHING = Told({}, {})
+"""What was released before the first release."""
+
+
+def place(past: Sequence[Told], after: Mapping[int, str], least: int) -> Placing:
     """Apply the moves that enough people make.
 
-    Every segment of the result differs from the released one by nobody or by at least
+    Every segment of the result differs from each earlier release by nobody or by at least
     ``least`` people; or by a few who left alone, and then its figures stay as they were.
 
     Args:
-        before: where those who still have a ground are placed.
-        after: where the model puts them, and those who are new; nobody else is placed.
-        counted: how many people the figures released last were made of, by segment.
+        past: what was released, oldest first.
+        after: where the model puts people; whoever is in none of its segments moves out.
         least: the fewest people that may differ.
     """
-    moves = {p: (before.get(p), to) for p, to in after.items() if before.get(p) != to}
-    stayed = Counter(before[p] for p in after if p in before)
-    left = {s: n - stayed[s] for s, n in counted.items()}
-    names = {*counted, *stayed, *after.values()}
+    last = past[-1] if past else NOTHING
+    everybody = last.where.keys() | after.keys()
+    moves = {p: after.get(p) for p in everybody if last.where.get(p) != after.get(p)}
     while True:
-        differing = _differing(moves.values(), left, names)
-        small = {s for s, n in differing.items() if 0 < n < least}
-        kept = {p: move for p, move in moves.items() if small.isdisjoint(move)}
+        where = {p: s for p, s in {**last.where, **moves}.items() if s is not None}
+        small = frozenset[str]().union(
+            *(_too_near(told, where, least) for told in past or [NOTHING])
+        )
+        kept = {p: to for p, to in moves.items() if small.isdisjoint((last.where.get(p), to))}
         if len(kept) == len(moves):
             break
         moves = kept
-    where = {p: before[p] for p in after if p in before and p not in moves}
-    where |= {p: to for p, (_, to) in moves.items()}
-    there = frozenset(where.values())
-    waiting = sum(where.get(p) != to for p, to in after.items())
-    gone = sum(max(n, 0) for n in left.values())
-    return Placing(where, there - small, waiting, len(moves) + gone)
+    waiting = sum(where.get(p) != after.get(p) for p in everybody)
+    left = sum(max(n, 0) for n in _left(last).values())
+    return Placing(where, frozenset(where.values()) - small, waiting, len(moves) + left)
 
 
-def _differing(
-    moves: Iterable[tuple[str | None, str]], left: Mapping[str, int], names: Iterable[str]
-) -> dict[str, int]:
-    differing = {s: max(left.get(s, 0), 0) for s in names}
-    for source, target in moves:
-        differing[target] += 1
-        if source is not None:
-            differing[source] += 1
-    return differing
+def _left(told: Told) -> dict[str, int]:
+    """How many left each segment of a release since, for want of a ground."""
+    stayed = Counter(told.where.values())
+    return {segment: n - stayed[segment] for segment, n in told.counted.items()}
+
+
+def _too_near(told: Told, where: Mapping[int, str], least: int) -> set[str]:
+    """Segments that differ from a release by fewer than ``least`` people, and not by nobody."""
+    differing = Counter({segment: max(n, 0) for segment, n in _left(told).items()})
+    for p in where.keys() | told.where.keys():
+        now, was = where.get(p), told.where.get(p)
+        if now != was:
+            differing.update(segment for segment in (now, was) if segment is not None)
+    return {segment for segment, n in differing.items() if 0 < n < least}
 
 
 def shared(paths: Iterable[tuple[str, ...]], least: int) -> dict[tuple[str, ...], int]:
