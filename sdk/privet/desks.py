@@ -19,6 +19,7 @@ from privet.rights import access as disclosure
 from privet.rights import answering, objecting
 from privet.rights import desk as rights
 from privet.rights import notices as telling
+from privet.rights import reviewing
 from privet.rights.answering import ConsentReceipt
 from privet.types import (
     ACCOUNTABILITY,
@@ -33,6 +34,10 @@ from privet.types import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from privet.policy import Policy
+    from privet.review.replay import Replayed
+    from privet.review.unused import Unused
 
 
 class ConsentDesk:
@@ -295,6 +300,26 @@ class AuditDesk:
         """The whole log as a directory that anybody can verify offline."""
         target = check_path(directory, "the export", "export.path")
         return rights.export_log(self._parts, self._caller, target)
+
+    def replay(
+        self,
+        candidate: str | Path | Policy,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+    ) -> Replayed:
+        """Recorded requests of a period under another policy: what would be decided otherwise.
+
+        Args:
+            candidate: a pack, a document's path, or a compiled policy.
+            since: the first instant.
+            until: the first instant that no longer counts; up to now when left out.
+        """
+        return reviewing.replayed(self._parts, self._caller, candidate, since, until)
+
+    def unused(self, days: int) -> Unused:
+        """Permits of the policy, and fields of them, that no request used in so many days."""
+        return reviewing.not_used(self._parts, self._caller, days)
 
     @property
     def verifier_key(self) -> str:

@@ -184,6 +184,14 @@ class Log:
         named += [(seq, body) for seq, body, mark in marked if bytes(mark)[0] & bit]
         return [_about(int(seq), bytes(body or b"")) for seq, body in sorted(named)]
 
+    def members(self, seq: int) -> list[int]:
+        """Ordinals of the subjects of one record, ascending; none where it has none."""
+        with self._store.read() as tx:
+            listed = tx.all("SELECT sno FROM single WHERE seq = ?", (seq,))
+            chunks = tx.all("SELECT chunk, bits FROM set_chunk WHERE seq = ?", (seq,))
+        marked = sets.marked({int(chunk): bytes(bits) for chunk, bits in chunks})
+        return sorted({*(int(sno) for (sno,) in listed), *marked})
+
     def prove(self, seq: int) -> dict[str, Any]:
         """The inclusion proof of one record under the newest checkpoint, as JSON data.
 

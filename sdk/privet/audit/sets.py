@@ -95,6 +95,15 @@ def position(sno: int) -> tuple[int, int, int]:
     return chunk, offset >> 3, 1 << (offset & 7)
 
 
+def marked(chunks: Bits) -> list[int]:
+    """The ordinals whose bits are set, ascending."""
+    found: list[int] = []
+    for chunk in sorted(chunks):
+        bits = np.unpackbits(np.frombuffer(chunks[chunk], np.uint8), bitorder="little")
+        found += (np.flatnonzero(bits) + chunk * CHUNK).tolist()
+    return found
+
+
 def prove(value: Mapping[str, Any], chunks: Bits, sno: int) -> SetProof | None:
     """The proof that ``sno`` is, or is not, in a committed set.
 

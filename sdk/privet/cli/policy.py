@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from privet.cli import policydiff, policyexplain, policylint, policytest
+from privet.cli import policydiff, policyexplain, policylint, policyreplay, policytest
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
 from privet.cli.policysource import MaybeReference, Reference, opened
 from privet.cli.screen import Screen, fault
@@ -117,3 +117,5 @@ app.command("test")(policytest.try_out)
 app.command("explain")(policyexplain.explain)
 app.command("diff")(policydiff.diff)
 app.command("lint")(policylint.lint)
+app.command("replay")(policyreplay.replay)
+app.command("unused")(policyreplay.unused)

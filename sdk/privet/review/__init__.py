@@ -17,18 +17,25 @@ from privet.review.diff import Change, Difference, diff
 from privet.review.explain import Explanation, explain
 from privet.review.lint import Finding, lint
 from privet.review.remedies import Remedy
+from privet.review.replay import Changed, Replayed, replay
 from privet.review.resealing import Resealing
+from privet.review.unused import Unused, unused
 
 __all__ = [
     "Change",
+    "Changed",
     "Coverage",
     "Difference",
     "Explanation",
     "Finding",
     "Remedy",
+    "Replayed",
     "Resealing",
+    "Unused",
     "coverage",
     "diff",
     "explain",
     "lint",
+    "replay",
+    "unused",
 ]

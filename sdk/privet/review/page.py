@@ -1,4 +1,4 @@
-"""A policy as one HTML file: role × purpose, without network or script."""
+"""A policy as one HTML file: role by purpose, without network or script."""
 
 from __future__ import annotations
 

@@ -179,3 +179,26 @@ def test_schema_prints_nothing_but_the_schema(cli, document):
     assert plain.json == cli("policy", "schema", document, "--json").json
     assert plain.json["title"] == f"privet: {document}.yaml"
     assert cli("policy", "schema", "other").code == 2
+
+
+def test_replay_of_a_home_counts_what_would_be_refused(shop):
+    same = shop("policy", "replay", "pack:shop", "--since", "2026-01-01")
+    assert same.code == 0
+    assert "decided the same" in same.out
+    less = copied(("[read, answer, withdraw, object, restrict]", "[read, withdraw, object]"))
+    told = shop("policy", "replay", less, "--since", "2026-01-01T00:00Z", "--json")
+    assert (told.code, told.json["same"] < told.json["requests"]) == (1, True)
+    (change,) = [c for c in told.json["changes"] if c["action"] == "answer"]
+    assert (change["outcome"], change["people"]) == ("refused", 1)
+    assert change["sentence"] in shop("policy", "replay", less, "--since", "2026-01-01").out
+    assert shop("policy", "replay", "pack:shop", "--since", "yesterday").code == 2
+
+
+def test_unused_of_a_home_names_permits_nobody_used(shop):
+    told = shop("policy", "unused", "--days", "3650", "--json").json
+    assert "learn" in told["permits"]
+    assert told["records"] > 0
+    shown = shop("policy", "unused", "--days", "3650").out
+    assert "permits that nobody used" in shown
+    assert shop("policy", "unused", "--role", "storefront").code == 3
+    assert shop("policy", "unused", "--days", "0").code == 2

@@ -1,0 +1,61 @@
+"""The log under a candidate policy, and what of the policy nobody used: for who answers for it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from privet.clock import DAY_US, micros
+from privet.errors import InvalidInput
+from privet.gate import evidence
+from privet.policy import Policy, load
+from privet.review.replay import replay
+from privet.review.unused import unused
+from privet.types import check_type
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from privet.gate.parts import Caller, Parts
+    from privet.review.replay import Replayed
+    from privet.review.unused import Unused
+
+MOST_DAYS = 36_500
+
+
+def replayed(
+    parts: Parts,
+    caller: Caller,
+    candidate: str | Path | Policy,
+    since: datetime,
+    until: datetime | None,
+) -> Replayed:
+    """Recorded requests of a period under a candidate; see ``privet.review.replay``.
+
+    Raises:
+        AccessDenied: no permit to export the log.
+        PolicyError: the candidate is none.
+    """
+    policy = candidate if isinstance(candidate, Policy) else load(candidate)
+    end = parts.now + 1 if until is None else micros(until)
+    found = evidence.records(parts, caller, micros(since), end)
+    return replay(found, parts.policy, policy, partial(evidence.members, parts))
+
+
+def not_used(parts: Parts, caller: Caller, days: int) -> Unused:
+    """Permits and fields that no request used in so many days up to now.
+
+    Raises:
+        AccessDenied: no permit to export the log.
+        InvalidInput: days are no whole number from 1 on.
+    """
+    check_type(days, int, "days", "Give a whole number of days.")
+    if not 1 <= days <= MOST_DAYS:
+        raise InvalidInput(
+            "the days are out of range",
+            remedy=f"Give 1 to {MOST_DAYS} days.",
+            reason="days.range",
+        )
+    found = evidence.records(parts, caller, parts.now - days * DAY_US, parts.now + 1)
+    return unused(found, parts.policy)
