@@ -83,6 +83,21 @@ class Reading:
         snos = sorted(self.warrant.subjects)
         return (BitMap(snos[i : i + CHUNK]) for i in range(0, len(snos), CHUNK))
 
+    @property
+    def in_pieces(self) -> bool:
+        """Whether it takes several chunks: what is made of it is not of one moment."""
+        return len(self.warrant.subjects) > CHUNK
+
+    def left(self) -> BitMap:
+        """Those whose grounds hold at the end of a job: what it made is theirs alone.
+
+        A chunk is of the moment at which it was read. Whoever left since would be in what
+        is released after all (Art. 7(3), 18, 21).
+        """
+        with self.parts.home.data.read() as tx:
+            self.parts.check_policy(tx)
+            return self.still(tx, BitMap(self.warrant.subjects))
+
     def still(self, tx: Tx, snos: BitMap) -> BitMap:
         """Those of the authorised subjects whose grounds hold in this snapshot.
 

@@ -128,7 +128,8 @@ def _answers(
             if lists.keys() >= set(who.values())
             else general(parts, purpose, asked, WHY["ground.missing"])
         )
-        if mapping.timely(began) or _confirmed(parts, purpose, reading, lists, other):
+        at_once = mapping.timely(began) and not reading.in_pieces
+        if at_once or _confirmed(parts, purpose, reading, lists, other):
             answers = {i: other if sno is None else lists.get(sno, other) for i, sno in who.items()}
             found = {i: picks for i, picks in answers.items() if picks is not None}
             if len(found) < len(who):  # somebody left at the last look: once more
