@@ -157,7 +157,7 @@ class Ledger:
         self._grounds.claim(tx)
         reach = [purpose for purpose in notice.purposes if purpose in self._bases]
         epochs.hold(tx, reach)
-        if told.insert(tx, self._macs, notice) and notice.lapses is not None:
+        if told.insert(tx, self._macs, notice) and notice.lapses is not None and reach:
             self._grounds.recompute(tx, reach)
             epochs.bump(tx, reach)
         self.advance(tx, notice.seq)

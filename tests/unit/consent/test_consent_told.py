@@ -82,6 +82,15 @@ def test_everybody_lapses_and_who_answers_again_does_not(home: Home) -> None:
         assert [c.expires for _, c in ledger.entries(tx, 70_000)] == [None, None]
 
 
+def test_a_material_notice_on_purposes_that_are_gone_ends_nothing(home: Home) -> None:
+    ledger = Ledger(home.data, b"k" * 32, {"recs": "consent"})
+    with home.data.write() as tx:
+        ledger.apply(tx, [(2, Change(7, "*", "known", 100))])
+        ledger.apply(tx, [(3, Change(7, "recs", "yes", 110))])
+        ledger.tell(tx, replace(SECOND, seq=4, purposes=("gone",)))
+        assert set(ledger.eligible(tx, ["recs"], 300)) == {7}
+
+
 def test_a_notice_that_was_changed_in_the_store_is_not_believed(home: Home) -> None:
     ledger = Ledger(home.data, b"k" * 32, {"recs": "consent"})
     with home.data.write() as tx:
