@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 from typing import Any
@@ -11,6 +12,20 @@ from privet.report import charts
 from privet.report.svg import number, table, text
 
 Facts = Mapping[str, Any]
+HEADS = {
+    "ndcg": "nDCG@10",
+    "ndcg@10": "nDCG@10",
+    "low": "from",
+    "high": "to",
+    "worst_decile": "worst tenth",
+    "auc": "AUC",
+    "caught": "caught at 1 % false alarms",
+    "bic": "BIC",
+    "scores": "AUC from scores",
+    "lists": "AUC from lists",
+    "new": "nDCG@10 new",
+    "repeat": "nDCG@10 repeat",
+}
 DONE = ("cut", "households", "eligible", "rows", "seconds", "peak_mb", "disk_mb")
 
 
@@ -25,9 +40,16 @@ def _pairs(caption: str, found: Facts, names: Sequence[str] | None = None) -> st
     return table(caption, ("what", "value"), rows)
 
 
-def _rows(caption: str, found: Sequence[Facts]) -> str:
-    names = list(dict.fromkeys(name for row in found for name in row))
-    return table(caption, names, [[row.get(n) for n in names] for row in found]) if names else ""
+def _rows(
+    caption: str,
+    found: Sequence[Facts],
+    *,
+    named: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
+) -> str:
+    names = [n for n in dict.fromkeys(name for row in found for name in row) if n not in without]
+    heads = [({**HEADS, **(named or {})}).get(name, name.replace("_", " ")) for name in names]
+    return table(caption, heads, [[row.get(n) for n in names] for row in found]) if names else ""
 
 
 def _placeless(found: Facts) -> Facts:
@@ -71,7 +93,10 @@ def _curves(facts: Facts) -> str:
         rows = facts["curves"].get(by) or []
         title = f"nDCG@10 by {axis}"
         points = _points(rows, "task", "at", "ndcg")
-        parts += [charts.plot(title, points, (axis, "nDCG@10"), joined=True), _rows(title, rows)]
+        parts += [
+            charts.plot(title, points, (axis, "nDCG@10"), joined=True),
+            _rows(title, rows, named={"at": axis}),
+        ]
     return (
         "".join(parts)
         + f"<p>Smallest window: {text(facts['curves'].get('smallest_window'))} days</p>"
@@ -101,11 +126,27 @@ def _segments(facts: Facts) -> str:
 
 
 def _risk(facts: Facts) -> str:
-    rows = [{**row, "name": f"{row.get('model')} {row.get('attack')}"} for row in facts["risk"]]
+    rows = [
+        {**row, "name": f"{row.get('model')} {row.get('attack')}"}
+        for row in facts.get("risk") or []
+    ]
     points = _points(rows, "name", "ndcg@10", "auc")
-    return charts.plot(
-        "AUC of the attack against nDCG@10", points, ("nDCG@10", "AUC"), joined=False
-    ) + _rows("How well an attacker tells who is in a model (0.5 is guessing)", facts["risk"])
+    return (
+        charts.plot(
+            "AUC of the attack against nDCG@10 at repeat", points, ("nDCG@10", "AUC"), joined=False
+        )
+        + _rows("How well an attacker tells who is in a model (0.5 is guessing)", _attacked(facts))
+        + _rows("EASE by regularization and floor", facts.get("frontier") or [])
+    )
+
+
+def _attacked(facts: Facts) -> list[Facts]:
+    """The attacks, the quality of what was attacked at their end."""
+    return [
+        {name: row.get(name) for name in ("model", "attack", "auc", "low", "high", "caught")}
+        | {"people": row.get("people"), "ndcg@10": row.get("ndcg@10")}
+        for row in facts.get("risk") or []
+    ]
 
 
 def _tax(facts: Facts) -> str:
@@ -133,17 +174,90 @@ def _shown(facts: Facts) -> str:
     return "".join(parts)
 
 
-Draw = Callable[[Facts], str]
-SECTIONS: tuple[tuple[str, tuple[str, ...], Draw], ...] = (
-    ("What was done", DONE, _done),
-    ("Quality", ("quality",), _quality),
-    ("If fewer agreed, or less were kept", ("curves",), _curves),
-    ("What hiding sensitive items costs", ("sensitive",), _sensitive),
-    ("Segments", ("segments",), _segments),
-    ("Risk", ("risk",), _risk),
-    ("Privacy tax", ("tax", "tax_detail"), _tax),
-    ("Refusals", ("refusals",), lambda facts: _rows("Refused", facts["refusals"])),
-    ("Leaving", ("withdrawal", "erasure"), _leaving),
-    ("The log", ("audit",), lambda facts: _pairs("Exported", _placeless(facts["audit"]))),
-    ("Lists, with reasons", ("shown",), _shown),
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        title: its heading.
+        keys: of the summary; it is there if one of them is.
+        draw: the inside, safe as HTML.
+        lead: what was done and how to read it, safe as HTML.
+        pictures: names of the pictures that belong to it.
+    """
+
+    title: str
+    keys: tuple[str, ...]
+    draw: Callable[[Facts], str]
+    lead: str = ""
+    pictures: tuple[str, ...] = ()
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("What was done", DONE, _done),
+    Section(
+        "Quality",
+        ("quality",),
+        _quality,
+        "What each model would have listed at the cut, ten to a household, against what it then "
+        "bought: <em>new</em> asks for what it had not had before, <em>repeat</em> for anything. "
+        "nDCG is 1 where a list names the right things in the right order; intervals are at 95 %.",
+    ),
+    Section(
+        "If fewer agreed, or less were kept",
+        ("curves",),
+        _curves,
+        "What lists would be worth if only a share of those who agreed had done so, and if only "
+        "the last days of a history were kept: no more is needed than the smallest window.",
+    ),
+    Section(
+        "What hiding sensitive items costs",
+        ("sensitive",),
+        _sensitive,
+        "What reveals health, religion, sexuality or pregnancy, and what has a minimum age, is "
+        "in no list. Beside it stands what the same models reach with nothing kept out.",
+    ),
+    Section(
+        "Segments",
+        ("segments",),
+        _segments,
+        "Households that agreed to it, grouped by their habits. No group is smaller than the "
+        "policy allows, and sizes are told in tens.",
+        ("pca", "silhouette", "profile", "weekly flows", "choice"),
+    ),
+    Section(
+        "Risk",
+        ("risk", "frontier"),
+        _risk,
+        "An attacker knows the history of a household and sees what a model answers to it. How "
+        "well does he tell whether the model learned from it? He sees lists alone, or all scores.",
+        ("frontier",),
+    ),
+    Section(
+        "Privacy tax",
+        ("tax", "tax_detail"),
+        _tax,
+        "The same features of the same households, once through the gate with its decision, "
+        "grounds, keys and record, and once from a plain indexed table.",
+    ),
+    Section(
+        "Refusals",
+        ("refusals",),
+        lambda facts: _rows("Refused", facts["refusals"], without=("code", "docs")),
+        "What was asked for and not given, and why.",
+    ),
+    Section(
+        "Leaving",
+        ("withdrawal", "erasure"),
+        _leaving,
+        "One household takes its consent back, another has itself erased. What a law holds is "
+        "sealed apart until it may go.",
+    ),
+    Section(
+        "The log",
+        ("audit",),
+        lambda facts: _pairs("Exported", _placeless(facts["audit"])),
+        "Every decision is a signed record. A copy with one letter changed is found out.",
+    ),
+    Section("Lists, with reasons", ("shown",), _shown, "As the households see them."),
 )

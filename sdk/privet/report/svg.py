@@ -14,6 +14,19 @@ DROPPED = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 
+PAINTS = {
+    "#ffffff": "var(--paper)",
+    "#000000": "var(--ink)",
+    "#262626": "var(--ink)",
+    "#b0b0b0": "var(--line)",
+    "#cccccc": "var(--line)",
+    "#dddddd": "var(--line)",
+}
+"""What is ink or paper in a picture follows the scheme of the page; its colours stay."""
+SMALLEST = 10.0
+"""Least size of letters in a picture, in its own units."""
+RIGHT = ' class="n"'
+
 
 def number(value: object) -> float | None:
     """The finite number, or None."""
@@ -31,7 +44,7 @@ def text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.1f}"
+        return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
     if isinstance(value, list | tuple):
         return ", ".join(text(one) for one in value)
     return escape(str(value))
@@ -39,10 +52,18 @@ def text(value: object) -> str:
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A captioned table in a box of its own; nothing where there are no rows."""
-    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    rows = [list(row) for row in rows]
+    counted = [all(_measure(row[at]) for row in rows) for at in range(len(heads))]
+    head = "".join(
+        f'<th scope="col"{RIGHT if counts else ""}>{escape(one)}</th>'
+        for one, counts in zip(heads, counted, strict=True)
+    )
     body = "".join(
-        f'<tr><th scope="row">{text(row[0])}</th>'
-        + "".join(f"<td>{text(cell)}</td>" for cell in row[1:])
+        f'<tr><th scope="row"{RIGHT if counted[0] else ""}>{text(row[0])}</th>'
+        + "".join(
+            f"<td{RIGHT if counts else ''}>{text(cell)}</td>"
+            for cell, counts in zip(row[1:], counted[1:], strict=True)
+        )
         + "</tr>"
         for row in rows
     )
@@ -51,6 +72,11 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
     return boxed(caption, whole) if body else ""
+
+
+def _measure(value: object) -> bool:
+    """Whether a cell stands in a column of numbers."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def boxed(name: str, inner: str) -> str:
@@ -78,4 +104,10 @@ def foreign(name: str, source: str, prefix: str) -> str:
     inner = DROPPED.sub("", source).strip().replace("xlink:href", "href")
     inner = re.sub(r'(\sid=")', rf"\g<1>{prefix}", inner)
     inner = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", inner)
+    inner = re.sub(r"(?<=[: ])#[0-9a-f]{6}\b", lambda m: PAINTS.get(m[0], m[0]), inner)
+    inner = re.sub(r"font-size: ([\d.]+)px", _legible, inner)
     return inner.replace("<svg", f'<svg role="img" aria-label="{escape(name)}"', 1)
+
+
+def _legible(size: re.Match[str]) -> str:
+    return f"font-size: {max(float(size[1]), SMALLEST):g}px"
