@@ -154,11 +154,11 @@ def _places(conditions: Sequence[When]) -> list[Class]:
     found: list[Class] = [("in an unknown place", None)]
     for members in alike.values():
         elsewhere = members[0] in others
-        found.append(("elsewhere" if elsewhere else f"in {_spoken(members)}", members[0]))
+        found.append(("elsewhere" if elsewhere else f"in {spoken(members)}", members[0]))
     return found
 
 
-def _spoken(codes: Sequence[str]) -> str:
+def spoken(codes: Sequence[str]) -> str:
     """Codes in words: a group's are its name, a country's parts go with the country."""
     members = {c for c in codes if c[:2] == c or c[:2] not in codes}
     for name, group in sorted(GROUPS.items(), key=lambda item: -len(item[1])):

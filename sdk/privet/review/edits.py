@@ -11,6 +11,7 @@ from privet.errors import PolicyError
 from privet.policy import compile_documents
 from privet.policy.problems import Problems
 from privet.policy.reading import read
+from privet.review.places import written
 from privet.review.space import answer, cases
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _apply(data: dict[str, Any], edit: Edit) -> bool:
         permit = {"id": edit.permit, "role": edit.role, "for": edit.purpose, "may": []}
         permits.append(permit)
     else:
-        permit = next((p for p in permits if p["id"] == edit.permit), {})
+        permit = next((p for p in permits if p["id"] == written(edit.permit)), {})
     if not permit:
         return False
     for key, more in (("may", edit.actions), ("fields", edit.fields), ("to", edit.to)):
@@ -79,8 +80,8 @@ def _apply(data: dict[str, Any], edit: Edit) -> bool:
     for source in edit.reuses:
         reuses = data["purposes"][edit.purpose].setdefault("reuses", {})
         reuses[source] = {"assessment": ASSESSMENT}
-        written = {"is": "compatibility", "text": "To be written."}
-        data.setdefault("assessments", {})[ASSESSMENT] = written
+        assessment = {"is": "compatibility", "text": "To be written."}
+        data.setdefault("assessments", {})[ASSESSMENT] = assessment
     return True
 
 

@@ -13,6 +13,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from privet.policy import Period
+from privet.policy.places import within
+from privet.review.circumstances import spoken
 from privet.review.space import may_be_held
 from privet.types import SELF_ROLE
 
@@ -69,9 +71,23 @@ def _purpose(policy: Policy, name: str, spec: PurposeSpec) -> Iterator[tuple[Key
     said["special"] = frozenset(
         f"{g.reveals} by {g.ground} {g.law}".strip() for g in said.pop("special")
     )
+    said["jurisdictions"] = _stricter(spec)
     named = dict(zip(spec.reuses, said.pop("assessments"), strict=True))
     said["assessment"] = {source: _written(policy, ref) for source, ref in named.items()}
     yield from _flat(("purpose", name), said)
+
+
+def _stricter(spec: PurposeSpec) -> frozenset[str]:
+    """What is stricter in places: those alike together, however the document groups them."""
+    alike: dict[frozenset[str], list[str]] = {}
+    for code in sorted(frozenset[str]().union(*(rules.places for rules in spec.jurisdictions))):
+        here = [r for r in spec.jurisdictions if within(code, r.places)]
+        told = {f"kept for {r.retention}" for r in here if r.retention is not None}
+        told |= {f"asked again after {r.renew}" for r in here if r.renew is not None}
+        alike.setdefault(frozenset(told), []).append(code)
+    return frozenset(
+        f"in {spoken(codes)} {', '.join(sorted(told))}" for told, codes in alike.items()
+    )
 
 
 def _follows(policy: Policy, purpose: str) -> frozenset[str]:

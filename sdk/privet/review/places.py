@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 FILE = "policy.yaml"
 
 
+def written(name: str) -> str:
+    """The id under which a permit stands: one for a purpose and its parts is several compiled."""
+    return name.partition("/")[0]
+
+
 @dataclass(frozen=True)
 class Places:
     """The policy document of a compiled policy, as it was written."""
@@ -36,14 +41,14 @@ class Places:
         if section in {"roles", "purposes"}:
             return section, name
         for at, rule in enumerate(self._list(section)):
-            if isinstance(rule, dict) and rule.get("id") == name:
+            if isinstance(rule, dict) and rule.get("id") == written(name):
                 return section, at
         return (section,)
 
     def patterns(self, permit: str) -> tuple[str, ...]:
         """The fields of a permit as they are written: with their wildcards."""
         for rule in self._list("permits"):
-            if isinstance(rule, dict) and rule.get("id") == permit:
+            if isinstance(rule, dict) and rule.get("id") == written(permit):
                 return tuple(rule.get("fields") or ())
         return ()
 

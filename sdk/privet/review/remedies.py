@@ -14,6 +14,7 @@ from privet.policy.rules import FIELD_ACTIONS
 from privet.review import words
 from privet.review.circumstances import points
 from privet.review.edits import Edit, tried, widened
+from privet.review.places import written
 from privet.review.rectangles import rectangles
 from privet.review.space import may_be_held, reach
 from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action
@@ -243,7 +244,7 @@ def _said(policy: Policy, edit: Edit) -> str:
         line = f"add a permit: `{edit.role}` may {edit.actions[0]}{fields} for {edit.purpose}{to}"
     else:
         named = [f"`{name}`" for name in (*edit.actions, *edit.fields, *edit.to)]
-        line = f"add {words.listed(named)} to the permit `{edit.permit}`"
+        line = f"add {words.listed(named)} to the permit `{written(edit.permit)}`"
     if edit.reuses:
         sources = words.listed(f"`{name}`" for name in edit.reuses)
         line += f", and let `{edit.purpose}` reuse {sources} with a written assessment (Art. 6(4))"

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from privet.policy import compile_documents, load
@@ -227,3 +229,28 @@ def test_documents_of_another_zone_differ(grocery):
     assert sentences(grocery, other) == [
         "the policy timezone: Europe/Berlin, before America/New_York"
     ]
+
+
+PLACES = "retention: 2y\n    jurisdictions: {DE: {retention: 6mo}, FR: {retention: 6mo}, IT: {retention: 1y}}"
+
+
+def test_what_is_stricter_in_places_is_told_once_for_those_alike(grocery, edited):
+    grown = edited(("retention: 2y", PLACES))
+    assert sentences(grocery, grown) == [
+        "the purpose orders is stricter now also in DE and FR kept for 6mo and in IT kept for 12mo"
+    ]
+    other = "retention: 24mo\n    jurisdictions: {IT: {retention: 12mo}, FR: {retention: 6mo}, DE: {retention: 6mo}}"
+    assert sentences(grown, edited(("retention: 2y", other))) == []
+
+
+def test_every_attribute_of_a_policy_is_compared(grocery):
+    """A new one must be looked at: as a fact, in decisions, or as what binds nobody."""
+    decided = {"roles", "separate", "permits", "denies"}
+    told = {
+        *("timezone", "controller", "subject", "recipients", "events", "fields", "items"),
+        *("purposes", "assessments"),
+    }
+    binds_nobody = {"name", "hash", "documents", "trials", "warnings"}
+    follows = {"atoms", "domains"}
+    names = {f.name for f in dataclasses.fields(grocery) if f.init}
+    assert names == decided | told | binds_nobody | follows

@@ -167,3 +167,14 @@ def test_a_deny_that_refuses_in_a_test_is_touched(edited):
     )
     assert coverage(grown).denies == {"no-coupons": True}
     assert ("deny.untested", "no-coupons") not in {(f.code, f.name) for f in lint(grown)}
+
+
+def test_a_permit_for_a_purpose_and_its_parts_stands_where_it_is_written(edited):
+    parts = (
+        ("  newsletter:\n", "  sales:\n    basis: {legitimate-interest: LIA-1}\n    parent: analytics\n    reuses: {orders: {assessment: CA-4}}\n  newsletter:\n"),
+        ("    fields: [purchase.value, purchase.store]\n", "    fields: [purchase.value, purchase.store]\n    children: true\n"),
+    )  # fmt: skip
+    policy = edited(*parts)
+    assert "store-hours/sales" in policy.permits
+    (found,) = [f for f in lint(policy) if f.name == "store-hours/sales"]
+    assert "id: store-hours" in policy.documents["policy"].splitlines()[found.line - 1]
