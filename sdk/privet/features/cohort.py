@@ -12,7 +12,7 @@ from privet.features.compute import compute, needs
 from privet.features.items import known_items
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
-from privet.gate.record import decide
+from privet.gate.record import decide, too_few
 from privet.types import check_list
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def features(
 
     Raises:
         AccessDenied: no permit to derive from these fields.
-        ConsentMissing: a single subject without a ground.
+        ConsentMissing: a single subject without a ground. Of several, whoever left while
+            it was computed is not in it.
         UnknownSubject: an id that nobody is known under.
         InvalidInput: an unknown feature.
     """
@@ -72,7 +73,14 @@ def features(
         order.append(first.subjects)
         pieces.append(compute(names, events, profiles, shown, now, parts.zone, scales=parts.scales))
     columns = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-    return pd.DataFrame(columns, index=_index(np.concatenate(order), found, subjects))
+    snos = np.concatenate(order)
+    if reading.in_pieces:
+        stays = np.isin(snos, np.fromiter(reading.left(), np.int64))
+        columns = {name: values[stays] for name, values in columns.items()}
+        snos = snos[stays]
+        if len(snos) < reading.decision.least:
+            raise too_few(parts, caller, purpose, "derive", reading.decision.least)
+    return pd.DataFrame(columns, index=_index(snos, found, subjects))
 
 
 def _ordinals(parts: Parts, subjects: Sequence[str | int]) -> list[int]:
