@@ -65,7 +65,9 @@ whens = st.builds(
     people_under=st.none() | st.integers(1, 60),
     data_from=st.none() | periods,
     data_under=st.none() | periods,
-    environment=st.sampled_from([(), (("net", frozenset({"office", "vpn"})),)]),
+    environment=st.sampled_from(
+        [(), (("net", frozenset({"office", "vpn"})),), (("net", frozenset({"office"})),)]
+    ),
 ).filter(_is_possible)  # the compiler refuses the others
 circumstances = st.builds(
     Circumstances,
@@ -253,6 +255,36 @@ def test_a_decision_equals_the_oracle(
 ) -> None:
     for known in several:  # classes of one may not be taken for another's
         assert told(policy.decide(ask, known)) == oracle(policy, ask, known)
+
+
+EVERYTHING = Permit(
+    "all", "trainer", PURPOSE, frozenset({"read", "train"}), frozenset(FIELDS), Minimize(), 1,
+    frozenset(),
+)  # fmt: skip
+VARIED = {
+    "jurisdiction": [None, "ZZ", "DE-BE", *CODES],
+    "age": [None, (0, 15), (15, 16), (16, 16), (16, 60), (17, None), (50, 50), (18, 49)],
+    "at": [None, *(micros(BEGIN + timedelta(hours=7 * i)) for i in range(20))],
+    "people": [None, 0, 1, 20, 59, 60],
+    "environment": [{}, {"net": "office"}, {"net": "vpn"}, {"net": "cafe"}, {"net": UNREADABLE}],
+}
+
+
+@given(st.lists(whens, min_size=1, max_size=3), circumstances, st.sampled_from(sorted(VARIED)))
+def test_circumstances_that_differ_in_one_thing_are_told_apart_where_rules_do(
+    several: list[When], known: Circumstances, what: str
+) -> None:
+    denies = tuple(
+        Deny(f"d{i}", "No.", None, frozenset({PURPOSE}), actions, None, when)
+        for i, when in enumerate(several)
+        for actions in [[None, frozenset({"read", "train"}), frozenset({"read"})][i]]
+    )
+    policy = replace(POLICY, permits={"all": EVERYTHING}, denies=denies)
+    for action in ("read", "train"):
+        ask = Ask(frozenset({"trainer"}), PURPOSE, action, frozenset(FIELDS[:1]))
+        for value in VARIED[what]:
+            other = replace(known, **{what: value})
+            assert told(policy.decide(ask, other)) == oracle(policy, ask, other)
 
 
 @given(policies, asks, circumstances, circumstances)
