@@ -384,18 +384,36 @@ class Models:
         return studies.risk(self._parts, self._caller, self._purpose, version, at)
 
     def frontier(
-        self, spec: Recommender, *, floors: Sequence[int], cut: datetime
+        self,
+        spec: Recommender,
+        *,
+        floors: Sequence[int],
+        cut: datetime,
+        regularizations: Sequence[float] | None = None,
+        people: int | None = None,
     ) -> tuple[studies.Tradeoff, ...]:
         """Quality and risk of a method at each release floor; nothing is kept.
 
+        Args:
+            spec: the method.
+            floors: the least numbers of people behind a pair.
+            cut: nothing after it is learned from.
+            regularizations: each with every floor; the method's own when left out.
+            people: measure and attack on so many, drawn at random; None for all.
+
         Raises:
             AccessDenied: no permit to train and evaluate for this purpose.
-            InvalidInput: the method has no floor.
+            InvalidInput: the method has no floor, or no regularization.
         """
         check_type(spec, Recommender, "the method", A_METHOD)
         numbers = check_list(floors, "the floors")
+        strengths = (
+            None if regularizations is None else check_list(regularizations, "the regularizations")
+        )
         at = micros(cut)
-        return studies.frontier(self._parts, self._caller, self._purpose, spec, numbers, at)
+        return studies.frontier(
+            self._parts, self._caller, self._purpose, spec, numbers, at, strengths, people
+        )
 
     def curve(
         self,

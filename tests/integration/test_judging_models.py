@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import privet
-from privet.recommend import ContentTFIDF, ItemItem, NextBasket, Popularity
+from privet.recommend import EASE, ContentTFIDF, ItemItem, NextBasket, Popularity
 from privet.testing import agrees
 
 PEOPLE = 70
@@ -152,6 +152,12 @@ def test_studies_keep_nothing_but_figures(shop: privet.Deployment, clock: Any) -
     assert set(shares[shares["at"] == 1.0]["people"]) == set(shares[shares["at"] == 0.5]["people"])
     found = models.frontier(ItemItem(by="type"), floors=[1, 30], cut=cut)
     assert [f.floor for f in found] == [1, 30]
+    (alone,) = models.frontier(ItemItem(by="type"), floors=[30], cut=cut)
+    assert alone == found[1]
+    ease = EASE(by="type")
+    found = models.frontier(ease, floors=[20], regularizations=[10, 9000], people=45, cut=cut)
+    assert [f.regularization for f in found] == [10, 9000]
+    assert {risk.people for one in found for risk in one.risks} == {45}
     assert models.list() == []
 
 
@@ -165,6 +171,10 @@ def test_studies_need_both_permits_and_a_known_curve(shop: privet.Deployment, cl
     assert refused.value.reason == "evaluate.curve"
     with pytest.raises(privet.InvalidInput) as refused:
         trainer(shop).frontier(ContentTFIDF(text=("type",), by="type"), floors=[1], cut=cut)
+    assert refused.value.reason == "recommend.parameter"
+    with pytest.raises(privet.InvalidInput) as refused:
+        item = ItemItem(by="type")
+        trainer(shop).frontier(item, floors=[1], regularizations=[1], cut=cut)
     assert refused.value.reason == "recommend.parameter"
     with pytest.raises(privet.InvalidInput) as refused:
         trainer(shop).curve("history", Popularity(least=1, by="type"), cut=cut)

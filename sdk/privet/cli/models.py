@@ -163,6 +163,20 @@ def frontier(
         list[int] | None,
         typer.Option("--floor", metavar="N", help="May be repeated.  [default: 1, 10, 30]"),
     ] = None,
+    regularizations: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--regularization",
+            metavar="X",
+            help="Each with every floor; may be repeated.  [default: the method's own]",
+        ),
+    ] = None,
+    people: Annotated[
+        int | None,
+        typer.Option(
+            "--people", metavar="N", min=1, help="Measure and attack on so many.  [default: all]"
+        ),
+    ] = None,
     params: Param = None,
     out: Picture = None,
     purpose: Purpose = "recommendations",
@@ -172,14 +186,20 @@ def frontier(
     roles: Annotated[list[str] | None, role(TRAINER)] = None,
     json: Json = False,
 ) -> None:
-    """Quality and risk of a method at each release floor; nothing is kept."""
+    """Quality and risk of a method at each floor and regularization; nothing is kept."""
     screen = Screen(json)
     who = Who(home, keyring, name, tuple(roles or [TRAINER]))
     spec = _spec(kind, params)
     with acting(screen, who, purpose) as (_, principal):
         screen.note("training models and the attacker's ...")
         models = principal.purpose(purpose).models
-        found = models.frontier(spec, floors=floors or FLOORS, cut=cut)
+        found = models.frontier(
+            spec,
+            floors=floors or FLOORS,
+            cut=cut,
+            regularizations=regularizations or None,
+            people=people,
+        )
     if out is not None:
         from privet.recommend.pictures import draw_frontier
 
@@ -187,13 +207,14 @@ def frontier(
     rows = [
         {
             "floor": one.floor,
+            "regularization": one.regularization,
             **one.ndcg,
             **dict.fromkeys(("scores", "lists")),
             **{risk.attack: risk.auc for risk in one.risks},
         }
         for one in found
     ]
-    _table(screen, rows, ("floor", "new", "repeat", "scores", "lists"))
+    _table(screen, rows, ("floor", "regularization", "new", "repeat", "scores", "lists"))
 
 
 @app.command()

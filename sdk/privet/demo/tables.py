@@ -150,8 +150,8 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     codes, distinct = pd.factorize(frame["household_id"])
-    named = pd.Categorical.from_codes(codes, [str(household) for household in distinct])
-    return frame.assign(household=named)
+    names = pd.Index([str(household) for household in distinct])
+    return frame.assign(household=pd.Categorical.from_codes(codes, names))
 
 
 def _items(frame: pd.DataFrame) -> pd.DataFrame:

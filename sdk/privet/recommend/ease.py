@@ -40,17 +40,21 @@ class EASE(Paired):
     Entries of fewer than ``least`` people are left out before solving. What one entry says
     for another is dropped after it where fewer than ``floor`` people share both.
 
+    The defaults lie on the frontier of quality and risk (``docs/guide/evaluate.md``).
+
     Args:
-        regularization: Steck's lambda, in people: the larger, the less rare pairs say.
+        regularization: Steck's lambda, in people: the larger, the less rare pairs say, and the
+            less a score tells of who is in the model.
         weights: what an entry weighs for a person: ``"binary"`` one, ``"log"`` log2(1 +
             visits with it), ``"recency"`` halved for each half-life since she last had it.
         half_life_days: for ``"recency"``.
     """
 
     kind: ClassVar[str] = "ease"
-    regularization: float = 500
+    floor: int = 20
+    regularization: float = 2000
     weights: Literal["binary", "log", "recency"] = "binary"
-    half_life_days: float = 180
+    half_life_days: float = 120
 
     def __post_init__(self) -> None:
         super().__post_init__()

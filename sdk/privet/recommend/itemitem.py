@@ -27,7 +27,8 @@ class ItemItem(Recommender):
 
     Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms" (WWW
     2001), with cosine over binary vectors. Pairs shared by fewer than ``floor`` people are
-    dropped: rare pairs are what tells most about single people.
+    dropped: rare pairs are what tells most about single people. The default lies on the
+    frontier of quality and risk (``docs/guide/evaluate.md``).
 
     Args:
         floor: the least number of people behind a pair.
@@ -35,7 +36,7 @@ class ItemItem(Recommender):
     """
 
     kind: ClassVar[str] = "item-item"
-    floor: int = 10
+    floor: int = 20
     neighbours: int = 100
 
     def __post_init__(self) -> None:

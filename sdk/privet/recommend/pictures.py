@@ -54,7 +54,7 @@ def draw_curve(points: pd.DataFrame, x_label: str, form: Format = "svg") -> byte
 
 
 def draw_frontier(tradeoffs: Sequence[Tradeoff], form: Format = "svg") -> bytes:
-    """Quality against the risk from lists and from scores, one point per release floor.
+    """Quality against the risk from lists and from scores, one named point per setting.
 
     Args:
         tradeoffs: what ``models.frontier`` returned.
@@ -64,11 +64,12 @@ def draw_frontier(tradeoffs: Sequence[Tradeoff], form: Format = "svg") -> bytes:
         MissingExtra: without matplotlib.
     """
     figure, axes = _empty("AUC of membership inference (0.5 is guessing)", "nDCG@10")
+    settings, names = _settings(tradeoffs)
     for task in TASKS:
         for attack, line in (("lists", "-"), ("scores", "--")):
             shown = [
-                (risk.auc, one.ndcg[task], one.floor)
-                for one in tradeoffs
+                (risk.auc, one.ndcg[task], name)
+                for one, name in zip(tradeoffs, names, strict=True)
                 for risk in one.risks
                 if risk.attack == attack
             ]
@@ -77,9 +78,21 @@ def draw_frontier(tradeoffs: Sequence[Tradeoff], form: Format = "svg") -> bytes:
             risks, values, _ = zip(*shown, strict=True)
             look: dict[str, Any] = {"color": COLOURS[task], "marker": MARKS[task]}
             axes.plot(risks, values, label=f"{task}, from {attack}", linestyle=line, **look)
-            for risk, value, floor in shown:
-                axes.annotate(f"{floor}", (risk, value), textcoords="offset points", xytext=(4, 4))
-    return _saved(figure, axes, form)
+            for risk, value, name in shown:
+                axes.annotate(name, (risk, value), textcoords="offset points", xytext=(4, 4))
+    return _saved(figure, axes, form, f"points: {settings}")
+
+
+def _settings(tradeoffs: Sequence[Tradeoff]) -> tuple[str, list[str]]:
+    """What tells settings apart, and the name of each."""
+    floors = {one.floor for one in tradeoffs}
+    strengths = {one.regularization for one in tradeoffs}
+    if len(strengths) <= 1:
+        return "release floor", [f"{one.floor}" for one in tradeoffs]
+    if len(floors) <= 1:
+        return "regularization", [f"{one.regularization:g}" for one in tradeoffs]
+    both = [f"{one.regularization:g} / {one.floor}" for one in tradeoffs]
+    return "regularization / release floor", both
 
 
 def _empty(x_label: str, y_label: str) -> tuple[Any, Any]:
@@ -95,11 +108,11 @@ def _empty(x_label: str, y_label: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _saved(figure: Any, axes: Any, form: Format) -> bytes:
+def _saved(figure: Any, axes: Any, form: Format, title: str | None = None) -> bytes:
     from matplotlib import rc_context
 
     if axes.get_legend_handles_labels()[0]:
-        axes.legend()
+        axes.legend(title=title)
     held = BytesIO()
     nothing = {"Date": None} if form == "svg" else {"Software": None}
     with rc_context(PLAIN):

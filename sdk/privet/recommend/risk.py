@@ -8,7 +8,7 @@ to it; he has trained models of his own on people of whom he knows which are in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -67,13 +67,42 @@ def membership(
     rounds: int = ROUNDS,
     seed: int = 0,
 ) -> tuple[Risk, ...]:
-    """Attack a method on these people: each model learns from a random half of them.
+    """Attack a method on these people: ``memberships`` of it alone."""
+    (found,) = memberships(
+        [recommender],
+        histories,
+        contributions,
+        catalogue,
+        level,
+        now_day,
+        k=k,
+        rounds=rounds,
+        seed=seed,
+    )
+    return found
+
+
+def memberships(
+    methods: Sequence[Recommender],
+    histories: Sequence[History],
+    contributions: Contributions,
+    catalogue: Catalogue,
+    level: Level,
+    now_day: int,
+    *,
+    k: int = 10,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+    asked: np.ndarray | None = None,
+) -> list[tuple[Risk, ...]]:
+    """Attack methods on these people: each model learns from a random half of them.
 
     The first half of the rounds gives the attacker's own models, the others are attacked.
     The same people and seed give the same figures; nothing of it is kept.
 
     Args:
-        recommender: the method with its parameters.
+        methods: one, or several that people add the same to: what they differ in is for
+            ``finish`` alone, such as a floor.
         histories: what each person is known by, in the order of ``contributions``.
         contributions: what each adds.
         catalogue: the items.
@@ -82,25 +111,41 @@ def membership(
         k: length of a list.
         rounds: models trained, at least 2.
         seed: of the halves.
+        asked: positions of those whom the attacker asks about, int64; None for all.
 
     Returns:
-        one ``Risk`` per attack; none where people are too few to learn an attack from, or
-        the method learns nothing from people.
+        for each method one ``Risk`` per attack; none where people are too few to learn an
+        attack from, or the method learns nothing from people.
     """
-    if recommender.forgets == "nothing" or len(histories) < 2 * LEAST:
-        return ()
+    asked = np.arange(len(histories)) if asked is None else asked
+    if methods[0].forgets == "nothing" or len(asked) < 2 * LEAST:
+        return [()] * len(methods)
     rng = np.random.default_rng(seed)
-    seen: dict[Attack, list[np.ndarray]] = {attack: [] for attack in ATTACKS}
+    seen: list[dict[Attack, list[np.ndarray]]] = [{a: [] for a in ATTACKS} for _ in methods]
     inside: list[np.ndarray] = []
+    about = [histories[i] for i in asked.tolist()]
     for _ in range(rounds):
         member = rng.permutation(len(histories)) < len(histories) // 2
         chosen = Contributions.of(contributions[int(i)] for i in np.flatnonzero(member))
-        state = recommender.fit(len(level), chosen)
-        fitted = recommender.finish(state, catalogue, level.names)
-        for attack, rows in _answers(fitted, histories, now_day, k).items():
-            seen[attack].append(rows)
-        inside.append(member)
-    return tuple(_attack(attack, seen[attack], inside) for attack in ATTACKS)
+        for at, fitted in enumerate(finished(methods, chosen, catalogue, level)):
+            for attack, rows in _answers(fitted, about, now_day, k).items():
+                seen[at][attack].append(rows)
+        inside.append(member[asked])
+    return [tuple(_attack(attack, rows[attack], inside) for attack in ATTACKS) for rows in seen]
+
+
+def finished(
+    methods: Sequence[Recommender], kept: Contributions, catalogue: Catalogue, level: Level
+) -> Iterator[Fitted]:
+    """These methods fitted on the same contributions.
+
+    Where a state is a sum, methods that people add the same to have the same one.
+    """
+    state = methods[0].fit(len(level), kept)
+    for at, method in enumerate(methods):
+        if at and method.forgets != "subtract":
+            state = method.fit(len(level), kept)
+        yield method.finish(state, catalogue, level.names)
 
 
 def _answers(

@@ -74,8 +74,14 @@ def test_curves_and_the_frontier_are_told_and_drawn(cli, sold: Path, tmp_path: P
     found = cli("models", "frontier", *how, "--out", str(png), *at)
     assert found.code == 0, found.err
     assert [row["floor"] for row in found.json] == [1, 20]
-    assert set(found.json[0]) == {"floor", "new", "repeat", "scores", "lists"}
+    told = {"floor", "regularization", "new", "repeat", "scores", "lists"}
+    assert set(found.json[0]) == told
     assert png.read_bytes().startswith(b"\x89PNG")
+    varied = ("--regularization", "50", "--regularization", "5000", "--people", "50")
+    how = ("--kind", "ease", "--floor", "5", *varied, *EVENT, *AT)
+    found = cli("models", "frontier", *how, "--out", str(svg), *at)
+    assert [row["regularization"] for row in found.json] == [50, 5000]
+    assert b"points: regularization" in svg.read_bytes()
 
 
 def test_what_cannot_be_done_is_said(cli, sold: Path) -> None:

@@ -179,7 +179,7 @@ def test_solving_twice_gives_the_same_bits():
 def test_movielens_as_others_measure_it():
     """nDCG@10 on ``ua``, full ranking without what was rated before; SLIM gives 0.314."""
     data = movielens()
-    shop, model = data.catalogue(), EASE(event="rating")
+    shop, model = data.catalogue(), EASE(event="rating", regularization=500, floor=10)
     cohort = model.histories({"rating": data.events(data.train)}, shop.level())
     state = model.add_all(model.empty(len(shop)), model.contributions(cohort, 0))
     ranked = lists(model.finish(state, shop), cohort, 10, 0)["new"]

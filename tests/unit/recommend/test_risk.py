@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from privet.features import Catalogue
-from privet.recommend import ContentTFIDF, Contributions, History, ItemItem, Popularity
-from privet.recommend.risk import membership
+from privet.recommend import EASE, ContentTFIDF, Contributions, History, ItemItem, Popularity
+from privet.recommend.risk import membership, memberships
 
 ENTRIES = 60
 SHOP = Catalogue(tuple(f"i{n:02}" for n in range(ENTRIES)), {"text": ("tea",) * ENTRIES})
@@ -56,3 +56,21 @@ def test_what_learns_from_nobody_and_too_few_people_are_not_attacked(people):
 
 def test_the_same_people_give_the_same_figures(people):
     assert attack(ItemItem(), people) == attack(ItemItem(), people)
+
+
+def test_settings_attacked_together_are_as_attacked_alone(people):
+    level = SHOP.level()
+    settings = [EASE(least=1, floor=f, regularization=s) for f in (1, 4) for s in (10, 1000)]
+    together = memberships(settings, *people, SHOP, level, 2)
+    assert together == [membership(one, *people, SHOP, level, 2) for one in settings]
+    assert len(set(together)) == len(settings)
+
+
+def test_some_may_be_asked_about_where_models_learn_from_all(people):
+    (few,) = memberships(
+        [ItemItem(floor=1)], *people, SHOP, SHOP.level(), 2, asked=np.arange(0, 300, 3)
+    )
+    assert {risk.people for risk in few} == {100}
+    assert few[0].auc > 0.85
+    (none,) = memberships([ItemItem()], *people, SHOP, SHOP.level(), 2, asked=np.arange(39))
+    assert none == ()
