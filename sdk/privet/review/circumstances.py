@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain, pairwise, product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,6 @@ from privet.review import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from privet.policy import Policy
     from privet.policy.when import When, Window
 
 SOME_DAY = micros(datetime(2024, 1, 15, tzinfo=UTC))
@@ -38,10 +37,12 @@ class Point:
     Attributes:
         given: a member of it.
         told: dimension (such as ``"age"``) and class in words, for each that matters.
+        every: the same dimensions with all of their classes, of which this is one.
     """
 
     given: Circumstances = field(compare=False, repr=False)
     told: tuple[tuple[str, str], ...] = ()
+    every: tuple[tuple[str, frozenset[str]], ...] = field(default=(), compare=False, repr=False)
 
 
 ANY = Point(UNKNOWN)
@@ -51,17 +52,16 @@ Class = tuple[str, Any]
 """A class in words, and a member's value."""
 
 
-def points(policies: Sequence[Policy], needs: frozenset[str]) -> list[Point]:
-    """One point for each class that the policies' conditions tell apart.
+def points(conditions: Sequence[When], zones: Sequence[str]) -> list[Point]:
+    """One point for each class that conditions tell apart; what none asks stays unknown.
 
     Args:
-        policies: whose conditions.
-        needs: the attributes of ``Circumstances`` that matter; others stay unknown.
+        conditions: of all rules that may bear on the same request.
+        zones: the deployments' zones, for time windows.
     """
+    needs = frozenset(need for when in conditions for need in when.needs())
     if not needs:
         return [ANY]
-    conditions = list(dict.fromkeys(chain.from_iterable(map(_conditions, policies))))
-    zones = list(dict.fromkeys(policy.timezone for policy in policies))
     windows = list(dict.fromkeys(w.window for w in conditions if w.window is not None))
     classes: dict[str, Callable[[], list[Class]]] = {
         "jurisdiction": lambda: _places(conditions),
@@ -74,19 +74,19 @@ def points(policies: Sequence[Policy], needs: frozenset[str]) -> list[Point]:
     if "environment" in needs:
         dimensions += _attributes(conditions)
     names = [name for name, _ in dimensions]
-    return [_point(names, some) for some in product(*(members for _, members in dimensions))]
+    every = tuple(
+        (name, frozenset(said for said, _ in members))
+        for name, members in dimensions
+        if members[0][0]
+    )
+    return [_point(names, some, every) for some in product(*(members for _, members in dimensions))]
 
 
-def _conditions(policy: Policy) -> Iterator[When]:
-    for permit in policy.permits.values():
-        if permit.when is not None:
-            yield permit.when
-    for deny in policy.denies:
-        if deny.when is not None:
-            yield deny.when
-
-
-def _point(names: Sequence[str], members: Sequence[Class]) -> Point:
+def _point(
+    names: Sequence[str],
+    members: Sequence[Class],
+    every: tuple[tuple[str, frozenset[str]], ...],
+) -> Point:
     values = {name: value for name, (_, value) in zip(names, members, strict=True)}
     told = [(name, said) for name, (said, _) in zip(names, members, strict=True) if said]
     at, age_of_data = values.get("at"), values.get("oldest")
@@ -102,7 +102,7 @@ def _point(names: Sequence[str], members: Sequence[Class]) -> Point:
             if name.startswith(_ATTRIBUTE) and value is not None
         },
     )
-    return Point(given, tuple(told))
+    return Point(given, tuple(told), every)
 
 
 def _bounds(conditions: Iterable[When], of: str) -> list[int]:
@@ -156,6 +156,17 @@ def _places(conditions: Sequence[When]) -> list[Class]:
         elsewhere = members[0] in others
         found.append(("elsewhere" if elsewhere else f"in {spoken(members)}", members[0]))
     return found
+
+
+def limited(
+    point_sets: Iterable[frozenset[str]], every: Iterable[tuple[str, frozenset[str]]]
+) -> dict[str, list[str]]:
+    """Dimension to the classes of a product, for those dimensions of which it has not all."""
+    return {
+        name: sorted(some)
+        for some, (name, whole) in zip(point_sets, every, strict=True)
+        if some != whole
+    }
 
 
 def spoken(codes: Sequence[str]) -> str:

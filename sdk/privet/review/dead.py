@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from privet.review import words
 from privet.review.remark import Remark
-from privet.review.space import cases_of, may_be_held
+from privet.review.space import Conditions, cases_of, may_be_held
 from privet.types import SELF_ROLE
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def remarks(policy: Policy) -> Iterator[Remark]:
     """Permits that never allow, fields that are asked for in vain, roles that may do nothing."""
+    conditions = Conditions([policy])
     for permit in policy.permits.values():
-        yield from _permit(policy, permit)
+        yield from _permit(policy, permit, conditions)
     acting = {permit.role for permit in policy.permits.values()}
     for role, closure in policy.roles.items():
         if role != SELF_ROLE and acting.isdisjoint(closure):
@@ -26,12 +27,12 @@ def remarks(policy: Policy) -> Iterator[Remark]:
             yield Remark("role.idle", "roles", role, what, "Give it a permit, or remove it.")
 
 
-def _permit(policy: Policy, permit: Permit) -> Iterator[Remark]:
+def _permit(policy: Policy, permit: Permit, conditions: Conditions) -> Iterator[Remark]:
     reached: set[str | None] = set()
     opened: set[str | None] = set()
     denies: dict[str | None, set[str]] = {}
     granted: dict[str | None, set[str]] = {}
-    for case in cases_of(policy, permit):
+    for case in cases_of(permit, conditions):
         decision = policy.decide(case.ask, case.point.given)
         if decision.deny is not None:
             denies.setdefault(case.field, set()).add(decision.deny)

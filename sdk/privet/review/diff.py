@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from privet.policy.minimize import COARSENESS, Coarseness
 from privet.review import saying
+from privet.review.circumstances import limited
 from privet.review.facts import Key, Value, facts
 from privet.review.rectangles import rectangles
 from privet.review.resealing import Resealing, resealing
@@ -63,38 +64,35 @@ class Difference:
 
 
 Pair = tuple[Answer, Answer]
+Dimensions = tuple[tuple[str, frozenset[str]], ...]
 
 
 def diff(before: Policy, after: Policy) -> Difference:
     """What changes for whom where ``after`` takes the place of ``before``."""
     both = (before, after)
-    changes = [*_permissions(both, *_differing(both)), *_facts(both)]
+    changes = [*_permissions(both, _differing(both)), *_facts(both)]
     ranked = sorted(changes, key=lambda c: (ORDER.index(c.kind), c.sentence))
     return Difference(tuple(ranked), resealing(before, after))
 
 
-def _differing(both: Sequence[Policy]) -> tuple[dict[Case, Pair], dict[str, set[str]]]:
-    """The points at which the answers differ, each said once; and all classes by dimension.
+def _differing(both: Sequence[Policy]) -> dict[Case, Pair]:
+    """The points at which the answers differ, each said once.
 
     A pair of roles is left out where one of the two alone tells the difference, a request
     without a field where one with a field does.
     """
     found: dict[Case, Pair] = {}
-    every: dict[str, set[str]] = defaultdict(set)
     for case in cases(both):
-        for name, said in case.point.told:
-            every[name].add(said)
         before, after = (answer(policy, case) for policy in both)
         if before != after:
             found[case] = before, after
     with_field = {_without_field(case) for case in found if case.field is not None}
-    said_once = {
+    return {
         case: pair
         for case, pair in found.items()
         if not any(_alone(case, role) in found for role in case.roles if len(case.roles) > 1)
         and not (case.field is None and case in with_field)
     }
-    return said_once, every
 
 
 def _without_field(case: Case) -> Case:
@@ -105,20 +103,13 @@ def _alone(case: Case, role: str) -> Case:
     return replace(case, roles=frozenset({role}))
 
 
-def _permissions(
-    both: Sequence[Policy], differing: Mapping[Case, Pair], every: Mapping[str, set[str]]
-) -> Iterator[Change]:
-    groups: dict[tuple[str, str | None, tuple[str, ...], Pair], list[Case]] = defaultdict(list)
+def _permissions(both: Sequence[Policy], differing: Mapping[Case, Pair]) -> Iterator[Change]:
+    groups: dict[tuple[str, str | None, Dimensions, Pair], list[Case]] = defaultdict(list)
     for case, pair in differing.items():
-        dimensions = tuple(name for name, _ in case.point.told)
-        groups[case.purpose, case.to, dimensions, pair].append(case)
-    for (purpose, to, dimensions, pair), members in groups.items():
+        groups[case.purpose, case.to, case.point.every, pair].append(case)
+    for (purpose, to, every, pair), members in groups.items():
         for roles, actions, fields, *classes in rectangles(map(_coordinates, members)):
-            where = {
-                name: sorted(some)
-                for name, some in zip(dimensions, classes, strict=True)
-                if some != every[name]
-            }
+            where = limited(classes, every)
             told = sorted(roles, key=sorted), sorted(actions), sorted(fields - {""})
             sentence = saying.permission(both, *told, purpose, to, where, pair)
             detail = {
@@ -167,9 +158,12 @@ def _facts(both: Sequence[Policy]) -> Iterator[Change]:
     before, after = (facts(policy) for policy in both)
     things = [{key[:2] for key in told} for told in (before, after)]
     for about, name in sorted(things[0] ^ things[1]):
-        if about == "pair":  # of a role that is new or gone, which says it all
-            continue
         new = (about, name) in things[1]
+        if about == "pair":
+            # Of a role that is new or gone, that says it all.
+            if all(("role", role) in things[0] & things[1] for role in name.split(" and ")):
+                yield _pair(name, apart=new)
+            continue
         sentence = saying.thing(about, name, after if new else {}, new=new)
         detail = {"about": about, "name": name, "key": []}
         yield Change("gained" if new else "lost", sentence, detail)
@@ -181,11 +175,16 @@ def _facts(both: Sequence[Policy]) -> Iterator[Change]:
 def _said_otherwise(key: Key, before: Value | None, after: Value | None) -> Change:
     about, name, *said = key
     told = {"before": _plain(before), "after": _plain(after)}
-    kind: Kind = "changed"
-    if about == "pair":
-        kind = "gained" if after == "yes" else "lost"
     detail = {"about": about, "name": name, "key": said, **told}
-    return Change(kind, saying.fact(key, before, after), detail)
+    return Change("changed", saying.fact(key, before, after), detail)
+
+
+def _pair(name: str, *, apart: bool) -> Change:
+    """Two roles that one person may hold at a time, or no longer."""
+    detail = {"about": "pair", "name": name, "key": ["held"]}
+    detail |= {"before": "yes" if apart else "no", "after": "no" if apart else "yes"}
+    sentence = f"one person may {'no longer' if apart else 'now'} hold both {name}"
+    return Change("lost" if apart else "gained", sentence, detail)
 
 
 def _plain(value: Value | None) -> str | list[str] | None:

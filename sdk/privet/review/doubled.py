@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from privet.review import words
 from privet.review.remark import Remark
-from privet.review.space import REFUSED, answer, cases, cases_of, reach
+from privet.review.space import REFUSED, Conditions, answer, cases, cases_of, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +65,8 @@ def _covered(permit: Permit, others: Mapping[str, Permit]) -> bool:
 def _same_without(policy: Policy, permit: Permit, others: Mapping[str, Permit]) -> bool:
     without = replace(policy, hash=f"{policy.hash}-", permits=others)
     beside = replace(policy, hash=f"{policy.hash}+", permits={**others, permit.id: permit})
-    return all(answer(beside, case) == answer(without, case) for case in cases_of(beside, permit))
+    points = cases_of(permit, Conditions([beside]))
+    return all(answer(beside, case) == answer(without, case) for case in points)
 
 
 def _deny(policy: Policy, deny: Deny) -> Iterator[Remark]:

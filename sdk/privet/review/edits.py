@@ -12,7 +12,6 @@ from privet.policy import compile_documents
 from privet.policy.problems import Problems
 from privet.policy.reading import read
 from privet.review.places import written
-from privet.review.space import answer, cases
 
 if TYPE_CHECKING:
     from privet.policy import Policy
@@ -83,11 +82,3 @@ def _apply(data: dict[str, Any], edit: Edit) -> bool:
         assessment = {"is": "compatibility", "text": "To be written."}
         data.setdefault("assessments", {})[ASSESSMENT] = assessment
     return True
-
-
-def widened(before: Policy, after: Policy) -> int:
-    """How many requests are allowed after an edit and were not before."""
-    both = (before, after)
-    return sum(
-        answer(after, case).allowed and not answer(before, case).allowed for case in cases(both)
-    )

@@ -16,7 +16,6 @@ from privet.policy import Period
 from privet.policy.places import within
 from privet.review.circumstances import spoken
 from privet.review.space import may_be_held
-from privet.types import SELF_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +30,8 @@ Facts = Mapping[Key, Value]
 def facts(policy: Policy) -> dict[Key, Value]:
     """Key to value: of what kind, its name, what is said of it.
 
-    Kinds are ``purpose``, ``recipient``, ``role``, ``pair`` (of roles), ``field``, ``event``,
-    ``reveals`` and the ``policy`` itself.
+    Kinds are ``purpose``, ``recipient``, ``role``, ``pair`` (of roles that nobody may hold both
+    of), ``field``, ``event``, ``reveals`` and the ``policy`` itself.
     """
     return dict(_walk(policy))
 
@@ -51,16 +50,22 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
         yield from _flat(("recipient", name), _plain(recipient))
     for name in policy.roles:
         yield ("role", name, "declared"), "yes"
-    roles = sorted(name for name in policy.roles if name != SELF_ROLE)
-    for one, other in combinations(roles, 2):
-        yield from _flat(
-            ("pair", f"{one} and {other}"), {"held": may_be_held(policy, (one, other))}
-        )
+    for one, other in _kept_apart(policy):
+        yield ("pair", f"{one} and {other}", "held"), "no"
     for name, field in policy.fields.items():
         yield from _flat(("field", name), {**_plain(field), "values": " ".join(field.values)})
     for name, event in policy.events.items():
         yield ("event", name, "unique"), frozenset(event.unique)
     yield from _reveals(policy)
+
+
+def _kept_apart(policy: Policy) -> list[tuple[str, str]]:
+    """Pairs of roles of which nobody may hold both; only a group can keep them apart."""
+    found: set[tuple[str, str]] = set()
+    for group in policy.separate:
+        near = sorted(n for n, held in policy.roles.items() if not group.isdisjoint(held))
+        found |= {pair for pair in combinations(near, 2) if not may_be_held(policy, pair)}
+    return sorted(found)
 
 
 def _purpose(policy: Policy, name: str, spec: PurposeSpec) -> Iterator[tuple[Key, Value]]:

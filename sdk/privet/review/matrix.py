@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from privet.review import saying, words
+from privet.review.circumstances import limited
 from privet.review.rectangles import rectangles
 from privet.review.space import Answer, Case, answer, cases
 
@@ -53,10 +54,7 @@ class Matrix:
 def matrix(policy: Policy) -> Matrix:
     """The matrix of a policy; what a role inherits and what denies take away is worked in."""
     found: dict[tuple[str, str], dict[tuple[str, Answer], list[Case]]] = defaultdict(dict)
-    every: dict[str, set[str]] = defaultdict(set)
     for case in cases([policy]):
-        for name, said in case.point.told:
-            every[name].add(said)
         told = answer(policy, case)
         if told.allowed and len(case.roles) == 1:
             alike = found[min(case.roles), case.purpose]
@@ -66,42 +64,28 @@ def matrix(policy: Policy) -> Matrix:
     return Matrix(
         tuple(policy.roles),
         (*own, *sorted(used.difference(own))),
-        {at: tuple(_lines(policy, alike, every)) for at, alike in found.items()},
+        {at: tuple(_lines(policy, alike)) for at, alike in found.items()},
     )
 
 
-def _lines(
-    policy: Policy,
-    alike: Mapping[tuple[str, Answer], list[Case]],
-    every: Mapping[str, set[str]],
-) -> list[Line]:
+def _lines(policy: Policy, alike: Mapping[tuple[str, Answer], list[Case]]) -> list[Line]:
     lines = []
     for (to, told), some in alike.items():
         with_fields = {(c.action, c.point) for c in some if c.field is not None}
         kept = [c for c in some if c.field is not None or (c.action, c.point) not in with_fields]
-        shapes: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+        shapes: dict[tuple[tuple[str, frozenset[str]], ...], list[Case]] = defaultdict(list)
         for case in kept:
-            shapes[tuple(name for name, _ in case.point.told)].append(case)
-        for names, members in shapes.items():
+            shapes[case.point.every].append(case)
+        for every, members in shapes.items():
             points = [
                 (c.action, c.field or "", *(said for _, said in c.point.told)) for c in members
             ]
             for actions, fields, *classes in rectangles(points):
-                where = [
-                    words.listed(sorted(part), "or")
-                    for name, part in zip(names, classes, strict=True)
-                    if part != every[name]
-                ]
-                named = fields - {""}
-                lines.append(
-                    Line(
-                        tuple(sorted(actions)),
-                        words.fields(named, [policy]) if named else "",
-                        to,
-                        saying.minimized(told),
-                        ", ".join(where),
-                    )
-                )
+                where = [words.listed(some, "or") for some in limited(classes, every).values()]
+                named = frozenset(fields - {""})
+                text = words.fields(named, [policy]) if named else ""
+                how = saying.minimized(told)
+                lines.append(Line(tuple(sorted(actions)), text, to, how, ", ".join(where)))
     # A request without a field says nothing where the same action stands with fields.
     acting = {action for line in lines if line.fields for action in line.actions}
     kept_lines = [line for line in lines if line.fields or not acting.issuperset(line.actions)]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from privet.policy.rules import FIELD_ACTIONS
 from privet.review import words
-from privet.review.circumstances import points
-from privet.review.edits import Edit, tried, widened
+from privet.review.circumstances import limited
+from privet.review.edits import Edit, tried
 from privet.review.places import written
 from privet.review.rectangles import rectangles
-from privet.review.space import may_be_held, reach
+from privet.review.space import Conditions, may_be_held, reach
 from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from privet.policy.when import Circumstances
 
 _ROLE_SIZE = 1
+_MOST_SAID = 3
 _ACTIONS = get_args(Action)
 
 
@@ -37,7 +38,7 @@ class Remedy(NamedTuple):
             (a policy's permit), ``"person"`` (a ground), ``"deny"`` (none: a deny forbids it).
         line: the change in words.
         size: how many names it writes.
-        beside: how many other requests it would allow.
+        beside: how many other things it would permit to who asks, denies and conditions aside.
     """
 
     kind: str
@@ -93,22 +94,13 @@ def _corrected(policy: Policy, ask: Ask) -> tuple[Ask | None, str]:
 
 def _circumstances(policy: Policy, ask: Ask, given: Circumstances) -> Iterator[Remedy]:
     """In which circumstances the same request is allowed."""
-    needs = policy.needs(ask)
-    if not needs:
+    if not policy.needs(ask):
         return
-    every = points([policy], needs)
+    every = Conditions([policy]).points(ask.purpose, ask.action, ask.to)
     allowed = [point for point in every if policy.decide(ask, point.given).allowed]
-    if not allowed:
-        return
-    names = [name for name, _ in every[0].told]
-    classes = [{point.told[at][1] for point in every} for at in range(len(names))]
     products = rectangles(tuple(said for _, said in point.told) for point in allowed)
-    for some in products[:3]:
-        told = [
-            words.listed(sorted(part), "or")
-            for part, whole in zip(some, classes, strict=True)
-            if part != whole
-        ]
+    for some in products[:_MOST_SAID]:
+        told = [words.listed(part, "or") for part in limited(some, every[0].every).values()]
         if told:
             yield Remedy("tell", f"it is allowed {', '.join(told)}: tell what is known of that")
 
@@ -148,16 +140,25 @@ def _roles(policy: Policy, ask: Ask, given: Circumstances) -> Iterator[Remedy]:
         if role in reach(policy, ask.roles):
             continue
         if may_be_held(policy, both) and policy.decide(ask._replace(roles=both), given).allowed:
-            beside = len(_allowed(policy, both) - _allowed(policy, ask.roles))
-            yield Remedy("role", f"give the role `{role}`", _ROLE_SIZE, beside)
+            more = _allowed(policy, both) - _allowed(policy, ask.roles) - _asked(ask)
+            yield Remedy("role", f"give the role `{role}`", _ROLE_SIZE, len(more))
         elif policy.decide(ask._replace(roles=frozenset({role})), given).allowed:
             others = words.listed(f"`{name}`" for name in sorted(ask.roles)) if ask.roles else ""
             apart = f"; nobody may hold it together with {others}" if others else ""
             line = f"let somebody with the role `{role}` do it{apart}"
-            yield Remedy("role", line, _ROLE_SIZE, len(_allowed(policy, {role})))
+            more = _allowed(policy, {role}) - _asked(ask)
+            yield Remedy("role", line, _ROLE_SIZE, len(more))
 
 
-def _allowed(policy: Policy, roles: Iterable[str]) -> set[tuple[str, str, str | None, str]]:
+Cell = tuple[str, str, str | None, str]
+"""Purpose, action, recipient and field of a permission."""
+
+
+def _asked(ask: Ask) -> set[Cell]:
+    return {(ask.purpose, ask.action, ask.to, name) for name in (ask.fields or ("",))}
+
+
+def _allowed(policy: Policy, roles: Iterable[str]) -> set[Cell]:
     """What roles may do by their permits, denies and conditions aside: a measure of power."""
     held = reach(policy, roles)
     return {
@@ -213,8 +214,8 @@ def _tried(policy: Policy, ask: Ask, given: Circumstances, edit: Edit) -> Iterat
         return
     decision = after.decide(ask, given)
     if decision.allowed:
-        beside = widened(policy, after) - 1
-        yield Remedy("permit", _said(policy, edit), edit.size, max(beside, 0))
+        more = _allowed(after, ask.roles) - _allowed(policy, ask.roles) - _asked(ask)
+        yield Remedy("permit", _said(policy, edit), edit.size, len(more))
     elif decision.deny is not None:
         yield _forbidden(policy, decision.deny)
 

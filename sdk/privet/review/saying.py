@@ -104,8 +104,6 @@ def thing(about: str, name: str, told: Facts, *, new: bool) -> str:
 def fact(key: Key, before: Value | None, after: Value | None) -> str:
     """What is said otherwise about a thing that both have."""
     about, name, *said = key
-    if about == "pair":
-        return f"one person may {'now' if after == 'yes' else 'no longer'} hold both {name}"
     phrase = _SAID.get(" ".join(said), f"{' '.join(said)}:".replace("_", " "))
     if said[0] == "assessment":
         phrase = f"reads what was collected for {said[1]} under the assessment"

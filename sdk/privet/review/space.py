@@ -15,7 +15,7 @@ of requests belongs there or into ``Case``, ``cases`` and ``answer``, and nowher
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
     from privet.policy import Permit, Policy
     from privet.policy.minimize import Coarseness
+    from privet.policy.when import When
+
+
+Request = tuple[str, str, str | None]
+"""Purpose, action and recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +104,55 @@ def answer(policy: Policy, case: Case) -> Answer:
     )
 
 
+class Conditions:
+    """The conditions of all rules, by the requests that they bear on."""
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self._zones = list(dict.fromkeys(policy.timezone for policy in policies))
+        self._permits: dict[Request, list[When]] = {}
+        self._denies: dict[tuple[str, str | None], list[When]] = {}
+        for policy in policies:
+            for permit in policy.permits.values():
+                if permit.when is not None:
+                    for action, to in product(permit.actions, permit.to or (None,)):
+                        key = (permit.purpose, action, to)
+                        self._permits.setdefault(key, []).append(permit.when)
+            for deny in policy.denies:
+                if deny.when is not None:
+                    for about in product(deny.purposes, deny.actions or (None,)):
+                        self._denies.setdefault(about, []).append(deny.when)
+
+    def points(self, purpose: str, action: str, to: str | None) -> list[Point]:
+        """The circumstances that rules about a request tell apart, whoever makes it."""
+        bearing = [
+            *self._permits.get((purpose, action, to), ()),
+            *self._denies.get((purpose, action), ()),
+            *self._denies.get((purpose, None), ()),
+        ]
+        return points(list(dict.fromkeys(bearing)), self._zones)
+
+
 def cases(policies: Sequence[Policy]) -> Iterator[Case]:
     """Every point at which one of the policies may permit something; all others are refused."""
-    known: dict[frozenset[str], list[Point]] = {}
+    conditions = Conditions(policies)
+    known: dict[Request, list[Point]] = {}
     for roles, purpose, action, to, fields in requests(policies):
-        bare = Case(roles, purpose, action, to, None)
-        needs = frozenset[str]().union(*(policy.needs(bare.ask) for policy in policies))
-        if needs not in known:
-            known[needs] = points(policies, needs)
-        for point in known[needs]:
+        request = (purpose, action, to)
+        if request not in known:
+            known[request] = conditions.points(*request)
+        for point in known[request]:
             for name in (None, *fields):
                 yield Case(roles, purpose, action, to, name, point)
 
 
-def cases_of(policy: Policy, permit: Permit) -> Iterator[Case]:
+def cases_of(permit: Permit, conditions: Conditions) -> Iterator[Case]:
     """Every point that one permit is about, for its own role alone."""
     recipients: list[str | None] = [*sorted(permit.to)] or [None]
     fields: list[str | None] = [*sorted(permit.fields)] or [None]
     for action, to in product(sorted(permit.actions), recipients):
-        bare = Case(frozenset({permit.role}), permit.purpose, action, to, None)
-        for point in points([policy], policy.needs(bare.ask)):
+        for point in conditions.points(permit.purpose, action, to):
             for name in fields:
-                yield replace(bare, field=name, point=point)
+                yield Case(frozenset({permit.role}), permit.purpose, action, to, name, point)
 
 
 def requests(
@@ -148,9 +180,9 @@ def reach(policy: Policy, roles: Iterable[str]) -> frozenset[str]:
     return frozenset[str]().union(*(policy.roles.get(role, ()) for role in roles))
 
 
-def _by_request(policy: Policy) -> dict[tuple[str, str, str | None], list[Permit]]:
+def _by_request(policy: Policy) -> dict[Request, list[Permit]]:
     """The permits by purpose, action and recipient."""
-    found: dict[tuple[str, str, str | None], list[Permit]] = {}
+    found: dict[Request, list[Permit]] = {}
     for permit in policy.permits.values():
         for action, to in product(permit.actions, permit.to or (None,)):
             found.setdefault((permit.purpose, action, to), []).append(permit)
