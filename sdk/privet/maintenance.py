@@ -84,6 +84,7 @@ class Maintenance:
             "runs": lambda: removal.abandon(parts),
             "grounds": lambda: upkeep.fold(parts),
             "retention": lambda: upkeep.sweep(parts, CALLER),
+            "separation": lambda: upkeep.separate(parts, CALLER),
             "compaction": lambda: upkeep.compact(parts, CALLER),
             "epochs": lambda: upkeep.rotate_when_due(parts, CALLER),
             "counts": self._counts,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from privet.consent import Ledger
 from privet.db import Home, Tx
 from privet.errors import AccessDenied, PolicyError, StoreUnavailable
+from privet.gate import catalogue, separation
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.policy import Policy, compile_documents
@@ -108,6 +109,8 @@ def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
     with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
         _put_documents(tx, policy)
         ledger.rebuild(tx)
+        if policy.items != parts.policy.items:
+            separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from privet.db import Tx
 from privet.errors import InvalidInput
+from privet.gate import separation
 from privet.gate.parts import CATALOGUE, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.policy import ItemSpec, Reveal, fold
@@ -163,7 +164,8 @@ def load_items(
     with parts.home.data.write() as tx:
         parts.check_policy(tx)
         version = _next_version(tx)  # locks: two loads at once must not give one code twice
-        known = {str(i): int(c) for i, c in tx.all("SELECT id, code FROM item")}
+        was = {str(i): (int(c), str(f)) for i, c, f in tx.all("SELECT id, code, fields FROM item")}
+        known = {item: code for item, (code, _) in was.items()}
         fresh = 0
         rows = []
         for item, text in zip(ids, texts, strict=True):
@@ -171,6 +173,11 @@ def load_items(
                 known[item] = len(known)
                 fresh += 1
             rows.append((item, known[item], text))
+        changed = [(was[i][0], was[i][1], t) for i, _, t in rows if i in was and was[i][1] != t]
+        spec = parts.policy.items
+        separation.note(
+            tx, [c for c, old, new in changed if _hidden(spec, new) and not _hidden(spec, old)]
+        )
         tx.many(
             "INSERT INTO item (id, code, fields) VALUES (?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET fields = excluded.fields",
@@ -178,6 +185,16 @@ def load_items(
         )
         tx.run("UPDATE meta SET value = ? WHERE key = 'catalogue'", (b"%d" % version,))
     return fresh
+
+
+def turned(tx: Tx, before: ItemSpec, after: ItemSpec) -> list[int]:
+    """Codes of the items that another policy hides, and this one did not."""
+    rows = tx.all("SELECT code, fields FROM item")
+    return [int(c) for c, text in rows if _hidden(after, text) and not _hidden(before, text)]
+
+
+def _hidden(spec: ItemSpec, text: str) -> bool:
+    return spec.hidden(json.loads(text))
 
 
 def _next_version(tx: Tx) -> int:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+from pyroaring import BitMap
+
 from privet.clock import DAY_US
+from privet.db import Tx
+from privet.gate import catalogue, separation
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
-from privet.policy import HELD, fates
+from privet.gate.sensitive import item_fields
+from privet.policy import APART, HELD, apart, fates
 from privet.types import ADMINISTRATION, Warrant
 
 MANY = 1000
@@ -47,6 +53,41 @@ def compact(parts: Parts, caller: Caller) -> int:
         return 0
     warrant = _authorised(parts, caller, "compaction", due)
     return sum(parts.vault.compact(warrant, sno) for sno in due)
+
+
+def separate(parts: Parts, caller: Caller) -> int:
+    """Move rows of items that turned out to be sensitive to the domain beside theirs.
+
+    Some thousand people are looked through in one go; only those who have such a row are
+    written. Returns the number of rows moved.
+    """
+    with parts.home.data.read() as tx:
+        codes = separation.noted(tx)
+        people = _unseparated(tx, parts)[:MANY] if codes else []
+    if not codes:
+        return 0
+    moved = 0
+    if people:
+        hidden = catalogue.items(parts).hidden
+        mask = np.isin(np.arange(len(hidden)), list(codes)) & hidden
+        events = {f.event for f in parts.policy.fields.values() if f.kind == "item"}
+        fields = {event: item_fields(parts.policy, event) for event in sorted(events)}
+        warrant = _authorised(parts, caller, "separation", people)
+        beside = {domain: apart(domain) for domain in _shared(parts)}
+        moved = sum(parts.vault.separate(warrant, sno, beside, fields, mask) for sno in people)
+    with parts.home.data.write() as tx:
+        separation.went_on(tx, codes, people[-1] if len(people) == MANY else None)
+    return moved
+
+
+def _shared(parts: Parts) -> list[str]:
+    """Domains that hold what is not kept apart."""
+    return [d.name for d in parts.policy.domains if not d.name.endswith(APART)]
+
+
+def _unseparated(tx: Tx, parts: Parts) -> list[int]:
+    held = BitMap().union(*(parts.vault.holders(tx, domain) for domain in _shared(parts)))
+    return [sno for sno in held if sno > separation.since(tx)]
 
 
 def _authorised(parts: Parts, caller: Caller, task: str, due: Iterable[int]) -> Warrant:
@@ -111,7 +152,9 @@ def rotate(parts: Parts, caller: Caller) -> int:
 def overdue(parts: Parts) -> int:
     """How many subjects have cells past retention or scattered."""
     found = parts.vault.overdue(parts.now)
-    return len({*found.lapsed, *found.crowded, *found.outdated})
+    with parts.home.data.read() as tx:
+        mixed = _unseparated(tx, parts) if separation.noted(tx) else []
+    return len({*found.lapsed, *found.crowded, *found.outdated, *mixed})
 
 
 def truncate(parts: Parts) -> int:

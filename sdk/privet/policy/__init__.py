@@ -25,7 +25,7 @@ from privet.policy.knowledge import (
     SubjectSpec,
     fold,
 )
-from privet.policy.layout import HELD, Atom, DomainSpec, apart, fates, is_held
+from privet.policy.layout import APART, HELD, Atom, DomainSpec, apart, fates, is_held
 from privet.policy.load import compile_documents, load, packs, schema
 from privet.policy.minimize import Minimize
 from privet.policy.period import Period
@@ -44,6 +44,7 @@ from privet.policy.trials import TestResult, run_tests
 from privet.policy.when import UNKNOWN, UNREADABLE, Circumstances, When, Window
 
 __all__ = [
+    "APART",
     "HELD",
     "UNKNOWN",
     "UNREADABLE",

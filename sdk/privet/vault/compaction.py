@@ -128,7 +128,7 @@ def _recut(room: Room, sno: int, choose: Choose, keep: Keep, *, whole: bool) -> 
         pen = open_pen(room, [sno], (), list(room.layouts.purposes), list(room.layouts.by_grp))
         next_seq = {pair: m.next_seq for pair, m in pen.manifests.items()}
         dropped = 0
-        for dom, event, cells in _by_event(room, pen):
+        for dom, event, cells in by_event(room, pen):
             chosen = choose(dom, event, cells)
             if chosen:
                 dropped += _again(pen, dom, event, chosen, keep, next_seq, whole=whole)
@@ -147,7 +147,7 @@ def _recut(room: Room, sno: int, choose: Choose, keep: Keep, *, whole: bool) -> 
     )
 
 
-def _by_event(room: Room, pen: Pen) -> list[tuple[int, str, list[Row]]]:
+def by_event(room: Room, pen: Pen) -> list[tuple[int, str, list[Row]]]:
     """The cells by domain and event, where the policy still knows the event."""
     grouped: dict[tuple[int, str], list[Row]] = {}
     for cell in pen.found:
@@ -200,22 +200,46 @@ def _again(
     if not dropped and not whole:
         return 0
     pen.gone.setdefault((sno, dom), []).extend((c[2], c[3]) for c in chosen)
-    at, row = joined.at[mask], joined.row[mask]
     columns = {name: values[mask] for name, values in joined.columns.items()}
-    if event == PROFILE and len(at):
-        kept = Joined(joined.sno[mask], at, row, columns, joined.extra)
-        _, columns = latest(kept, kept.sno[:1], np.ones(len(at), bool))
-        at, row = at[-1:], row[-1:]
-    if len(at):
-        total = sum(c[4] for c in pen.found if c[1] == dom and c[3] == chosen[0][3])
-        cut = Cut.of(np.full(len(at), sno), _rows_per_cell(total))
-        weeks = _weeks_again(at, cut.starts, _retention(chosen, opened))
-        places = cut.places([next_seq[sno, dom]], weeks)
-        for layout in _targets(room, event, columns):
-            part = {n: v for n, v in columns.items() if n in layout.names}
-            pen.seal(layout, dom, encode(layout, cut.starts, at, row, part, joined.extra), places)
-        next_seq[sno, dom] += len(places)
+    kept = Joined(joined.sno[mask], joined.at[mask], joined.row[mask], columns, joined.extra)
+    if event == PROFILE and len(kept.at):
+        _, columns = latest(kept, kept.sno[:1], np.ones(len(kept.at), bool))
+        kept = Joined(kept.sno[-1:], kept.at[-1:], kept.row[-1:], columns, kept.extra)
+    total = sum(c[4] for c in pen.found if c[1] == dom and c[3] == chosen[0][3])
+    cut_again(pen, dom, event, kept, retention_of(chosen, opened), next_seq, total)
     return 0 if event.endswith(KEY_SUFFIX) else dropped
+
+
+def cut_again(
+    pen: Pen,
+    dom: int,
+    event: str,
+    rows: Joined,
+    retention: int | None,
+    next_seq: dict[tuple[int, int], int],
+    total: int = 0,
+) -> None:
+    """Seal one subject's rows of an event as fresh cells of a domain.
+
+    Args:
+        pen: what is written with.
+        dom: the domain.
+        event: the event, or the tags beside it.
+        rows: hers, in order; none writes nothing.
+        retention: from ``retention_of`` the cells that they were in.
+        next_seq: the next cell number of each subject and domain; moved on.
+        total: how many rows the domain holds of the event; those given where left out.
+    """
+    if not len(rows.at):
+        return
+    sno = int(rows.sno[0])
+    cut = Cut.of(rows.sno, _rows_per_cell(total or len(rows.at)))
+    places = cut.places([next_seq[sno, dom]], _weeks_again(rows.at, cut.starts, retention))
+    for layout in _targets(pen.room, event, rows.columns):
+        part = {n: v for n, v in rows.columns.items() if n in layout.names}
+        plains = encode(layout, cut.starts, rows.at, rows.row, part, rows.extra)
+        pen.seal(layout, dom, plains, places)
+    next_seq[sno, dom] += len(places)
 
 
 def _targets(room: Room, event: str, columns: Mapping[str, Column]) -> list[Layout]:
@@ -232,7 +256,7 @@ def _targets(room: Room, event: str, columns: Mapping[str, Column]) -> list[Layo
     return found or current[:1]
 
 
-def _retention(chosen: Sequence[Row], opened: Mapping[int, tuple[Decoded, Ints]]) -> int | None:
+def retention_of(chosen: Sequence[Row], opened: Mapping[int, tuple[Decoded, Ints]]) -> int | None:
     """The least time from event to lapse that the cells' own lapse weeks allow (µs)."""
     least: int | None = None
     for grp, (decoded, _) in opened.items():

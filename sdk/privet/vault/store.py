@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from privet.errors import StoreUnavailable
-from privet.vault import compaction, reading, shred, writing
+from privet.vault import compaction, reading, separating, shred, writing
 from privet.vault.cells import Sealer
 from privet.vault.layout import Atom, Kinds, install
 from privet.vault.reading import Fetched, Plan, Room
@@ -23,6 +23,8 @@ from privet.vault.rows import by_subject
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     from pyroaring import BitMap
 
     from privet.clock import Clock
@@ -187,6 +189,27 @@ class Vault:
         """Merge small cells and re-seal outdated layouts; how many cells fewer there are."""
         reading.require(warrant, (sno,))
         return compaction.compact(self._room, sno)
+
+    def separate(
+        self,
+        warrant: Warrant,
+        sno: int,
+        beside: Mapping[str, str],
+        fields: Mapping[str, frozenset[str]],
+        revealing: npt.NDArray[np.bool_],
+    ) -> int:
+        """Move a subject's rows of some items to the domains beside theirs; how many.
+
+        Args:
+            warrant: names her.
+            sno: whose.
+            beside: name of a domain to that of the one beside it.
+            fields: event to its fields that hold items.
+            revealing: by item code, which are to be apart, shape (I,), bool.
+        """
+        reading.require(warrant, (sno,))
+        doms = {self._room.layouts.dom(a): self._room.layouts.dom(b) for a, b in beside.items()}
+        return separating.separate(self._room, sno, separating.Separation(doms, fields, revealing))
 
     def sweep(self, warrant: Warrant, now: int, cutoffs: Mapping[str, int]) -> int:
         """Drop events older than their domain's cutoff, of the warrant's subjects.
