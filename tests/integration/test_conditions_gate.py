@@ -104,9 +104,7 @@ def test_one_person_is_told_why(opened: Open) -> None:
         ("cleo", "FR", ""),
     ):
         sno = lives(shop, person, code)
-        asked = lambda sno=sno: read(
-            shop._parts, web._caller, PURPOSE, "recommend", FIELDS, [sno]
-        )
+        asked = lambda sno=sno: read(shop._parts, web._caller, PURPOSE, "recommend", FIELDS, [sno])
         if not reason:
             assert released(asked()) == {sno}
             continue
@@ -192,6 +190,96 @@ def test_the_environment_is_read_at_each_decision_and_failing_to_read_it_refuses
         with pytest.raises(AccessDenied) as refusal:
             training(shop, environment=environment)
         assert refusal.value.reason == reason
+
+
+@pytest.fixture
+def minors(where: str, tmp_path: Path, clock: Any) -> Iterator[Deployment]:
+    """A shop that knows ages, under a policy that wants no profiling of children."""
+    texts = load("pack:grocery").documents
+    directory = tmp_path / "grocery"
+    directory.mkdir()
+    (directory / "data.yaml").write_text(
+        texts["data"].replace("id: household}", "id: household, age: profile.age}")
+    )
+    rule = "{id: minors, text: No., for: [recommendations], when: {age_under: 21}}"
+    (directory / "policy.yaml").write_text(
+        texts["policy"].replace("\ntests:", f"\ndenies:\n  - {rule}\n\ntests:")
+    )
+    keyring = f"file:{tmp_path / 'k'}"
+    with open_deployment(where, policy=directory, keyring=keyring, clock=clock, sync="OFF") as shop:
+        shop.principal("ops", roles=["operator"]).admin.load_items([{"item": "kettle"}])
+        yield shop
+
+
+def is_aged(shop: Deployment, person: str, band: str) -> int:
+    agrees(shop, person, "orders", PURPOSE)
+    if band:
+        shop.principal("web", roles=["storefront"]).purpose("orders").describe(person, age=band)
+    (sno,) = shop._parts.subjects.find([person])
+    assert sno is not None
+    return int(sno)
+
+
+def test_children_and_those_of_unknown_age_are_not_profiled(minors: Deployment, clock: Any) -> None:
+    shop = minors
+    people = {
+        band: is_aged(shop, f"person-{i}", band)
+        for i, band in enumerate(["19-24", "25-34", "65+", ""])
+    }
+    web = shop.principal("web", roles=["storefront"]).purpose(PURPOSE)
+    for i, band in enumerate(people):
+        person, seen = f"person-{i}", {"event_id": f"e{i}", "item": "kettle", "dwell": 3.0}
+        if band in {"25-34", "65+"}:
+            assert web.record(person, "view", **seen).new
+            continue
+        with pytest.raises(AccessDenied) as refusal:
+            web.record(person, "view", **seen)
+        assert refusal.value.reason == "age.unknown"  # the younger band reaches below 21
+    asked = training(shop)
+    assert set(asked.warrant.subjects) == released(asked) == {people["25-34"], people["65+"]}
+    history = shop.principal("audit", roles=["auditor"]).audit.history("person-1")
+    assert any("profile.age" in str(line) for line in history)
+
+
+def test_a_load_refuses_the_rows_of_whom_a_rule_excludes_and_says_why(
+    minors: Deployment, clock: Any
+) -> None:
+    import pandas as pd
+
+    for i, band in enumerate(["19-24", "25-34", ""]):
+        is_aged(minors, f"person-{i}", band)
+    frame = pd.DataFrame(
+        {
+            "who": ["person-0", "person-1", "person-2", "nobody"],
+            "at": [clock.now()] * 4,
+            "key": list("abcd"),
+            "item": ["kettle"] * 4,
+            "dwell": [1.0] * 4,
+        }
+    )
+    loader = minors.principal("ops", roles=["operator"]).purpose(PURPOSE)
+    columns = {"who": "subject", "at": "at", "key": "event_id", "item": "item", "dwell": "dwell"}
+    report = loader.load("view", frame, columns=columns)
+    assert report.sealed == 1
+    assert report.reasons() == {"age.unknown": 2, "ground.missing": 1}
+
+
+def test_an_age_that_was_told_long_ago_has_grown(minors: Deployment, clock: Any) -> None:
+    """Twice 19 to 24: three years later nobody of them can be under 21 for certain, nor above."""
+    from privet.gate.ages import ages
+
+    sno = is_aged(minors, "ada", "19-24")
+    parts = minors._parts
+    caller = minors.principal("nightly", roles=["trainer"])._caller
+    from pyroaring import BitMap
+
+    from privet.policy import Ask
+
+    ask = Ask(caller.roles, PURPOSE, "train", frozenset({"view.item"}))
+    clock.advance(timedelta(days=400))
+    assert ages(parts, caller, ask, BitMap([sno])) == {sno: (19, 26)}
+    clock.advance(timedelta(days=400))  # past the retention of what it was collected for
+    assert ages(parts, caller, ask, BitMap([sno])) == {}
 
 
 def test_what_the_policy_refuses_anyway_is_refused_before_anybody_is_looked_up(

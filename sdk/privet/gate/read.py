@@ -204,7 +204,10 @@ def read(
         if look is not None:
             look(tx, marks)
         eligible, reason = _eligible(tx, parts, decision, asked)
-        if depends is not None and reason is None:
+    if depends is not None and reason is None:
+        depends = depends.aged(parts, eligible)
+        with parts.home.data.read() as tx:
+            parts.check_policy(tx)
             decision, eligible = depends.decided(tx, parts, eligible)
     if reason is not None:
         if counted:

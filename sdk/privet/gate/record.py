@@ -7,7 +7,7 @@ from typing import Any
 
 from privet.audit import Entry
 from privet.errors import AccessDenied, ConsentMissing, Erased, Objected, PrivetError
-from privet.gate.conditions import known
+from privet.gate.circumstances import known
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
 from privet.types import BUILT_IN_PURPOSES, CONSENT, Action

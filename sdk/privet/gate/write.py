@@ -15,11 +15,12 @@ from pyroaring import BitMap
 from privet.clock import DAY_US
 from privet.errors import StoreUnavailable
 from privet.gate import catalogue
+from privet.gate.conditions import conditions
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
-from privet.gate.record import decide, entry, explained, refuse
+from privet.gate.record import decide, deny, entry, explained, refuse
 from privet.gate.sensitive import item_fields, revealing
-from privet.policy import apart, is_held
+from privet.policy import Ask, apart, is_held
 from privet.vault import Rows
 from privet.vault.batch import REFUSED
 
@@ -97,7 +98,14 @@ def write(
     fields = frozenset(f"{rows.event}.{name}" for name in rows.columns)
     snos = np.array([-1 if s is None else s for s in parts.subjects.find(rows.ids)], np.int64)
     known = BitMap(snos[snos >= 0].tolist())
-    decision = decide(parts, caller, purpose, "collect", fields, about=known)
+    ask = Ask(caller.roles, purpose, "collect", fields)
+    depends = conditions(parts, caller, ask, int(rows.at.min()) if len(rows) else parts.now)
+    if depends is None:
+        decision = decide(parts, caller, purpose, "collect", fields, about=known)
+    else:  # on whom it is about: decided when they are known
+        decision = parts.policy.decide(ask, depends.known(parts))
+        if not decision.grounds:
+            deny(parts, caller, ask, decision, known)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         position = parts.ledger.position(tx)
@@ -106,6 +114,15 @@ def write(
             int(s): parts.ledger.why_not(tx, decision.grounds, int(s), parts.now)
             for s in known - eligible
         }
+    if depends is not None and eligible:
+        depends, asked = depends.aged(parts, eligible), eligible
+        with parts.home.data.read() as tx:
+            parts.check_policy(tx)
+            decision, eligible = depends.decided(tx, parts, asked)
+            if eligible:
+                reasons |= depends.reasons(tx, parts, asked - eligible)
+        if not eligible:
+            deny(parts, caller, ask, decision, known)
     allowed = np.isin(snos, np.fromiter(eligible, np.int64, len(eligible)))[rows.who]
     refused = np.flatnonzero(~allowed)
     why = [reasons.get(int(snos[w])) or "ground.missing" for w in rows.who[refused]]
@@ -136,6 +153,8 @@ def write(
             for ground in sorted(decision.grounds):  # holds a withdrawal back until we commit
                 parts.ledger.epoch(tx, ground, lock=True)
             still = narrow(tx, parts, decision, eligible)
+            if depends is not None:
+                still = depends.holding(tx, parts, decision, still, len(eligible))
             done = parts.vault.commit(tx, prepared, still)
             if done is not None:
                 late = np.flatnonzero(allowed)[done.outcome == REFUSED]

@@ -28,12 +28,34 @@ def check_data(context: Context) -> None:
             "hours and days have no meaning without it",
             "Use an IANA name such as `Europe/Berlin`.",
         )
+    _check_age(context)
     for bare, form in data.profile.items():
         _check_field(context, ("profile", bare), form)
     for name, event in data.events.items():
         _check_event(context, name, event)
     _check_categories(context)
     _check_items(context)
+
+
+def _check_age(context: Context) -> None:
+    name = context.data.subject.age
+    if name is None:
+        return
+    event, _, bare = name.partition(".")
+    form = context.data.profile.get(bare) if event == PROFILE else None
+    if form is None or form.type not in {"int", "band"}:
+        fitting = [
+            f"{PROFILE}.{other}"
+            for other, field in context.data.profile.items()
+            if field.type in {"int", "band"}
+        ]
+        context.wrong_data(
+            ("subject", "age"),
+            f"{shown(name)} is no number or band of a profile",
+            "nothing else tells an age in years",
+            "Name a field of the profile of type `int` or `band`, or remove `age`.",
+            context.problems.near(name, fitting),
+        )
 
 
 def _check_event(context: Context, name: str, event: EventForm) -> None:

@@ -124,7 +124,7 @@ def _build(context: Context, documents: Mapping[str, str]) -> Policy:
         controller=Controller(
             policy.controller.name, policy.controller.contact, policy.controller.officer
         ),
-        subject=SubjectSpec(data.subject.is_, data.subject.id),
+        subject=SubjectSpec(data.subject.is_, data.subject.id, data.subject.age or ""),
         recipients={
             name: Recipient(name, r.is_, r.country, r.contract, context.expand(r.receives))
             for name, r in policy.recipients.items()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from privet.policy.scalars import Band, FieldType, Form, Name, Text
+from privet.policy.scalars import Band, FieldName, FieldType, Form, Name, Text
 
 
 class SubjectForm(Form):
@@ -14,6 +14,8 @@ class SubjectForm(Form):
     """What one subject is, such as `loyalty-account`."""
     id: Name
     """What the app's identifier of a subject is called."""
+    age: FieldName | None = None
+    """The field of the profile that tells a person's age in years, for rules that depend on it."""
 
 
 class CategoryForm(Form):

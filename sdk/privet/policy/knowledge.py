@@ -22,10 +22,12 @@ class SubjectSpec:
     Attributes:
         kind: what one subject is, such as ``"loyalty-account"``.
         id: what the app's own identifier of a subject is called, such as ``"household"``.
+        age: full name of the field that tells her age in years; empty where none does.
     """
 
     kind: str
     id: str
+    age: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -405,6 +405,9 @@ POLICY_FAULTS = [
 ]
 
 DATA_FAULTS = [
+    ("age in a text", ("id: account}", "id: account, age: profile.email}"), "no number or band"),
+    ("age in an event", ("id: account}", "id: account, age: view.item}"), "no number or band"),
+    ("age nowhere", ("id: account}", "id: account, age: profile.ages}"), "no number or band"),
     ("unknown key", ("timezone:", "zone: x\ntimezone:"), "unknown key `zone`"),
     ("wrong version", ("data/1", "data/9"), "`privet` is none"),
     ("unknown zone", ("Europe/Berlin", "Europe/Atlantis"), "time zone is unknown"),
