@@ -44,7 +44,8 @@ def text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
+        places = 3 if abs(value) < 10 else 0 if value.is_integer() else 1
+        return f"{value:,.{places}f}"
     if isinstance(value, list | tuple):
         return ", ".join(text(one) for one in value)
     return escape(str(value))

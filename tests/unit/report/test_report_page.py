@@ -203,6 +203,12 @@ def test_a_picture_of_the_demo_stands_in_its_section() -> None:
     }
 
 
+def test_a_whole_number_has_no_places() -> None:
+    page = render(SUMMARY, {})
+    assert '<th scope="row" class="n">500</th><td class="n">20</td>' in page
+    assert "<td>1,200.4</td>" in page
+
+
 def test_ink_and_paper_of_a_picture_follow_the_page() -> None:
     page = render({}, {"one": DRAWN})
     assert "#ffffff" not in page
