@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from privet.policy.problems import Problems
 from privet.policy.reading import read
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from privet.policy import Policy
     from privet.policy.reading import Document, Path
 
@@ -26,11 +28,18 @@ class Places:
 
     policy: Policy = field(repr=False)
     document: Document | None = field(init=False, repr=False)
+    rules: Mapping[tuple[str, str], int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read the document again; it was accepted before."""
         found = read(self.policy.documents["policy"], FILE, Problems())
         object.__setattr__(self, "document", found)
+        rules = {
+            (section, str(rule["id"])): at
+            for section in ("permits", "denies")
+            for at, rule in enumerate((found.data.get(section) if found else None) or ())
+        }
+        object.__setattr__(self, "rules", rules)
 
     def of(self, path: Path) -> tuple[int, int]:
         """Line and column of a path, from 1; of the beginning where it is not there."""
@@ -40,18 +49,12 @@ class Places:
         """The path of a permit or deny with this id, of a role or purpose of this name."""
         if section in {"roles", "purposes"}:
             return section, name
-        for at, rule in enumerate(self._list(section)):
-            if isinstance(rule, dict) and rule.get("id") == written(name):
-                return section, at
-        return (section,)
+        at = self.rules.get((section, written(name)))
+        return (section,) if at is None else (section, at)
 
     def patterns(self, permit: str) -> tuple[str, ...]:
         """The fields of a permit as they are written: with their wildcards."""
-        for rule in self._list("permits"):
-            if isinstance(rule, dict) and rule.get("id") == written(permit):
-                return tuple(rule.get("fields") or ())
-        return ()
-
-    def _list(self, section: str) -> list[Any]:
-        found = self.document.data.get(section) if self.document else None
-        return found if isinstance(found, list) else []
+        at = self.rules.get(("permits", written(permit)))
+        if self.document is None or at is None:
+            return ()
+        return tuple(self.document.data["permits"][at].get("fields") or ())
