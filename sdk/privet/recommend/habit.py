@@ -91,7 +91,7 @@ def habit(
     mine = _Mine.of(history, now_day)
     groups = mine.sum(decay(mine.back))
     columns = [groups, log(groups, 0.05), np.log(mine.visits + 0.3), mine.visits == 1.0]
-    columns.append(log(mine.sum(BACK**mine.back), 0.02))
+    columns.append(log(mine.sum((BACK ** np.arange(mine.back.max() + 1))[mine.back]), 0.02))
     for days in HALF_LIVES:
         halved = mine.sum(np.exp2(-mine.age / days))
         columns += [halved, log(halved, 0.05)]

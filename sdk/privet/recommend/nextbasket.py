@@ -75,16 +75,16 @@ class NextBasket(Paired):
 
     def frequency(self, history: History) -> tuple[np.ndarray, np.ndarray]:
         """Her distinct entries, ascending, and the sum of the weights of their baskets."""
-        own, inverse = np.unique(history.index, return_inverse=True)
+        own = np.flatnonzero(np.bincount(history.index))
         back = history.visit.max(initial=0) - history.visit
-        return own, np.bincount(inverse, self.decay(back), len(own))
+        return own, np.bincount(history.index, self.decay(back))[own]
 
     def decay(self, back: np.ndarray) -> np.ndarray:
-        """What a basket weighs by how many came after it."""
-        weight: np.ndarray = self.within ** (back % self.group) * self.between ** (
-            back // self.group
-        )
-        return weight
+        """What baskets weigh by how many came after each, shape (N,), float64."""
+        after = np.arange(back.max(initial=0) + 1)
+        weight = self.within ** (after % self.group) * self.between ** (after // self.group)
+        decayed: np.ndarray = weight[back]
+        return decayed
 
     def weigh(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
         """Her frequencies as a vector of length one."""

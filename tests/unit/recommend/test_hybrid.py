@@ -13,6 +13,7 @@ from privet.recommend import EMPTY, Artifact, Contributions, History, Hybrid, bu
 from privet.recommend.choosing import NAMES
 from privet.recommend.hybrid import PARTS
 from privet.recommend.rows import pack_rows, unpack_rows
+from privet.recommend.state import State
 
 SIZE, COLD, HIDDEN, NOW = 12, 10, 11, 200
 TEXT = (
@@ -123,6 +124,21 @@ def test_weights_are_learned_from_what_came_next(people):
     chosen = dict(zip(NAMES, state.arrays["weights"].tolist(), strict=True))
     assert chosen["fresh.score"] > 0
     assert not np.array_equal(state.arrays["weights"], Hybrid().empty(SIZE).arrays["weights"])
+
+
+def test_trees_mend_the_score_of_entries_she_had_and_of_no_other(people):
+    model = Hybrid(**SMALL)
+    state = learn(model, people)
+    trees = state.arrays["trees"]
+    assert trees.dtype == np.int64
+    assert trees.any()
+    assert not learn(Hybrid(**SMALL, weights=FIXED), people).arrays["trees"].any()
+    bare = State(SIZE, {**state.arrays, "trees": np.zeros_like(trees)})
+    mended, plain = (model.finish(s, SHOP).score(people[0], NOW) for s in (state, bare))
+    own = people[0].entries()
+    assert (mended[own] != plain[own]).any()
+    others = np.delete(np.arange(SIZE), own)
+    assert np.array_equal(mended[others], plain[others])
 
 
 @pytest.mark.parametrize(
