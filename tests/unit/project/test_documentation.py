@@ -17,7 +17,14 @@ from privet import errors
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
-FACES = ("privet", "privet.recommend", "privet.segments", "privet.features", "privet.testing")
+FACES = (
+    "privet",
+    "privet.review",
+    "privet.recommend",
+    "privet.segments",
+    "privet.features",
+    "privet.testing",
+)
 
 
 def documentation() -> str:
