@@ -319,8 +319,10 @@ def _change(
     at = now if wish.at is None else wish.at
     expires = None
     if wish.purpose != EVERYTHING:
-        renew = parts.policy.purposes[wish.purpose].renew
-        expires = renew.after(at) if renew is not None and wish.kind in GIVING else None
+        # What lapses first, where places differ; of an unknown one, of all.
+        periods = parts.policy.purposes[wish.purpose].renewals(proof.jurisdiction)
+        lapses = [period.after(at) for period in periods] if wish.kind in GIVING else []
+        expires = min(lapses, default=None)
     return Change(
         sno=sno,
         purpose=wish.purpose,
