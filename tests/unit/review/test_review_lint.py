@@ -132,7 +132,8 @@ def test_without_a_shadowed_permit_every_request_is_answered_the_same(edited):
 
 
 def test_a_finding_stands_at_its_line_and_column(edited):
-    policy = edited(("  auditor: {}", "  auditor: {}\n  guest: {}"))
+    without = ("  - {name: an auditor proves,", "  # {name: an auditor proves,")
+    policy = edited(("  auditor: {}", "  auditor: {}\n  guest: {}"), without)
     (found,) = [f for f in lint(policy) if f.code == "role.idle"]
     lines = policy.documents["policy"].splitlines()
     assert lines[found.line - 1][found.column - 1 :].startswith("guest:")
