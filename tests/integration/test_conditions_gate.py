@@ -241,6 +241,33 @@ def test_children_and_those_of_unknown_age_are_not_profiled(minors: Deployment, 
     assert any("profile.age" in str(line) for line in history)
 
 
+def test_a_model_is_made_without_those_whom_a_rule_excludes_and_served_to_the_others(
+    minors: Deployment, clock: Any
+) -> None:
+    """The whole way under a rule on age: train, serve, evaluate nobody else, recommend."""
+    from privet.recommend import Popularity
+
+    shop = minors
+    purpose = shop.principal("web", roles=["storefront"]).purpose(PURPOSE)
+    for i in range(24):
+        is_aged(shop, f"grown-{i}", "35-44")
+        purpose.record(f"grown-{i}", "view", event_id=f"g{i}", item="kettle", dwell=1.0)
+    is_aged(shop, "child", "19-24")
+    models = shop.principal("nightly", roles=["trainer"]).purpose(PURPOSE).models
+    version = models.train("popular", Popularity(by="item"))
+    models.serve(version)
+    assert models.card(version)
+    hers, childs = purpose.recommend("grown-1"), purpose.recommend("child")
+    assert hers.personal
+    assert not childs.personal
+    both = purpose.recommend_many(["grown-2", "child"])
+    assert both["grown-2"].personal
+    assert not both["child"].personal
+    (sno,) = shop._parts.subjects.find(["child"])
+    assert sno is not None
+    assert int(sno) not in set(training(shop).warrant.subjects)
+
+
 def test_a_load_refuses_the_rows_of_whom_a_rule_excludes_and_says_why(
     minors: Deployment, clock: Any
 ) -> None:

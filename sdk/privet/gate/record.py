@@ -55,8 +55,13 @@ def decide(
     fields: Iterable[str],
     to: str | None = None,
     about: Iterable[int] = (),
+    *,
+    at_all: bool = False,
 ) -> Decision:
     """R1: ask the policy; a denial is recorded, with the subjects it was about, and raised.
+
+    ``at_all``: what is opened of people afterwards goes through a read that decides each of
+    them; here it is only asked whether it could be allowed for somebody.
 
     Raises:
         AccessDenied: default deny, a deny rule, something unknown, or a policy that was
@@ -66,10 +71,17 @@ def decide(
     if purpose in BUILT_IN_PURPOSES:  # a desk need not read what R2 would notice it by
         parts.check_current()
     ask = Ask(caller.roles, purpose, action, frozenset(fields), to)
-    decision = parts.policy.decide(ask, known(parts, caller, parts.policy.needs(ask)))
+    decision = (parts.policy.decide_at_all if at_all else parts.policy.decide)(
+        ask, known(parts, caller, parts.policy.needs(ask))
+    )
     if not decision.allowed:
         deny(parts, caller, ask, decision, about)
     return decision
+
+
+def may(parts: Parts, caller: Caller, ask: Ask) -> bool:
+    """Whether it could be allowed for somebody now; nothing is recorded."""
+    return parts.policy.decide_at_all(ask, known(parts, caller, parts.policy.needs(ask))).allowed
 
 
 def deny(

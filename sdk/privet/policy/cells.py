@@ -9,6 +9,7 @@ what bears on them, whatever else the policy says.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -232,6 +233,18 @@ class Case:
         self.needs = frozenset(chain.from_iterable(when.needs() for when in conditions))
         self._class_of = classifier(conditions, self._named, zone)
         self._cells: dict[Hashable, Cell] = {}
+
+    def for_somebody(self) -> Case:
+        """The same, as far as it depends on nobody.
+
+        A permit that depends on whom it is about grants, a deny that does denies nothing:
+        what is left is whether it could be allowed at all. Each person is decided by herself.
+        """
+        permits = [
+            replace(p, when=p.when.of_the_moment() if p.when else None) for p in self._permits
+        ]
+        denies = [d for d in self._denies if d.when is None or d.when == d.when.of_the_moment()]
+        return Case(*self._told, permits, denies, self._zone)
 
     def cell(self, given: Circumstances) -> Cell:
         """What holds in these circumstances."""

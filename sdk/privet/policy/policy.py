@@ -156,6 +156,18 @@ class Policy(Frozen):
             return _MALFORMED
         return known
 
+    def decide_at_all(self, ask: Ask, given: Circumstances = UNKNOWN) -> Decision:
+        """Whether it could be allowed for somebody: for work that is about nobody yet.
+
+        Conditions on people (place, age, number, reach) are left out, so whoever goes on
+        from here decides each person by ``decide`` before anything of hers is opened.
+        """
+        decision = self.decide(ask, given)
+        case = self._cases.get((ask.roles, ask.purpose, ask.action, ask.to))
+        if decision.allowed or not isinstance(case, Case):
+            return decision
+        return case.for_somebody().cell(given).decide(ask.fields)
+
     def needs(self, ask: Ask) -> frozenset[str]:
         """What must be known to decide: names of ``Circumstances``' attributes.
 

@@ -257,6 +257,11 @@ class When:
         if self.environment:
             yield "environment"
 
+    def of_the_moment(self) -> When | None:
+        """What of it depends on nobody: the time and the environment; None for nothing."""
+        rest = When(window=self.window, environment=self.environment)
+        return None if rest == When() else rest
+
     def told(self, given: Circumstances, named: frozenset[str], zone: str) -> str:
         """``HOLDS``, a code that ends in ``.refused``, or why nobody can tell.
 

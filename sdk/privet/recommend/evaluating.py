@@ -167,7 +167,7 @@ def evaluate(
         raise InvalidInput("k is out of range", remedy=f"Ask for 1 to {MOST}.", reason="k.range")
     version = artifact.current(parts, version)  # what the caller holds may be anything
     recommender = recommender_of(version)
-    decide(parts, caller, purpose, "evaluate", recommender.needs)
+    decide(parts, caller, purpose, "evaluate", recommender.needs, at_all=True)
     check_purpose(version, purpose)
     check_cut(version, cut)
     found, state = artifact.load(parts, version.version)

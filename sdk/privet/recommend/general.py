@@ -110,7 +110,7 @@ def similar(parts: Parts, caller: Caller, purpose: str, item: str, asked: Reques
         InvalidInput: no such item or entry (reason ``item.unknown``).
     """
     asked.check()
-    decide(parts, caller, purpose, "recommend", ())
+    decide(parts, caller, purpose, "recommend", (), at_all=True)
     made = in_time(parts, purpose, lambda: _similar(parts, purpose, item, asked))
     count(parts, caller, purpose, "recommend")
     return made

@@ -67,7 +67,7 @@ def card(parts: Parts, caller: Caller, purpose: str, version: Version) -> ModelC
     """
     version = artifact.current(parts, version)
     recommender = recommender_of(version)
-    decide(parts, caller, purpose, "evaluate", recommender.needs)
+    decide(parts, caller, purpose, "evaluate", recommender.needs, at_all=True)
     check_purpose(version, purpose)
     rules = parts.policy.purposes[purpose]
     report = dict(version.report)

@@ -16,7 +16,8 @@ from privet.errors import AccessDenied, ConsentMissing, Erased, Objected
 from privet.gate import artifact
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, Snapshot, read
-from privet.gate.record import WHY, count, decide
+from privet.gate.record import WHY, count, decide, may
+from privet.policy import Ask
 from privet.recommend import mapping
 from privet.recommend.general import allowed_in, best_of, general, in_time, listed
 from privet.recommend.mapping import (
@@ -54,13 +55,13 @@ def recommend(
     """
     asked.check()
     if quarantined(parts, purpose):
-        decide(parts, caller, purpose, "recommend", ())
+        decide(parts, caller, purpose, "recommend", (), at_all=True)
         count(parts, caller, purpose, "recommend", len(ids))
         return dict.fromkeys(ids, listed(parts, purpose, asked, QUARANTINED))
     serving = at_hand(parts, purpose, asked.model)
     for _ in range(ATTEMPTS):
         if isinstance(serving, str):
-            decide(parts, caller, purpose, "recommend", ())
+            decide(parts, caller, purpose, "recommend", (), at_all=True)
             count(parts, caller, purpose, "recommend", len(ids))
             return _all_general(parts, purpose, ids, asked, serving)
         who = dict(zip(ids, parts.subjects.find(ids), strict=True))
@@ -72,7 +73,12 @@ def recommend(
         except (_Moved, AccessDenied) as stopped:
             was, serving = serving, usable(parts, purpose, asked.model)
             if serving is was and isinstance(stopped, AccessDenied):
-                raise
+                needs = frozenset(was.recommender.needs)
+                if not may(parts, caller, Ask(caller.roles, purpose, "recommend", needs)):
+                    raise
+                # It may be done, only not for these people: a rule on age or place.
+                count(parts, caller, purpose, "recommend", len(ids))
+                return _all_general(parts, purpose, ids, asked, stopped.why)
         else:
             return _answers(parts, caller, purpose, reading, serving, who, asked)
     raise moving()

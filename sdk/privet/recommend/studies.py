@@ -192,8 +192,8 @@ def curve(
 
 
 def _decide(parts: Parts, caller: Caller, purpose: str, recommender: Recommender) -> None:
-    decide(parts, caller, purpose, "train", recommender.needs)
-    decide(parts, caller, purpose, "evaluate", recommender.needs)
+    decide(parts, caller, purpose, "train", recommender.needs, at_all=True)
+    decide(parts, caller, purpose, "evaluate", recommender.needs, at_all=True)
 
 
 def _attacked(

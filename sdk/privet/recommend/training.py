@@ -13,7 +13,7 @@ from privet.gate import artifact, publication
 from privet.gate.minimize import coarsened
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, read
-from privet.gate.record import decide
+from privet.gate.record import decide, may
 from privet.gate.versions import Version
 from privet.policy import Ask
 from privet.recommend.base import Recommender
@@ -70,7 +70,7 @@ def _train_once(
     recommender: Recommender,
     until: int | None,
 ) -> Version:
-    decision = decide(parts, caller, purpose, "train", recommender.needs)
+    decision = decide(parts, caller, purpose, "train", recommender.needs, at_all=True)
     until = parts.now if until is None else until
     spec = {"kind": recommender.kind, "params": recommender.params(), "until": until}
     # Who may see an entry is asked when a list is made: a model learns from those of any age.
@@ -155,7 +155,7 @@ def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[by
 def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:
     """Put a version live; needs a permit of its own."""
     version = artifact.current(parts, version)
-    decide(parts, caller, purpose, "serve", recommender_of(version).needs)
+    decide(parts, caller, purpose, "serve", recommender_of(version).needs, at_all=True)
     check_purpose(version, purpose)
     artifact.serve(parts, caller, version)
 
@@ -172,7 +172,7 @@ def check_works(parts: Parts, caller: Caller, purpose: str) -> None:
         AccessDenied: no permit to train, evaluate or serve (recorded).
     """
     asks = (Ask(caller.roles, purpose, action, frozenset()) for action in WORK)
-    if not any(parts.policy.decide(ask).allowed for ask in asks):
+    if not any(may(parts, caller, ask) for ask in asks):
         decide(parts, caller, purpose, "evaluate", ())
 
 

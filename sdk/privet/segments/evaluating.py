@@ -91,7 +91,7 @@ def of_version(parts: Parts, caller: Caller, version: Version) -> Opened:
     """
     version, state = artifact.load(parts, artifact.current(parts, version).version)
     held = unpack(state)
-    decision = decide(parts, caller, version.purpose, "evaluate", held.segmenter.needs)
+    decision = decide(parts, caller, version.purpose, "evaluate", held.segmenter.needs, at_all=True)
     eligible = membership.eligible(parts, decision, membership.contributors(parts, version))
     warrant = parts.log.authorise(
         entry(

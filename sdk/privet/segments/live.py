@@ -62,7 +62,7 @@ def serve(parts: Parts, caller: Caller, version: Version) -> None:
     """
     version, state = artifact.load(parts, artifact.current(parts, version).version)
     held = unpack(state)
-    decision = decide(parts, caller, version.purpose, "serve", held.segmenter.needs)
+    decision = decide(parts, caller, version.purpose, "serve", held.segmenter.needs, at_all=True)
     people = membership.contributors(parts, version) | membership.placed(parts, version.model)
     eligible = membership.eligible(parts, decision, people)
     warrant = parts.log.authorise(

@@ -21,7 +21,7 @@ from privet.features.items import known_items
 from privet.gate import artifact, membership, publication
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, Released, not_before, read
-from privet.gate.record import decide, too_few
+from privet.gate.record import decide, may, too_few
 from privet.gate.versions import Version
 from privet.policy import Ask
 from privet.segments.base import Segmenter, extend, from_bytes, quantized, to_bytes
@@ -73,7 +73,7 @@ def _train_once(
     segmenter: Segmenter,
     at: int | None,
 ) -> Version:
-    decision = decide(parts, caller, purpose, "train", segmenter.needs)
+    decision = decide(parts, caller, purpose, "train", segmenter.needs, at_all=True)
     at = parts.now if at is None else at
     spec = {"kind": segmenter.kind, "params": segmenter.params(), "until": at}
     earlier = _latest(parts, purpose, name)
@@ -180,5 +180,5 @@ def check_works(parts: Parts, caller: Caller, purpose: str) -> None:
         AccessDenied: no permit to train, evaluate or serve (recorded).
     """
     asks = (Ask(caller.roles, purpose, action, frozenset()) for action in WORK)
-    if not any(parts.policy.decide(ask).allowed for ask in asks):
+    if not any(may(parts, caller, ask) for ask in asks):
         decide(parts, caller, purpose, "evaluate", ())

@@ -201,6 +201,21 @@ def test_another_permit_may_still_grant(edited: Edited) -> None:
     assert policy.decide(more).reason == "field.refused"
 
 
+def test_whether_anything_could_be_allowed_at_all_is_told_without_a_person(edited: Edited) -> None:
+    moment = Circumstances(at=at("2026-07-01T06:00Z"))
+    night = Circumstances(at=at("2026-07-01T00:00Z"))
+    policy = permitting(edited, "age_from: 18, people_from: 9 people, hours: 08:00-20:00")
+    assert not policy.decide(COUNT, moment).allowed
+    assert policy.decide_at_all(COUNT, moment).permits == ("count",)
+    assert policy.decide_at_all(COUNT, night).reason == "time.refused"
+    assert policy.decide_at_all(COUNT).reason == "time.unknown"
+    policy = denying(edited, "age_under: 16, hours: 08:00-20:00")
+    assert policy.decide_at_all(BUY, moment).allowed
+    policy = denying(edited, "hours: 08:00-20:00")
+    assert policy.decide_at_all(BUY, moment).deny == "no"
+    assert policy.decide_at_all(BUY._replace(purpose="spying")).reason == "purpose.unknown"
+
+
 def test_what_an_answer_depends_on_can_be_asked(edited: Edited) -> None:
     policy = permitting(edited, "data_under: 7d, jurisdiction: [DE]")
     assert policy.needs(COUNT) == {"jurisdiction", "oldest", "at"}
