@@ -9,6 +9,7 @@ none of this: a no is taken whatever it names.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -36,48 +37,66 @@ def elsewhere(given: str) -> str:
     return crypto.sha256(given.encode()).hex()[:32] if given else ""
 
 
-def code_of(
-    known: Sequence[Told], purpose: str, kind: str, given: str, at: int, *, claimed: bool
-) -> str:
-    """What the ledger says of the text that a change refers to.
+class Texts:
+    """The texts that answers may refer to, for any number of answers to one of them.
 
     Args:
-        known: all notices.
-        purpose: the purpose of the change.
-        kind: its kind; only what gives a consent must name a live text.
+        known: all notices, in the order of the log.
         given: a notice's hash or label, or a code of the host's own.
-        at: when it was said, UTC microseconds.
-        claimed: whether ``at`` is a time in the past that somebody vouches for.
-
-    Raises:
-        InvalidInput: no notice tells of the purpose (``notice.missing``), none that is
-            kept here was named (``notice.unknown``), or one that was not live then
-            (``notice.replaced``).
     """
-    named = find(known, given)
-    if not known or kind not in GIVING:
-        return elsewhere(given) if named is None else named.hash
-    first = min((one.at for one in known if purpose in one.purposes), default=None)
-    if first is not None and claimed and at < first:
-        return elsewhere(given)  # given before any text of it was kept here
-    there = told.live(known, purpose, at)
-    if not there:
-        raise missing("agreed to")
-    if named is None or purpose not in named.purposes:
-        raise InvalidInput(
-            "an answer does not say what the person was shown",
-            why="no notice that is kept here and tells of the purpose has this hash",
-            remedy="Send back the `notice` that `ask` gave.",
-            reason="notice.unknown",
-        )
-    if named not in there:
+
+    def __init__(self, known: Sequence[Told], given: str) -> None:
+        self._known = known
+        self._named = find(known, given)
+        self._code = elsewhere(given) if self._named is None else self._named.hash
+        self._elsewhere = elsewhere(given)
+        self._instants = sorted({one.at for one in known})
+        self._there: dict[tuple[str, int], list[Told]] = {}
+
+    def code(self, purpose: str, kind: str, at: int, *, claimed: bool) -> str:
+        """What the ledger says of the text that a change refers to.
+
+        Args:
+            purpose: the purpose of the change.
+            kind: its kind; only what gives a consent must name a live text.
+            at: when it was said, UTC microseconds.
+            claimed: whether ``at`` is a time in the past that somebody vouches for.
+
+        Raises:
+            InvalidInput: no notice tells of the purpose (``notice.missing``), none that
+                is kept here was named (``notice.unknown``), or one that was not live then
+                (``notice.replaced``).
+        """
+        if not self._known or kind not in GIVING:
+            return self._code
+        there = self._live(purpose, at)
+        if there and self._named in there:
+            return self._code
+        first = min((one.at for one in self._known if purpose in one.purposes), default=None)
+        if first is not None and claimed and at < first:
+            return self._elsewhere  # given before any text of it was kept here
+        if not there:
+            raise missing("agreed to")
+        if self._named is None or purpose not in self._named.purposes:
+            raise InvalidInput(
+                "an answer does not say what the person was shown",
+                why="no notice that is kept here and tells of the purpose has this hash",
+                remedy="Send back the `notice` that `ask` gave.",
+                reason="notice.unknown",
+            )
         raise InvalidInput(
             "an answer refers to a notice that is no longer live",
             why="a newer version was added",
             remedy="Ask again: `ask` gives the live one.",
             reason="notice.replaced",
         )
-    return named.hash
+
+    def _live(self, purpose: str, at: int) -> list[Told]:
+        # What is live changes only when a notice is added.
+        key = purpose, bisect_right(self._instants, at)
+        if key not in self._there:
+            self._there[key] = told.live(self._known, purpose, at)
+        return self._there[key]
 
 
 def missing(doing: str) -> InvalidInput:

@@ -20,7 +20,7 @@ from privet.clock import DAY_US
 from privet.consent import GIVING, NOTICE, Change, Told
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
-from privet.gate.answerable import code_of
+from privet.gate.answerable import Texts
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
 from privet.gate.write import FOREVER
@@ -165,18 +165,14 @@ def check_texts(parts: Parts, wishes: Sequence[Wish], notice: str) -> None:
     """Refuse a 'yes' to a text that was not live, before anybody is enrolled for it.
 
     Raises:
-        InvalidInput: see ``privet.gate.answerable.code_of``.
+        InvalidInput: see ``privet.gate.answerable.Texts``.
     """
     with parts.home.data.read() as tx:
         known = parts.ledger.notices(tx)
+    texts, now = Texts(known, notice), parts.now
     for wish in wishes:
-        _code(parts, wish, notice, known)
-
-
-def _code(parts: Parts, wish: Wish, notice: str, known: Sequence[Told]) -> str:
-    claimed = wish.at is not None
-    at = parts.now if wish.at is None else wish.at
-    return code_of(known, wish.purpose, wish.kind, notice, at, claimed=claimed)
+        at = now if wish.at is None else wish.at
+        texts.code(wish.purpose, wish.kind, at, claimed=wish.at is not None)
 
 
 def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> None:
@@ -233,8 +229,9 @@ def change(
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         known = parts.ledger.notices(tx)
+        texts = Texts(known, proof.notice)
         asked = _told_once(
-            [(sno, _change(parts, sno, w, proof, known, commitment)) for sno, w in wishes]
+            [(sno, _change(parts, sno, w, proof, texts, commitment)) for sno, w in wishes]
         )
         _refuse_fenced(tx, {sno for sno, _ in asked})
         for sno, wanted in asked:
@@ -313,7 +310,7 @@ def _fenced(tx: Tx, snos: set[int]) -> set[int]:
 
 
 def _change(
-    parts: Parts, sno: int, wish: Wish, proof: Proof, known: Sequence[Told], commitment: str
+    parts: Parts, sno: int, wish: Wish, proof: Proof, texts: Texts, commitment: str
 ) -> Change:
     now = parts.now
     at = now if wish.at is None else wish.at
@@ -328,7 +325,7 @@ def _change(
         purpose=wish.purpose,
         kind=wish.kind,
         at=at,
-        notice=_code(parts, wish, proof.notice, known),
+        notice=texts.code(wish.purpose, wish.kind, at, claimed=wish.at is not None),
         jurisdiction=proof.jurisdiction,
         event_id=_tagged(parts, wish.event_id),
         seen=wish.seen,
