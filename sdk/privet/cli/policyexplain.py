@@ -134,6 +134,8 @@ def _shown(screen: Screen, told: dict[str, Any]) -> None:
     lines = [change["line"] for change in told["changes"]]
     if lines:
         screen.say(f"smallest change: {lines[0]}")
+    elif not told["allowed"]:
+        screen.say("smallest change: none in one line")
     screen.tree(
         [
             ("or", lines[1:]),

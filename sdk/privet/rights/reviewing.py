@@ -9,8 +9,6 @@ from privet.clock import DAY_US, micros
 from privet.errors import InvalidInput
 from privet.gate import evidence
 from privet.policy import Policy, load
-from privet.review.replay import replay
-from privet.review.unused import unused
 from privet.types import check_type
 
 if TYPE_CHECKING:
@@ -37,6 +35,8 @@ def replayed(
         AccessDenied: no permit to export the log.
         PolicyError: the candidate is none.
     """
+    from privet.review.replay import replay  # tools of a reviewer: no open pays for them
+
     policy = candidate if isinstance(candidate, Policy) else load(candidate)
     end = parts.now + 1 if until is None else micros(until)
     found = evidence.records(parts, caller, micros(since), end)
@@ -50,6 +50,8 @@ def not_used(parts: Parts, caller: Caller, days: int) -> Unused:
         AccessDenied: no permit to export the log.
         InvalidInput: days are no whole number from 1 on.
     """
+    from privet.review.unused import unused
+
     check_type(days, int, "days", "Give a whole number of days.")
     if not 1 <= days <= MOST_DAYS:
         raise InvalidInput(
