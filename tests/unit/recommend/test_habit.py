@@ -40,6 +40,8 @@ def test_windows_with_an_entry_are_counted_once_each():
     _, said = columns([(7, 0, 100 - 10 * 28), (7, 1, 95)])
     assert said["windows"] == pytest.approx([2.3 / 12])
     assert said["windows6"] == pytest.approx([1.3 / 7])  # the tenth is not one of the six
+    _, said = columns([(7, 0, 95), (9, 0, 95)])
+    assert said["windows"] == pytest.approx([1.3 / 2, 1.3 / 2])  # each has a window of its own
 
 
 def test_a_single_visit_has_a_gap_by_how_long_ago_it_was():
