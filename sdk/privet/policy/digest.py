@@ -25,7 +25,9 @@ def canonical(value: Any, key: str = "") -> Any:
 
     Mappings are written with sorted keys; lists whose order means nothing are sorted.
     """
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, str):  # most are
+        return value
+    if isinstance(value, Mapping):
         return {str(k): canonical(v, str(k)) for k, v in sorted(value.items())}
     if isinstance(value, set | frozenset):
         return _as_set([canonical(v) for v in value])
