@@ -18,6 +18,7 @@ from privet.cli import (
     maintain,
     models,
     notice,
+    objections,
     policy,
     recommend,
     rights,
@@ -59,6 +60,7 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
 app.add_typer(policy.app, name="policy")
+objections.register(consent.app)
 app.add_typer(consent.app, name="consent")
 app.add_typer(notice.app, name="notice")
 app.add_typer(features.app, name="features")

@@ -41,9 +41,6 @@ Purpose = Annotated[str, typer.Argument(metavar="PURPOSE", help="A purpose of th
 Evidence = Annotated[
     str, typer.Option("--evidence", metavar="TEXT", help="How it can be shown; kept sealed.")
 ]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; she is told. Kept sealed.")
-]
 ReceiptTo = Annotated[
     Path | None,
     typer.Option("--receipt", metavar="FILE", help="Write her signed receipt to this new file."),
@@ -130,7 +127,7 @@ def answer(
             country=country,
         )
         _keep(receipt_to, receipt)
-    _told(screen, receipt)
+    tell(screen, receipt)
 
 
 @app.command()
@@ -153,111 +150,7 @@ def withdraw(
     with acting(screen, who, CONSENT) as (_, principal):
         receipt = principal.consent.withdraw(subject, *purposes, evidence=evidence)
         _keep(receipt_to, receipt)
-    _told(screen, receipt)
-
-
-@app.command("object")
-def object_(
-    subject: SubjectId,
-    purpose: Purpose,
-    channel: Annotated[
-        str, typer.Option("--channel", metavar="C", help="Where she objected, such as letter.")
-    ],
-    evidence: Evidence,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Her situation, as she told it.")
-    ] = "",
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "desk",
-    roles: DeskRoles = None,
-    json: Json = False,
-) -> None:
-    """Record an objection; it suspends the purpose for her at once (Art. 21)."""
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or [DESK]))
-    with acting(screen, who, CONSENT) as (_, principal):
-        receipt = principal.consent.object(
-            subject, purpose, channel=channel, evidence=evidence, reason=reason
-        )
-    _told(screen, receipt)
-
-
-@app.command()
-def objections(
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "desk",
-    roles: DeskRoles = None,
-    json: Json = False,
-) -> None:
-    """The objections that wait for a decision; exit code 1 where one is overdue."""
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or [DESK]))
-    with acting(screen, who, CONSENT) as (_, principal):
-        found = principal.consent.objections()
-    late = sum(one.overdue for one in found)
-    rows = [
-        {
-            "subject": list(one.subject),
-            "purpose": one.purpose,
-            "received": one.received.isoformat(),
-            "due": one.due.isoformat(),
-            "overdue": one.overdue,
-            "record": one.record,
-        }
-        for one in found
-    ]
-
-    def shown() -> None:
-        columns = ("", "due", "purpose", "subject", "record")
-        cells = [
-            ("OVERDUE" if o.overdue else "", o.due.date(), o.purpose, o.subject[:1], o.record)
-            for o in found
-        ]
-        screen.table(columns, cells)
-        screen.say(f"{len(found)} wait, {late} of them overdue (GDPR Art. 12(3), 21(1))")
-
-    screen.answer({"objections": rows, "overdue": late}, shown)
-    raise typer.Exit(1 if late else 0)
-
-
-@app.command()
-def uphold(
-    subject: SubjectId,
-    purpose: Purpose,
-    reason: Reason,
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "desk",
-    roles: DeskRoles = None,
-    json: Json = False,
-) -> None:
-    """Uphold an objection: the purpose stays off for her, its own data is destroyed."""
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or [DESK]))
-    with acting(screen, who, CONSENT) as (_, principal):
-        receipt = principal.consent.uphold(subject, purpose, reason=reason)
-    _told(screen, receipt)
-
-
-@app.command()
-def overrule(
-    subject: SubjectId,
-    purpose: Purpose,
-    reason: Reason,
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "desk",
-    roles: DeskRoles = None,
-    json: Json = False,
-) -> None:
-    """Overrule an objection on compelling grounds (Art. 21(1)); never to direct marketing."""
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or [DESK]))
-    with acting(screen, who, CONSENT) as (_, principal):
-        receipt = principal.consent.overrule(subject, purpose, reason=reason)
-    _told(screen, receipt)
+    tell(screen, receipt)
 
 
 @app.command()
@@ -276,7 +169,7 @@ def begin(
     who = Who(home, keyring, name, tuple(roles or [SHOP]))
     with acting(screen, who, CONSENT) as (_, principal):
         receipt = principal.consent.begin(subject, purpose, reference=reference)
-    _told(screen, receipt)
+    tell(screen, receipt)
 
 
 @app.command()
@@ -295,7 +188,7 @@ def end(
     who = Who(home, keyring, name, tuple(roles or [SHOP]))
     with acting(screen, who, CONSENT) as (_, principal):
         receipt = principal.consent.end(subject, purpose, reference=reference)
-    _told(screen, receipt)
+    tell(screen, receipt)
 
 
 @app.command()
@@ -388,7 +281,8 @@ def _keep(path: Path | None, receipt: ConsentReceipt) -> None:
         ) from None
 
 
-def _told(screen: Screen, receipt: Receipt) -> None:
+def tell(screen: Screen, receipt: Receipt) -> None:
+    """What a change of a ground left behind."""
     line = f"recorded at {receipt.record}" if receipt.new else "nothing changed"
     told = {"record": receipt.record, "new": receipt.new}
     screen.answer(told, lambda: screen.say(line))
