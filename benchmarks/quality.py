@@ -89,7 +89,7 @@ def main() -> None:
         cohort = model.histories({"purchase": past}, level)
         kept = model.contributions(cohort, cut // DAY_US)
         assert kept is not None
-        fitted = model.finish(model.fit(len(level), kept), shop)
+        fitted = model.finish(model.fit(len(level), kept, model.of_items(shop, level)), shop)
         fit = time.process_time() - began
         ranked = lists(fitted, cohort, 10, cut // DAY_US)
         took = time.process_time() - began - fit

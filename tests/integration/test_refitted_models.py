@@ -49,7 +49,7 @@ class Chained(Recommender):
     def empty(self, size: int) -> State:
         return self.fit(size, Contributions.of(()))
 
-    def fit(self, size: int, kept: Contributions) -> State:
+    def fit(self, size: int, kept: Contributions, items: Any = None) -> State:
         chain = hashlib.sha256()
         for entries in kept:
             chain.update(len(entries).to_bytes(4, "big") + entries.tobytes())

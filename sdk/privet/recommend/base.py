@@ -121,13 +121,23 @@ class Recommender(ABC):
             self.add(state, entries)
         return state
 
-    def fit(self, size: int, kept: Contributions) -> State:
+    def of_items(self, catalogue: Catalogue, level: Level) -> dict[str, np.ndarray]:
+        """What ``fit`` has to know of the catalogue: plain data of the shop, as integers.
+
+        A state that is fitted remembers it, so that it can be fitted again.
+        """
+        return {}
+
+    def fit(
+        self, size: int, kept: Contributions, items: Mapping[str, np.ndarray] | None = None
+    ) -> State:
         """The state of these people, and of nobody else: the same bytes each time.
 
         Args:
             size: number of entries of the level, L.
             kept: the contributions of all who are in it, ascending by subject. A subject's
                 ordinal tells when she came; no result should depend on more than that.
+            items: what ``of_items`` said, or the arrays of a state that was fitted with it.
 
         Raises:
             IntegrityError: a contribution does not fit.

@@ -1,4 +1,4 @@
-"""Weights of a hybrid, chosen on the windows before the end of what is learned from."""
+"""Weights of a hybrid, chosen on what people had beside what it was told of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from privet.recommend.boosting import boost, nothing
 from privet.recommend.cards import UNIT, listwise, logistic, whole
 from privet.recommend.evidence import FRESH, SEEN
-from privet.recommend.rows import until, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from privet.recommend.evidence import Sources
     from privet.recommend.history import History
+    from privet.recommend.holdout import Held
 
 NAMES = (
     *(f"seen.{name}" for name in SEEN),
@@ -58,16 +58,16 @@ class Weights:
 
     @classmethod
     def of(cls, units: np.ndarray) -> Weights:
-        """Of millionths, in the order of ``NAMES``."""
+        """Of millionths, in the order of ``NAMES``, the weights of further evidence after them."""
         weights = units / UNIT
         seen, (offset, scale, start) = weights[: len(SEEN)], weights[len(SEEN) : CARDS]
         return cls(np.append(seen, start), weights[CARDS:], offset + start, scale)
 
 
-def fixed(weights: dict[str, float]) -> np.ndarray:
+def fixed(weights: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
     """Weights by name in millionths; 0 where not named, but 1 for the scale of others."""
     given = {"fresh.score": 1.0, **weights}
-    return whole(np.array([given.get(name, 0.0) for name in NAMES]))
+    return whole(np.array([given.get(name, 0.0) for name in names]))
 
 
 @dataclass(slots=True, repr=False)
@@ -83,31 +83,25 @@ class _Seen:
 
 
 def choose(
-    people: Sequence[History],
+    held_out: Iterable[Held],
     learn: Callable[[Sequence[History], int], Sources],
-    windows: int,
-    days: int,
+    prior: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Weights in millionths, and trees, by which what was known told best what came after it.
+    """Weights in millionths, and trees, by which what was known told best what came beside it.
 
-    The parts are learned as of the start of each window, and asked about the window alone.
+    The parts are learned from what is known each time, and asked about the rest alone.
 
     Args:
-        people: histories, their days counted from 0, the end.
+        held_out: what people are known by, and what is asked for.
         learn: makes the parts of histories up to a day.
-        windows: how many windows before the end.
-        days: of one window.
+        prior: the weights to stay near.
     """
     found: list[_Seen] = []
-    for window in range(1, windows + 1):
-        cut = -days * window
-        past = [until(history, cut) for history in people]
-        sources = learn(past, cut)
-        for before, history in zip(past, people, strict=True):
-            came = within(history, cut, cut + days)
+    for held in held_out:
+        sources = learn(held.past, held.day)
+        for before, came in zip(held.past, held.came, strict=True):
             if len(before) and len(came):
-                found.append(_look(sources, before, cut, came))
-    prior = fixed(PRIOR) / UNIT
+                found.append(_look(sources, before, held, came))
     if not found:
         return {"weights": whole(prior), "trees": nothing()}
     fresh = _fresh(found, prior[CARDS:])
@@ -115,19 +109,22 @@ def choose(
     return {"weights": whole(np.concatenate([both, fresh])), "trees": _trees(found, both)}
 
 
-def _look(sources: Sources, before: History, cut: int, came: np.ndarray) -> _Seen:
-    said, near = sources.together(before, cut)
-    own, habit = sources.seen(before, cut, said, near)
+def _look(sources: Sources, before: History, held: Held, came: np.ndarray) -> _Seen:
+    said, near = sources.together(before, held.day)
+    own, habit = sources.seen(before, held.day, said, near)
     look = sources.first_look(before, said, near)
     taken = np.zeros(len(said), np.bool_)
     taken[came] = True
     others = sources.candidates(said, own)
+    if held.nearest is not None:
+        others = others[np.argsort(-said[others], kind="stable")[: held.nearest]]
+        own, habit = own[:0], habit[:0]  # what she had cannot come again: nothing to learn of it
     # Of both together only the nearest: what nobody would list teaches nothing of lists.
     both = np.sort(np.concatenate([look[own], look[others]]))
     least = both[-min(NEAREST, len(both))] if len(both) else 0.0
     mine, near_by = look[own] >= least, look[others] >= least
     # Held for everybody at once: single precision halves that.
-    evidence = sources.fresh(said, near, others).astype(np.float32)
+    evidence = sources.fresh(before, said, near, others).astype(np.float32)
     habit = habit.astype(np.float32)
     return _Seen(
         evidence,

@@ -14,6 +14,8 @@ from privet.recommend.reasons import Reason
 from privet.recommend.state import Contributions, State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scipy.sparse import csr_matrix
 
     from privet.features.catalogue import Catalogue, Level
@@ -77,7 +79,7 @@ class ContentTFIDF(Recommender):
         level = catalogue.level(self.by, names)
         try:
             terms = TfidfVectorizer(analyzer=WORD.findall).fit_transform(
-                _documents(catalogue, level, self.text)
+                documents(catalogue, level, self.text)
             )
         except ValueError:
             raise InvalidInput(
@@ -120,8 +122,12 @@ class ContentFitted(Fitted):
         return Reason("like", self.event, self.level.names[own[int(alike.argmax())]])
 
 
-def _documents(catalogue: Catalogue, level: Level, text: tuple[str, ...]) -> list[str]:
-    """One text per entry: the distinct values of its items, in sorted order."""
+def documents(catalogue: Catalogue, level: Level, text: Sequence[str]) -> list[str]:
+    """One text per entry: the distinct values of its items, in sorted order, in small letters.
+
+    Raises:
+        InvalidInput: the catalogue lacks an attribute.
+    """
     words: list[set[str]] = [set() for _ in level.names]
     columns = [catalogue.values(attribute) for attribute in text]
     for item, entry in enumerate(level.of_item.tolist()):

@@ -148,7 +148,8 @@ def only(held: Held, chosen: np.ndarray) -> Held:
         np.concatenate([none, *(h.visit + n for h, n in zip(picked, first[:-1], strict=True))]),
         np.concatenate([none, *(h.day for h in picked)]),
     )
-    cohort = Histories(subjects[chosen], starts, rows, held.was.size)
+    traits = np.array([h.traits for h in picked], np.int64)
+    cohort = Histories(subjects[chosen], starts, rows, held.was.size, traits)
     return Held([cohort], _of(held.was, chosen), _of(held.came, chosen), held.now_day)
 
 
@@ -164,7 +165,7 @@ def _since(cohort: Histories, day: int) -> Histories:
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])[cohort.starts]
     rows = cohort.rows
     left = History(rows.index[kept], rows.visit[kept], rows.day[kept])
-    return Histories(cohort.subjects, starts, left, cohort.size)
+    return replace(cohort, starts=starts, rows=left)
 
 
 def _points(at: float, ranked: Mapping[Task, np.ndarray], held: Held, least: int) -> list[Point]:

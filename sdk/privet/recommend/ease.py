@@ -10,7 +10,7 @@ import numpy as np
 from privet.errors import InvalidInput
 from privet.recommend import gram
 from privet.recommend.base import Fitted
-from privet.recommend.checks import at_least
+from privet.recommend.checks import at_least, between
 from privet.recommend.paired import Paired
 from privet.recommend.reasons import Reason
 from privet.recommend.state import broken
@@ -40,11 +40,17 @@ class EASE(Paired):
     Entries of fewer than ``least`` people are left out before solving. What one entry says
     for another is dropped after it where fewer than ``floor`` people share both.
 
+    With ``scaling`` the entries are weighed against their popularity while it is solved, as in
+    Steck, "Markov Random Fields for Collaborative Filtering" (NeurIPS 2019): each column is
+    divided by its length to the power of ``scaling``, and what comes out is scaled back.
+
     The defaults lie on the frontier of quality and risk (``docs/guide/evaluate.md``).
 
     Args:
         regularization: Steck's lambda, in people: the larger, the less rare pairs say, and the
             less a score tells of who is in the model.
+        scaling: 0 for none, up to 1, where every entry is of the same length and a
+            ``regularization`` near 1 is as much as hundreds without.
         weights: what an entry weighs for a person: ``"binary"`` one, ``"log"`` log2(1 +
             visits with it), ``"recency"`` halved for each half-life since she last had it.
         half_life_days: for ``"recency"``.
@@ -55,11 +61,13 @@ class EASE(Paired):
     regularization: float = 2000
     weights: Literal["binary", "log", "recency"] = "binary"
     half_life_days: float = 120
+    scaling: float = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("regularization", self.regularization, 1)
         at_least("half_life_days", self.half_life_days, 1)
+        between("scaling", self.scaling, 0, 1)
         if self.weights not in WEIGHTS:
             raise InvalidInput(
                 "the weights of an EASE model are unknown",
@@ -88,6 +96,11 @@ class EASE(Paired):
         units: np.ndarray = np.rint(weights * SCALE).astype(np.int64)
         return units
 
+    def lengths(self, squares: np.ndarray) -> np.ndarray:
+        """What each column is divided by, from the diagonal of the gram; ones without scaling."""
+        length: np.ndarray = np.sqrt(squares) ** self.scaling
+        return length
+
     def finish(
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> EASEFitted:
@@ -98,7 +111,10 @@ class EASE(Paired):
         products = counts.astype(np.float64)
         if self.weighted:
             products = gram.box(state.arrays["gram"], kept, state.size) / SCALE**2
+        length = self.lengths(products.diagonal())
+        products /= length[:, None] * length
         says = solve(products, self.regularization)
+        says *= length / length[:, None]
         says[counts < self.floor] = 0
         place = np.full(state.size, -1, np.int64)
         place[kept] = np.arange(len(kept))

@@ -129,7 +129,8 @@ class Held:
     def learn(self, recommender: Recommender, catalogue: Catalogue, level: Level) -> Fitted:
         """A recommender fitted on these histories alone."""
         kept = self.contributions(recommender)
-        return recommender.finish(recommender.fit(len(level), kept), catalogue, level.names)
+        state = recommender.fit(len(level), kept, recommender.of_items(catalogue, level))
+        return recommender.finish(state, catalogue, level.names)
 
     def contributions(self, recommender: Recommender) -> Contributions:
         """What each of them adds to a recommender."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from privet.recommend.ease import EASEFitted
+    from privet.recommend.further import Further
     from privet.recommend.history import History
     from privet.recommend.nextbasket import NextBasket, NextBasketFitted
 
@@ -41,6 +42,7 @@ class Sources:
         near: the mean of people like her.
         trend: popularity in logarithms by name, each of shape (L,); may be empty.
         known: entries that enough people have, shape (L,), bool.
+        further: what was learned of traits and words.
     """
 
     habit: NextBasket | None
@@ -48,6 +50,7 @@ class Sources:
     near: NextBasketFitted | None
     trend: Mapping[str, np.ndarray]
     known: np.ndarray
+    further: Further
 
     def together(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
         """What her entries say for each entry, and how often people like her have it.
@@ -81,17 +84,21 @@ class Sources:
         columns += [self._trend(name)[own] for name in TREND_SEEN]
         return own, np.stack(columns).T
 
-    def fresh(self, said: np.ndarray, near: np.ndarray, among: np.ndarray) -> np.ndarray:
-        """The evidence for some other entries, shape (N, number of ``FRESH``).
+    def fresh(
+        self, history: History, said: np.ndarray, near: np.ndarray, among: np.ndarray
+    ) -> np.ndarray:
+        """The evidence for some other entries, shape (N, number of ``FRESH`` and of ``further``).
 
         Args:
+            history: hers.
             said: what her entries say for each entry.
             near: how often people like her have each.
             among: the entries asked about.
         """
         said, near = said[among], near[among]
         trend = [self._trend(name)[among] for name in TREND_FRESH]
-        return np.stack([said, np.sqrt(said), log(near, 1e-3), *trend], axis=1)
+        columns = np.stack([said, np.sqrt(said), log(near, 1e-3), *trend], axis=1)
+        return np.concatenate([columns, self.further.of(history)[among]], axis=1)
 
     def candidates(self, said: np.ndarray, own: np.ndarray) -> np.ndarray:
         """The other entries worth weighing, the likeliest by a plain blend first, int64.
@@ -100,7 +107,7 @@ class Sources:
             said: what her entries say for each entry.
             own: the entries of her history.
         """
-        blend = said + np.exp(self._trend("p28")) / 2
+        blend = said + self._lately() / 2
         blend[own] = -np.inf
         blend[~self.known] = -np.inf
         order = np.argsort(-blend, kind="stable")[:FARTHER]
@@ -109,13 +116,15 @@ class Sources:
 
     def first_look(self, history: History, said: np.ndarray, near: np.ndarray) -> np.ndarray:
         """A plain blend that finds the candidates worth weighing, shape (L,)."""
-        look = 6 * near + 0.1 * said
-        if self.trend:
-            look = look + np.exp(self.trend["p28"]) / 20
+        look = 6 * near + 0.1 * said + self._lately() / 20
         if self.habit is not None:
             own, weight = self.habit.frequency(history)
             look[own] += weight
         return look
+
+    def _lately(self) -> np.ndarray:
+        """Share of people who had each entry lately; at all, without the trend. Shape (L,)."""
+        return np.exp(self.trend["p28"]) if self.trend else self.further.share
 
     def _trend(self, name: str) -> np.ndarray:
         return self.trend[name] if self.trend else np.zeros(len(self.known))

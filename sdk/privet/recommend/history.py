@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +24,13 @@ class History:
         index: entry of the model's level, shape (N,), int64.
         visit: the visit it belongs to, from 0 in order of time, shape (N,), int64.
         day: UTC day number since 1970, shape (N,), int64.
+        traits: her traits as ``traits.codes`` has them, int64; none where none were read.
     """
 
     index: np.ndarray
     visit: np.ndarray
     day: np.ndarray
+    traits: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -54,12 +56,14 @@ class Histories:
         starts: row offsets of each subject, shape (S + 1,), int64.
         rows: all rows; visits are numbered through the cohort.
         size: number of entries of the level.
+        traits: the traits of each subject, shape (S, T), int64; of none where none were read.
     """
 
     subjects: np.ndarray
     starts: np.ndarray
     rows: History
     size: int
+    traits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -73,7 +77,8 @@ class Histories:
             raise IndexError(position)
         part = slice(self.starts[position], self.starts[position + 1])
         visit = self.rows.visit[part]
-        return History(self.rows.index[part], visit - visit[:1], self.rows.day[part])
+        rows = self.rows.index[part], visit - visit[:1], self.rows.day[part]
+        return History(*rows, self.traits[position]) if len(self.traits) else History(*rows)
 
 
 def histories(

@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from privet.errors import InvalidInput
 from privet.features.catalogue import ITEM, Catalogue
-from privet.recommend import trend
+from privet.recommend import further, traits, trend
 from privet.recommend.base import Forgets, Recommender
 from privet.recommend.boosting import Trees, nothing
+from privet.recommend.cards import UNIT
 from privet.recommend.checks import at_least
 from privet.recommend.choosing import LEAST_SCALE, NAMES, PRIOR, Weights, choose, fixed
 from privet.recommend.content import ContentTFIDF
 from privet.recommend.ease import EASE
 from privet.recommend.evidence import Sources
+from privet.recommend.further import Further
+from privet.recommend.holdout import by_share, by_windows
 from privet.recommend.hybridfitted import HybridFitted
 from privet.recommend.lookalikes import Lookalikes
 from privet.recommend.nextbasket import NextBasket
 from privet.recommend.rows import pack_rows, unpack_rows
 from privet.recommend.state import Contributions, State, broken, to_bytes
+from privet.recommend.traits import Segments
+from privet.recommend.words import Leaning, Words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from privet.features.catalogue import Level
+    from privet.recommend.content import ContentFitted
     from privet.recommend.history import Histories, History
+    from privet.types import Events
 
 PARTS = ("habit", "ease", "baskets", "trend")
 """``habit``: her own visits; ``ease``: what goes with her entries; ``baskets``: people like
 her; ``trend``: what people took lately, for the first time, and again."""
+WORDS = {"words.starts", "words.words"}
+VALIDATE = ("windows", "share")
 MOST_WEIGHT = 1_000_000
 
 
@@ -50,18 +60,30 @@ class Hybrid(Recommender):
     subtracts. Otherwise weights and trees depend on everybody and are chosen again when somebody
     is taken out.
 
+    With ``traits`` somebody little is known of gets what is popular, more so what is with people
+    who share a trait with her: each trait adds how much likelier they are to have an entry,
+    shrunk to no difference where they are few. That needs the purpose's permit for these fields
+    of the profile; who has none of them gets what is popular.
+
     Args:
         parts: which of ``PARTS`` are used; it works with any of them missing.
         basket: the field that tells baskets apart; None makes each day one.
         text: catalogue attributes by whose words an entry that few people have is placed
             among those that read alike; none leaves such entries out.
+        traits: fields of the profile, such as ``("age",)``, by which people are alike.
+        content: catalogue attributes, such as ``("genre",)``: entries count for more whose
+            words are more frequent in her history than in everybody's.
         regularization: of the part ``ease``, in people.
         half_life_days: of the part ``ease``.
+        scaling: of the part ``ease``.
         floor: the least number of people behind a pair.
         least: an entry of which fewer people are known is judged by its text alone.
-        validate_days: length of a window that weights are chosen on.
-        windows: how many such windows.
-        weights: weights by name (``choosing.NAMES``), those not named being 0 but for
+        validate: what weights are chosen on. ``"windows"``: what came in windows before the
+            end. ``"share"``: a fifth of what each person had, where that came in one sitting,
+            so that time tells nothing; then the card of entries she had stays as it is.
+        validate_days: length of a window.
+        windows: how many windows, or how many times a fifth is held out.
+        weights: weights by name (``names``), those not named being 0 but for
             ``fresh.score``, which is above 0 and 1 by itself; None to choose them.
     """
 
@@ -69,19 +91,24 @@ class Hybrid(Recommender):
     parts: tuple[str, ...] = PARTS
     basket: str | None = "basket"
     text: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
     regularization: float = 1000
     half_life_days: float = 120
+    scaling: float = 0
     floor: int = 10
     least: int = 20
+    validate: Literal["windows", "share"] = "windows"
     validate_days: int = 28
     windows: int = 5
     weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", tuple(self.parts))
-        object.__setattr__(self, "text", tuple(self.text))
+        for name in ("parts", "text", "traits", "content"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         _known("part", self.parts, PARTS)
-        _known("weight", tuple(self.weights or ()), NAMES)
+        _known("weight", tuple(self.weights or ()), self.names)
+        _known("way to validate", (self.validate,), VALIDATE)
         if not self.parts:
             raise InvalidInput("a hybrid needs a part", reason="recommend.parameter")
         for name in ("floor", "least", "validate_days", "windows"):
@@ -99,9 +126,15 @@ class Hybrid(Recommender):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Item and basket."""
+        """Item and basket, and the traits: fields of the profile."""
         basket = {f"{self.event}.{self.basket}"} if self.basket else set()
-        return super().needs | basket
+        return super().needs | basket | {f"profile.{name}" for name in self.traits}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What has a weight, in the order of the weights."""
+        more = further.names(self.traits, self.content)
+        return (*NAMES, *(f"fresh.{name}" for name in more))
 
     def params(self) -> dict[str, Any]:
         """The parameters as JSON data."""
@@ -110,13 +143,30 @@ class Hybrid(Recommender):
     def _visit_field(self) -> str | None:
         return self.basket
 
+    def histories(self, events: Mapping[str, Events], level: Level) -> Histories:
+        """Histories, with the traits where some are read.
+
+        Raises:
+            InvalidInput: its event or the profile was not read.
+        """
+        found = super().histories(events, level)
+        if not self.traits:
+            return found
+        return replace(found, traits=traits.read(events, found.subjects, self.traits))
+
     def contribution(self, history: History, now_day: int) -> np.ndarray:
-        """Her rows: entry, visit and age in days, as ``rows.pack_rows`` lays them out."""
-        return pack_rows(history, now_day)
+        """Her traits, then her rows: entry, visit and age in days (``rows.pack_rows``)."""
+        rows = pack_rows(history, now_day)
+        return np.concatenate([traits.pack(history.traits), rows]) if len(rows) else rows
 
     def contributions(self, cohort: Histories, now_day: int) -> Contributions:
         """``contribution`` of each person of a cohort."""
-        return Contributions.of(pack_rows(cohort[i], now_day) for i in range(len(cohort)))
+        people = range(len(cohort))
+        return Contributions.of(self.contribution(cohort[i], now_day) for i in people)
+
+    def of_items(self, catalogue: Catalogue, level: Level) -> dict[str, np.ndarray]:
+        """The words of the entries, where they are weighed."""
+        return Words.of(catalogue, level, self.content).arrays() if self.content else {}
 
     def empty(self, size: int) -> State:
         """No people; the weights given, or those that hold without evidence."""
@@ -124,8 +174,24 @@ class Hybrid(Recommender):
         for name, part in self._sums().items():
             empty = part.empty(size).arrays
             arrays |= {f"{name}.{array}": empty[array] for array in empty}
-        weights = PRIOR if self.weights is None else self.weights
-        return State(size, {**arrays, "weights": fixed(dict(weights)), "trees": nothing()})
+        if self.traits:
+            arrays |= traits.empty(size)
+        return State(size, {**arrays, "weights": self._prior(), "trees": nothing()})
+
+    def fits(self, state: State) -> bool:
+        """Whether this kind can have made a state of these arrays."""
+        if self.traits and not traits.fits(state):
+            return False
+        if "words.starts" in state.arrays and not Words.held(state.arrays).fits(state.size):
+            return False
+        # How many traits there are, and words, is not known from its parameters.
+        open_ended = ("traits.", "words.")
+        form, made = self.empty(state.size).form(), state.form()
+        words = {name for name in made if name.startswith("words.")}
+        form = {name: of for name, of in form.items() if not name.startswith(open_ended)}
+        return words in (set(), WORDS) and form == {
+            name: of for name, of in made.items() if not name.startswith(open_ended)
+        }
 
     def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
         """Add or subtract one person, where weights are given."""
@@ -133,27 +199,35 @@ class Hybrid(Recommender):
             return super().add(state, entries, sign)
         if entries is None or not len(entries):
             return state
-        return self.total(state, [unpack_rows(entries, state.size)], 0, sign)
+        return self.total(state, [self._unpack(entries, state.size)], 0, sign)
 
     def add_all(self, state: State, cohort: Contributions | None) -> State:
         """Add a cohort at once, where weights are given."""
         if self.forgets == "refit":
             return super().add_all(state, cohort)
-        people = [unpack_rows(rows, state.size) for rows in cohort or () if len(rows)]
+        people = [self._unpack(rows, state.size) for rows in cohort or () if len(rows)]
         return self.total(state, people, 0)
 
-    def fit(self, size: int, kept: Contributions) -> State:
-        """Choose weights and trees on the windows before the end, then learn from everything."""
+    def fit(
+        self, size: int, kept: Contributions, items: Mapping[str, np.ndarray] | None = None
+    ) -> State:
+        """Choose weights and trees on what is held out, then learn from everything."""
         # By what they hold and not by when they came, so that no rounding tells of an order.
-        people = [unpack_rows(rows, size) for rows in sorted(kept, key=to_bytes) if len(rows)]
+        people = [self._unpack(rows, size) for rows in sorted(kept, key=to_bytes) if len(rows)]
         state = self.total(self.empty(size), people, 0)
         if self.weights is None:
+            words = self._words(items)
+            state.arrays.update(words.arrays() if words else {})
             bare, entries = replace(self, by=ITEM, text=()), _numbered(size)
 
             def learn(past: Sequence[History], day: int) -> Sources:
-                return bare.sources(bare.total(bare.empty(size), past, day), entries)
+                return bare.sources(bare.total(bare.empty(size), past, day), entries, words=words)
 
-            state.arrays.update(choose(people, learn, self.windows, self.validate_days))
+            if self.validate == "share":
+                held_out = by_share(people, self.windows)
+            else:
+                held_out = by_windows(people, self.windows, self.validate_days)
+            state.arrays.update(choose(held_out, learn, self._prior() / UNIT))
         return state
 
     def total(self, state: State, people: Sequence[History], day: int, sign: int = 1) -> State:
@@ -162,6 +236,8 @@ class Hybrid(Recommender):
         Raises:
             IntegrityError: somebody was never added.
         """
+        if self.traits:
+            traits.total(state, people, sign)
         counts = trend.count(people, day, state.size)
         total = state.arrays["trend"]
         if sign < 0 and bool((total < counts).any()):
@@ -178,7 +254,11 @@ class Hybrid(Recommender):
         return state
 
     def sources(
-        self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
+        self,
+        state: State,
+        catalogue: Catalogue,
+        names: tuple[str, ...] | None = None,
+        words: Words | None = None,
     ) -> Sources:
         """The parts, ready to be asked."""
         made = {
@@ -187,32 +267,73 @@ class Hybrid(Recommender):
         }
         counts, people = state.arrays["trend"], int(state.arrays["people"][0])
         hidden = catalogue.level(self.by, names).hidden
+        known = (counts[0] >= self.least) & ~hidden
+        had = np.where(known, counts[0], 0)
         return Sources(
             habit=self._baskets() if "habit" in self.parts else None,
             ease=made.get("ease"),  # type: ignore[arg-type]
             near=made.get("baskets"),  # type: ignore[arg-type]
             trend=trend.shares(counts, people, self.least) if "trend" in self.parts else {},
-            known=(counts[0] >= self.least) & ~hidden,
+            known=known,
+            further=Further(
+                share=had / max(people, 1),
+                traits=self.traits,
+                segments=Segments.of(state, self.floor, self.least) if self.traits else None,
+                leaning=None if words is None else Leaning.of(words, had),
+            ),
         )
 
     def finish(
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> HybridFitted:
         """Derive the parts, both cards and the trees."""
-        sources, alike = self.sources(state, catalogue, names), None
+        level = catalogue.level(self.by, names)
+        words = Words.of(catalogue, level, self.content) if self.content else None
+        sources, alike = self.sources(state, catalogue, names, words), None
         if self.text:
-            content = ContentTFIDF(event=self.event, item=self.item, by=self.by, text=self.text)
-            words = content.finish(content.empty(state.size), catalogue, names)
-            alike = Lookalikes.of(words, sources.known)
+            alike = Lookalikes.of(self._reading(self.text, catalogue, names), sources.known)
         return HybridFitted(
-            level=catalogue.level(self.by, names),
+            level=level,
             event=self.event,
             sources=sources,
             weights=Weights.of(state.arrays["weights"]),
             trees=Trees.of(state.arrays["trees"]),
             least=self.least,
             alike=alike,
+            reading=self._reading(self.content, catalogue, names) if self.content else None,
         )
+
+    def _prior(self) -> np.ndarray:
+        """The weights given, or those that hold without evidence; in millionths."""
+        if self.weights is not None:
+            return fixed(self.weights, self.names)
+        more = further.names(self.traits, self.content)
+        usual = {f"fresh.{name}": weight for name, weight in further.usual(more).items()}
+        return fixed(PRIOR | usual, self.names)
+
+    def _words(self, items: Mapping[str, np.ndarray] | None) -> Words | None:
+        if not self.content:
+            return None
+        if not items:
+            raise InvalidInput(
+                "a hybrid that weighs content was fitted without the words of its items",
+                remedy="Give `fit` what `of_items` says of the catalogue.",
+                reason="recommend.unread",
+            )
+        return Words.held(items)
+
+    def _unpack(self, packed: np.ndarray, size: int) -> History:
+        """The history of a contribution, with its traits."""
+        end = 2 * len(self.traits)
+        return replace(unpack_rows(packed[end:], size), traits=traits.unpack(packed[:end]))
+
+    def _reading(
+        self, text: tuple[str, ...], catalogue: Catalogue, names: tuple[str, ...] | None
+    ) -> ContentFitted:
+        """What reads alike by some attributes."""
+        content = ContentTFIDF(event=self.event, item=self.item, by=self.by, text=text)
+        level = catalogue.level(self.by, names)
+        return content.finish(content.empty(len(level)), catalogue, names)
 
     def _sums(self) -> dict[str, EASE | NextBasket]:
         """The parts that are sums over pairs."""
@@ -227,6 +348,7 @@ class Hybrid(Recommender):
             weights="recency",
             regularization=self.regularization,
             half_life_days=self.half_life_days,
+            scaling=self.scaling,
             floor=self.floor,
             least=self.least,
         )

@@ -10,17 +10,21 @@ import numpy as np
 
 from privet.recommend.base import Fitted
 from privet.recommend.evidence import FRESH, TREND_FRESH
+from privet.recommend.further import OF_TRAIT
 from privet.recommend.reasons import Reason
 
 if TYPE_CHECKING:
     from privet.recommend.boosting import Trees
     from privet.recommend.choosing import Weights
+    from privet.recommend.content import ContentFitted
     from privet.recommend.evidence import Sources
     from privet.recommend.history import History
     from privet.recommend.lookalikes import Lookalikes
 
 BEHIND = 100.0
 """What keeps an entry that is not worth weighing behind those that are."""
+OF_HISTORY = len(FRESH) - len(TREND_FRESH)
+"""Weights of what her entries say, before those of the trend."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -33,6 +37,7 @@ class HybridFitted(Fitted):
         trees: what is added to the card of entries she had.
         least: the least number of people behind what is popular.
         alike: where entries that few people have belong; None leaves them out.
+        reading: whose content is alike; None where content is not weighed.
     """
 
     sources: Sources
@@ -40,11 +45,12 @@ class HybridFitted(Fitted):
     trees: Trees
     least: int
     alike: Lookalikes | None
+    reading: ContentFitted | None
 
     def score(self, history: History, now_day: int) -> np.ndarray:
         """Log odds of being taken next: of entries she had by one card, of others by the other."""
         said, near = self.sources.together(history, now_day)
-        fresh = self._popular + self._together(said, near)
+        fresh = self._popular + self._together(said, near) + self._further(history)
         own, evidence = self.sources.seen(history, now_day, said, near)
         total = np.where(self.sources.known, fresh - BEHIND, -np.inf)
         total[self.sources.candidates(said, own)] += BEHIND
@@ -64,51 +70,68 @@ class HybridFitted(Fitted):
         """The same for a whole list, her history weighed once."""
         now_day = int(history.day.max(initial=0))
         said, near = self.sources.together(history, now_day)
-        together = self._together(said, near)
-        mean = float(together[self.sources.known].mean()) if self.sources.known.any() else 0.0
-        carried = together - mean > self._popular - self._usual
-        return [self._why(history, index, bool(carried[index])) for index in indices.tolist()]
+        parts = [self._popular[:, None], self._together(said, near)[:, None]]
+        columns = self.sources.further.of(history) * self.weights.fresh[len(FRESH) :]
+        weighed = np.concatenate([*parts, columns], axis=1)
+        if self.sources.known.any():
+            weighed -= weighed[self.sources.known].mean(axis=0)
+        carried = weighed[indices].argmax(axis=1)
+        named = ("popular", "together", *self.sources.further.names)
+        return [
+            self._why(history, index, named[part])
+            for index, part in zip(indices.tolist(), carried.tolist(), strict=True)
+        ]
 
     def together(self, index: int) -> np.ndarray | None:
         """What goes with one entry, by the part that knows pairs; None without it."""
         return None if self.sources.ease is None else self.sources.ease.together(index)
 
-    def _why(self, history: History, index: int, carried: bool) -> Reason:
+    def _why(self, history: History, index: int, part: str) -> Reason:
         names = self.level.names
         count = int((history.index == index).sum())
         if count and self.sources.habit is not None:
             return Reason("habit", self.event, names[index], count, len(np.unique(history.visit)))
         if count:
             return Reason("again", self.event, names[index])
+        return self._why_new(history, index, part)
+
+    def _why_new(self, history: History, index: int, part: str) -> Reason:
+        """Why an entry that she never had, by the part that carried it most."""
         if not self.sources.known[index]:
-            return self._reads(history, index)
-        for part in (self.sources.ease, self.sources.near) if carried else ():
-            if part is not None and len(history) and part.score(history, 0)[index] > 0:
-                return part.reason(history, index)
+            return self._reads(None if self.alike is None else self.alike.words, history, index)
+        if part == "content":
+            return self._reads(self.reading, history, index)
+        trait = part.removeprefix(OF_TRAIT)
+        people = self.sources.further.popular_with(history, trait, index) if trait != part else 0
+        if people:
+            return Reason("segment", self.event, count=people, trait=trait)
+        for pairs in (self.sources.ease, self.sources.near) if part == "together" else ():
+            if pairs is not None and len(history) and pairs.score(history, 0)[index] > 0:
+                return pairs.reason(history, index)
         return Reason("popular", self.event, count=self.least)
 
-    def _reads(self, history: History, index: int) -> Reason:
+    def _reads(self, words: ContentFitted | None, history: History, index: int) -> Reason:
         """Like the one of hers whose text is nearest, if a word is shared."""
-        if self.alike is not None and self.alike.words.score(history, 0)[index] > 0:
-            return self.alike.words.reason(history, index)
+        if words is not None and words.score(history, 0)[index] > 0:
+            return words.reason(history, index)
         return Reason("popular", self.event, count=self.least)
 
     def _together(self, said: np.ndarray, near: np.ndarray) -> np.ndarray:
         """What her history adds to the card of others, shape (L,)."""
-        said_by, root_by, near_by = self.weights.fresh[: len(FRESH) - len(TREND_FRESH)]
+        said_by, root_by, near_by = self.weights.fresh[:OF_HISTORY]
         total: np.ndarray = said_by * said + root_by * np.sqrt(said) + near_by * np.log(near + 1e-3)
+        return total
+
+    def _further(self, history: History) -> np.ndarray:
+        """What her traits, and the words she leans to, add to the card of others, shape (L,)."""
+        total: np.ndarray = self.sources.further.of(history) @ self.weights.fresh[len(FRESH) :]
         return total
 
     @cached_property
     def _popular(self) -> np.ndarray:
         """What the trend adds to the card of others, the same for everybody, shape (L,)."""
         total = np.zeros(len(self.level))
-        for name, weight in zip(TREND_FRESH, self.weights.fresh[-len(TREND_FRESH) :], strict=True):
+        for name, weight in zip(TREND_FRESH, self.weights.fresh[OF_HISTORY:], strict=False):
             if self.sources.trend:
                 total += weight * self.sources.trend[name]
         return total
-
-    @cached_property
-    def _usual(self) -> float:
-        known = self._popular[self.sources.known]
-        return float(known.mean()) if len(known) else 0.0

@@ -1,4 +1,4 @@
-"""Why an entry was picked, as data and in words, from the person's own history only."""
+"""Why an entry was picked, as data and in words, from what is the person's own only."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ class Reason:
     Attributes:
         kind: ``habit`` (in the person's own baskets), ``like`` (similar text to something
             in her history), ``together`` (found with something in her history), ``again``
-            (in her history), ``popular`` (nothing of hers).
+            (in her history), ``segment`` (popular with people who share a trait of hers),
+            ``popular`` (nothing of hers).
         event: the event the history is made of.
         entry: the entry of her own history that it rests on; ``""`` for ``popular``.
-        count: for ``habit`` her baskets with it, for ``popular`` the least number of people.
+        count: for ``habit`` her baskets with it, for ``segment`` and ``popular`` the least
+            number of people.
         of: for ``habit``, how many of her baskets were looked at.
+        trait: for ``segment``, the field of her profile.
     """
 
-    kind: Literal["habit", "like", "together", "again", "popular"]
+    kind: Literal["habit", "like", "together", "again", "segment", "popular"]
     event: str
     entry: str = ""
     count: int = 0
     of: int = 0
+    trait: str = ""
 
     @property
     def personal(self) -> bool:
-        """Whether it rests on the person's own history."""
+        """Whether it rests on the person's own history or traits."""
         return self.kind != "popular"
 
     def __repr__(self) -> str:
@@ -59,5 +63,7 @@ def because(reason: Reason) -> str:
             return f"because you {verb} {reason.entry}"
         case "again":
             return f"you {verb} {reason.entry} before"
-        case "popular":
-            return f"popular with at least {reason.count} customers"
+        case "segment" | "popular":
+            trait = reason.trait.replace("_", " ").replace("-", " ")
+            alike = f" whose {trait} is like yours" if trait else ""
+            return f"popular with at least {reason.count} customers{alike}"

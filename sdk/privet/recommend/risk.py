@@ -141,10 +141,11 @@ def finished(
 
     Where a state is a sum, methods that people add the same to have the same one.
     """
-    state = methods[0].fit(len(level), kept)
+    items = [method.of_items(catalogue, level) for method in methods]
+    state = methods[0].fit(len(level), kept, items[0])
     for at, method in enumerate(methods):
         if at and method.forgets != "subtract":
-            state = method.fit(len(level), kept)
+            state = method.fit(len(level), kept, items[at])
         yield method.finish(state, catalogue, level.names)
 
 

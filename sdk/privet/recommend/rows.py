@@ -42,12 +42,12 @@ def unpack_rows(packed: np.ndarray, size: int) -> History:
 
 def until(history: History, day: int) -> History:
     """The rows up to and including a day: all that was known then."""
-    return _where(history, history.day <= day)
+    return where(history, history.day <= day)
 
 
 def within(history: History, after: int, day: int) -> np.ndarray:
     """The distinct entries of the days after one and up to another, ascending, int64."""
-    return _where(history, (history.day > after) & (history.day <= day)).entries()
+    return where(history, (history.day > after) & (history.day <= day)).entries()
 
 
 def flat(people: Iterable[History]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,5 +59,7 @@ def flat(people: Iterable[History]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return owner, index, np.concatenate([none, *(h.day for h in held)])
 
 
-def _where(history: History, chosen: np.ndarray) -> History:
-    return History(history.index[chosen], history.visit[chosen], history.day[chosen])
+def where(history: History, chosen: np.ndarray) -> History:
+    """Some of the rows, shape (N,), bool, of the same person."""
+    rows = history.index[chosen], history.visit[chosen], history.day[chosen]
+    return History(*rows, history.traits)

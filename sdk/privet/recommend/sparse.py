@@ -110,7 +110,9 @@ class SparseEASE(EASE):
         size, unit = len(kept), SCALE**2 if self.weighted else 1
         counts = _symmetric(state, place, size, state.arrays["pairs"])
         products = _symmetric(state, place, size, state.arrays["gram"] / unit)
-        says = _regress(counts, products, self)
+        length = self.lengths(products.diagonal())
+        products = _scaled(products, 1 / length, 1 / length)
+        says = _scaled(_regress(counts, products, self), 1 / length, length)
         return EASEFitted(
             level=level,
             event=self.event,
@@ -175,6 +177,15 @@ def _symmetric(state: State, place: np.ndarray, size: int, values: np.ndarray) -
     found = csr_array((np.append(value, value[off]), (rows, columns)), (size, size))
     found.sort_indices()
     return found
+
+
+def _scaled(matrix: csr_array, rows: np.ndarray, columns: np.ndarray) -> csr_array:
+    """A matrix with its rows and columns multiplied."""
+    from scipy.sparse import csr_array
+
+    row = np.repeat(np.arange(len(rows)), np.diff(matrix.indptr))
+    value = matrix.data * (rows[row] * columns[matrix.indices])
+    return csr_array((value, matrix.indices, matrix.indptr), matrix.shape)
 
 
 def _regress(counts: csr_array, products: csr_array, model: SparseEASE) -> csr_array:

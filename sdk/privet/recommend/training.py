@@ -81,7 +81,9 @@ def _train_once(
     if recommender.forgets != "nothing":
         reading = read(parts, caller, purpose, "train", recommender.needs, until=until)
         kept = _kept(parts, training, reading, recommender, level, day_of(parts, until))
-    packed = pack(Artifact(recommender, level.names, _state(recommender, len(level), kept)))
+    items = recommender.of_items(known_items(parts, purpose), level)
+    state = _state(recommender, len(level), kept, items)
+    packed = pack(Artifact(recommender, level.names, state))
     return publication.publish(parts, caller, training, decision, packed)
 
 
@@ -105,10 +107,15 @@ def _kept(
         yield Contributions.of(added[i] for i, sno in enumerate(people) if sno in kept)
 
 
-def _state(recommender: Recommender, size: int, chunks: Iterable[Contributions]) -> State:
+def _state(
+    recommender: Recommender,
+    size: int,
+    chunks: Iterable[Contributions],
+    items: Mapping[str, np.ndarray],
+) -> State:
     """The state over all of these; only a kind that is fitted holds them at once."""
     if recommender.forgets == "refit":
-        return recommender.fit(size, _whole(chunks))
+        return recommender.fit(size, _whole(chunks), items)
     state = recommender.empty(size)
     for chunk in chunks:
         recommender.add_all(state, chunk)
@@ -149,7 +156,8 @@ def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[by
     """The state of these kept contributions alone, over the entries of a state."""
     held = unpack(state)
     chunks = (Contributions.of(map(from_bytes, batch)) for batch in batches)
-    return pack(replace(held, state=_state(held.recommender, held.state.size, chunks)))
+    state = _state(held.recommender, held.state.size, chunks, held.state.arrays)
+    return pack(replace(held, state=state))
 
 
 def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:
