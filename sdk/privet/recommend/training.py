@@ -156,8 +156,8 @@ def relearn(spec: Mapping[str, Any], state: bytes, batches: Iterable[Sequence[by
     """The state of these kept contributions alone, over the entries of a state."""
     held = unpack(state)
     chunks = (Contributions.of(map(from_bytes, batch)) for batch in batches)
-    state = _state(held.recommender, held.state.size, chunks, held.state.arrays)
-    return pack(replace(held, state=state))
+    fitted = _state(held.recommender, held.state.size, chunks, held.state.arrays)
+    return pack(replace(held, state=fitted))
 
 
 def serve(parts: Parts, caller: Caller, purpose: str, version: Version) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privet.errors import InvalidInput
-from privet.features.people import WIDTH, band
+from privet.features.people import WIDTH
+from privet.features.rows import NULL
 from privet.recommend.rows import flat
 from privet.recommend.state import broken
 
@@ -34,10 +35,12 @@ CAUTION = 10
 """People of everybody that stand beside those of a segment: how far it is trusted."""
 
 
-def read(events: Mapping[str, Events], subjects: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def read(
+    events: Mapping[str, Events], subjects: np.ndarray, names: Sequence[str]
+) -> np.ndarray:
     """The traits of some subjects, shape (S, number of names), int64, ``ABSENT`` if unknown.
 
-    Whole numbers count by bands of ten, as ``features`` shows them; text counts as it is.
+    Text counts as it is, and so do whole numbers below ten; others count by their ten.
 
     Args:
         events: what was opened; ``"profile"`` has at most one row per subject.
@@ -47,25 +50,20 @@ def read(events: Mapping[str, Events], subjects: np.ndarray, names: Sequence[str
     Raises:
         InvalidInput: a field was not read.
     """
-    profiles = events.get("profile")
     found = np.full((len(subjects), len(names)), ABSENT, np.int64)
-    if profiles is not None:
-        have = np.diff(profiles.starts) > 0
-        first = profiles.starts[:-1][have]
-        place = {int(s): i for i, s in enumerate(profiles.subjects[have])}
-        row = np.array([place.get(int(s), -1) for s in subjects], np.int64)
+    profiles = events.get("profile")
+    if profiles is None or not set(names) <= profiles.columns.keys():
+        raise InvalidInput(
+            "the profile, or a field of it, is not among what was read",
+            remedy="Read what `needs` lists.",
+            reason="recommend.unread",
+        )
+    have = np.diff(profiles.starts) > 0
+    place = {int(subject): i for i, subject in enumerate(subjects)}
+    at = np.array([place.get(int(subject), -1) for subject in profiles.subjects[have]], np.int64)
     for column, name in enumerate(names):
-        if profiles is None or name not in profiles.columns:
-            raise InvalidInput(
-                f"the field 'profile.{name}' is not among what was read",
-                remedy="Read what `needs` lists.",
-                reason="recommend.unread",
-            )
-        values = profiles.columns[name][first]
-        bands = band(values, WIDTH) if values.dtype == np.int64 else values
-        known = {value: _code(name, value) for value in set(bands) if value}
-        coded = np.array([known.get(value, ABSENT) for value in bands], np.int64)
-        found[row >= 0, column] = coded[row[row >= 0]]
+        values = profiles.columns[name][profiles.starts[:-1][have]]
+        found[at[at >= 0], column] = _codes(name, values)[at >= 0]
     return found
 
 
@@ -181,6 +179,15 @@ class Segments:
         return self.lift[at] if known else np.zeros(self.lift.shape[1])
 
 
-def _code(name: str, value: str) -> int:
+def _codes(name: str, values: np.ndarray) -> np.ndarray:
+    """The codes of one field's values, int64."""
+    if values.dtype == np.int64:
+        tens = values // WIDTH * WIDTH
+        values = np.where(values < WIDTH, values, tens).astype(object)
+    known = {value: _code(name, value) for value in set(values) - {None, NULL, ""}}
+    return np.array([known.get(value, ABSENT) for value in values], np.int64)
+
+
+def _code(name: str, value: object) -> int:
     digest = hashlib.sha256(f"{name}\0{value}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 2
