@@ -65,12 +65,16 @@ class Further:
         columns = [np.zeros((0, len(self.share))), *(c[None] for c in self._columns(history))]
         return np.concatenate(columns).T
 
-    def popular_with(self, history: History, trait: str, index: int) -> int:
-        """So many people at least who share the trait have an entry, and more than usual; or 0."""
-        if self.segments is None:
-            return 0
-        code = self._codes(history)[self.traits.index(trait)]
-        return self.segments.floor if self.segments.row(code)[index] > 0 else 0
+    def popular_with(self, history: History, index: int) -> tuple[str, int]:
+        """Which trait of hers speaks most for an entry, and how many who share it have it at least.
+
+        Returns:
+            ``""`` and 0 where none speaks for it.
+        """
+        lifts = [self.segments.row(c)[index] for c in self._codes(history)] if self.segments else []
+        if max(lifts, default=0) <= 0 or self.segments is None:
+            return "", 0
+        return self.traits[int(np.argmax(lifts))], self.segments.floor
 
     def _columns(self, history: History) -> Iterator[np.ndarray]:
         if self.segments is not None:

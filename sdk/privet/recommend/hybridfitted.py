@@ -10,7 +10,6 @@ import numpy as np
 
 from privet.recommend.base import Fitted
 from privet.recommend.evidence import FRESH, TREND_FRESH
-from privet.recommend.further import OF_TRAIT
 from privet.recommend.reasons import Reason
 
 if TYPE_CHECKING:
@@ -73,9 +72,8 @@ class HybridFitted(Fitted):
         parts = [self._popular[:, None], self._together(said, near)[:, None]]
         columns = self.sources.further.of(history) * self.weights.fresh[len(FRESH) :]
         weighed = np.concatenate([*parts, columns], axis=1)
-        if self.sources.known.any():
-            weighed -= weighed[self.sources.known].mean(axis=0)
-        carried = weighed[indices].argmax(axis=1)
+        usual = weighed[self.sources.known].mean(axis=0) if self.sources.known.any() else 0
+        carried = (weighed[indices] - usual).argmax(axis=1)
         named = ("popular", "together", *self.sources.further.names)
         return [
             self._why(history, index, named[part])
@@ -101,20 +99,23 @@ class HybridFitted(Fitted):
             return self._reads(None if self.alike is None else self.alike.words, history, index)
         if part == "content":
             return self._reads(self.reading, history, index)
-        trait = part.removeprefix(OF_TRAIT)
-        people = self.sources.further.popular_with(history, trait, index) if trait != part else 0
-        if people:
-            return Reason("segment", self.event, count=people, trait=trait)
         for pairs in (self.sources.ease, self.sources.near) if part == "together" else ():
             if pairs is not None and len(history) and pairs.score(history, 0)[index] > 0:
                 return pairs.reason(history, index)
+        return self._many(history, index)
+
+    def _many(self, history: History, index: int) -> Reason:
+        """Many have it: who share that trait of hers which speaks most for it, or all."""
+        trait, people = self.sources.further.popular_with(history, index)
+        if trait:
+            return Reason("segment", self.event, count=people, trait=trait)
         return Reason("popular", self.event, count=self.least)
 
     def _reads(self, words: ContentFitted | None, history: History, index: int) -> Reason:
         """Like the one of hers whose text is nearest, if a word is shared."""
         if words is not None and words.score(history, 0)[index] > 0:
             return words.reason(history, index)
-        return Reason("popular", self.event, count=self.least)
+        return self._many(history, index)
 
     def _together(self, said: np.ndarray, near: np.ndarray) -> np.ndarray:
         """What her history adds to the card of others, shape (L,)."""

@@ -35,9 +35,7 @@ CAUTION = 10
 """People of everybody that stand beside those of a segment: how far it is trusted."""
 
 
-def read(
-    events: Mapping[str, Events], subjects: np.ndarray, names: Sequence[str]
-) -> np.ndarray:
+def read(events: Mapping[str, Events], subjects: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """The traits of some subjects, shape (S, number of names), int64, ``ABSENT`` if unknown.
 
     Text counts as it is, and so do whole numbers below ten; others count by their ten.
