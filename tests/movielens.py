@@ -52,6 +52,22 @@ class MovieLens:
             {"title": titles, "genres": tuple(names)},
         )
 
+    def profiles(self) -> Events:
+        """Age, gender and occupation of all users, as opened profiles."""
+        users = self.users.sort_values("user_id")
+        names = {"age": np.int64, "gender": object, "occupation": object}
+        return Events(
+            subjects=users["user_id"].to_numpy().astype(np.int64),
+            starts=np.arange(len(users) + 1),
+            at=np.zeros(len(users), np.int64),
+            columns={name: users[name].to_numpy().astype(dtype) for name, dtype in names.items()},
+        )
+
+    @property
+    def last_day(self) -> int:
+        """UTC day number since 1970 of the last rating that is learned from."""
+        return int(self.train["timestamp"].max()) * 1_000_000 // DAY_US
+
     def events(self, ratings: pd.DataFrame) -> Events:
         """Ratings as opened events of all 943 users, oldest first."""
         rows = ratings.sort_values(["user_id", "timestamp", "movie_id"])

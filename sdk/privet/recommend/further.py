@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privet.recommend.traits import known
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -86,5 +88,4 @@ class Further:
             yield self.leaning.of_person(history)
 
     def _codes(self, history: History) -> list[int]:
-        """Her traits; none of them known for somebody unknown."""
-        return history.traits.tolist() if len(history.traits) else [0] * len(self.traits)
+        return known(history, len(self.traits)).tolist()  # type: ignore[no-any-return]

@@ -26,7 +26,7 @@ from privet.recommend.nextbasket import NextBasket
 from privet.recommend.rows import pack_rows, unpack_rows
 from privet.recommend.state import Contributions, State, broken, to_bytes
 from privet.recommend.traits import Segments
-from privet.recommend.words import Leaning, Words
+from privet.recommend.words import WORDS, Leaning, Words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 PARTS = ("habit", "ease", "baskets", "trend")
 """``habit``: her own visits; ``ease``: what goes with her entries; ``baskets``: people like
 her; ``trend``: what people took lately, for the first time, and again."""
-WORDS = {"words.starts", "words.words"}
 VALIDATE = ("windows", "share")
 MOST_WEIGHT = 1_000_000
 
@@ -157,7 +156,8 @@ class Hybrid(Recommender):
     def contribution(self, history: History, now_day: int) -> np.ndarray:
         """Her traits, then her rows: entry, visit and age in days (``rows.pack_rows``)."""
         rows = pack_rows(history, now_day)
-        return np.concatenate([traits.pack(history.traits), rows]) if len(rows) else rows
+        hers = traits.pack(traits.known(history, len(self.traits)))
+        return np.concatenate([hers, rows]) if len(rows) else rows
 
     def contributions(self, cohort: Histories, now_day: int) -> Contributions:
         """``contribution`` of each person of a cohort."""
@@ -179,19 +179,17 @@ class Hybrid(Recommender):
         return State(size, {**arrays, "weights": self._prior(), "trees": nothing()})
 
     def fits(self, state: State) -> bool:
-        """Whether this kind can have made a state of these arrays."""
-        if self.traits and not traits.fits(state):
-            return False
-        if "words.starts" in state.arrays and not Words.held(state.arrays).fits(state.size):
-            return False
-        # How many traits there are, and words, is not known from its parameters.
-        open_ended = ("traits.", "words.")
+        """Whether this kind can have made its arrays; how many traits and words, it cannot tell."""
         form, made = self.empty(state.size).form(), state.form()
-        words = {name for name in made if name.startswith("words.")}
-        form = {name: of for name, of in form.items() if not name.startswith(open_ended)}
-        return words in (set(), WORDS) and form == {
-            name: of for name, of in made.items() if not name.startswith(open_ended)
-        }
+        if self.traits:
+            if not traits.fits(state):
+                return False
+            form |= {name: made[name] for name in traits.empty(0)}
+        if self.content and self.weights is None:
+            if not Words.fits(state):
+                return False
+            form |= {name: made[name] for name in WORDS}
+        return form == made
 
     def add(self, state: State, entries: np.ndarray | None, sign: int = 1) -> State:
         """Add or subtract one person, where weights are given."""

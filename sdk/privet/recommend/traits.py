@@ -65,6 +65,12 @@ def read(events: Mapping[str, Events], subjects: np.ndarray, names: Sequence[str
     return found
 
 
+def known(history: History, count: int) -> np.ndarray:
+    """Her traits, int64; so many absent ones where other fields were read, or none."""
+    fit = len(history.traits) == count
+    return history.traits if fit else np.full(count, ABSENT, np.int64)
+
+
 def pack(traits: np.ndarray) -> np.ndarray:
     """Codes as two int32 numbers each: the upper halves, then the lower ones."""
     halves: np.ndarray = np.concatenate([traits >> HALF, traits & ((1 << HALF) - 1)])

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from privet.features.catalogue import Catalogue, Level
     from privet.recommend.history import History
+    from privet.recommend.state import State
 
+WORDS = ("words.starts", "words.words")
+"""The arrays of a state that remembers them."""
 CAUTION = 10
 """Entries of everybody's that stand beside a person's own: how far her leaning is trusted."""
 
@@ -46,20 +49,22 @@ class Words:
     @classmethod
     def held(cls, arrays: Mapping[str, np.ndarray]) -> Words:
         """Those that a state remembers."""
-        return cls(arrays["words.starts"], arrays["words.words"])
+        return cls(*(arrays[name] for name in WORDS))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """As a state remembers them: plain data of the shop."""
-        return {"words.starts": self.starts, "words.words": self.words}
+        return dict(zip(WORDS, (self.starts, self.words), strict=True))
 
-    def fits(self, size: int) -> bool:
-        """Whether these can be the words of so many entries."""
-        if {self.starts.dtype, self.words.dtype} != {np.dtype(np.int64)} or self.words.ndim != 1:
+    @staticmethod
+    def fits(state: State) -> bool:
+        """Whether a state's arrays can be the words of its entries."""
+        if not all(name in state.arrays and state.arrays[name].dtype == np.int64 for name in WORDS):
             return False
-        whole = self.starts.shape == (size + 1,) and not self.starts[0]
-        rises = whole and bool((np.diff(self.starts) >= 0).all())
-        inside = bool(((self.words >= 0) & (self.words < max(len(self.words), 1))).all())
-        return rises and inside and int(self.starts[-1]) == len(self.words)
+        starts, words = (state.arrays[name] for name in WORDS)
+        if starts.shape != (state.size + 1,) or words.shape != (starts[-1],) or starts[0]:
+            return False
+        inside = (words >= 0) & (words < max(len(words), 1))
+        return bool((np.diff(starts) >= 0).all() and inside.all())
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
