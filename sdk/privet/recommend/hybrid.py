@@ -226,6 +226,7 @@ class Hybrid(Recommender):
             else:
                 held_out = by_windows(people, self.windows, self.validate_days)
             state.arrays.update(choose(held_out, learn, self._prior() / UNIT))
+            self._balance(state.arrays["weights"])
         return state
 
     def total(self, state: State, people: Sequence[History], day: int, sign: int = 1) -> State:
@@ -308,6 +309,16 @@ class Hybrid(Recommender):
         more = further.names(self.traits, self.content)
         usual = {f"fresh.{name}": weight for name, weight in further.usual(more).items()}
         return fixed(PRIOR | usual, self.names)
+
+    def _balance(self, weights: np.ndarray) -> None:
+        """Let popularity count as much as any trait at least, in place.
+
+        A lift is a part of the popularity with some people. Those whom weights are chosen on are
+        known by so much that popularity hardly counts, which is not so for who is new.
+        """
+        at = [i for i, name in enumerate(self.names) if name.startswith("fresh.trait.")]
+        if at:
+            weights[at[0] - 1] = weights[[at[0] - 1, *at]].max()
 
     def _words(self, items: Mapping[str, np.ndarray] | None) -> Words | None:
         if not self.content:
