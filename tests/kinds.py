@@ -43,6 +43,7 @@ RECOMMENDERS: Mapping[str, Recommender] = {
     "hybrid-text": Hybrid(
         floor=2, least=6, validate_days=7, windows=2, text=("type", "brand"), by="brand"
     ),
+    "hybrid-share": Hybrid(floor=2, least=2, validate="share", windows=2, scaling=0.5),
     "next": NextBasket(floor=2, least=2),
     "pairs": ItemItem(floor=2),
     "popularity": Popularity(least=2, by="type"),
