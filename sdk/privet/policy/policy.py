@@ -28,6 +28,9 @@ _ACTIONS = frozenset(get_args(Action))
 _CACHED = 4096
 _MALFORMED = refuse("ask.malformed")
 _BEFORE_FIELDS = frozenset({"role.unknown", "role.separate", "action.unknown"})
+_KEPT = frozenset({"permit", "deny", "field.refused"})
+_OF_OWN_NAMES = frozenset({"purpose.refused", "action.refused", "recipient.refused"})
+_NOBODY = ""  # no recipient is called so
 _Key = tuple[frozenset[str], str, str, str | None]
 
 
@@ -80,7 +83,7 @@ class Policy(Frozen):
     warnings: tuple[Mapping[str, str | int], ...] = field(repr=False)
     _index: Index = field(init=False, repr=False)
     _names: frozenset[str] = field(init=False, repr=False)
-    _cases: dict[_Key, Cell | Case] = field(init=False, repr=False, default_factory=dict)
+    _cases: dict[_Key, Cell | Case | Decision] = field(init=False, repr=False, default_factory=dict)
     _decided: dict[Ask, Decision] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -147,8 +150,8 @@ class Policy(Frozen):
             known = self._decided.get(ask)
             if known is None:
                 known = self._decide(ask, given)
-                # A refusal may hold texts of any length; only what is permitted is kept.
-                if known.allowed and not self.needs(ask):
+                # Other refusals name texts of any length; only the policy's own names are kept.
+                if known.reason in _KEPT and not self.needs(ask):
                     self._remember(ask, known)
         except Exception:
             # Not an Ask of hashable names, or circumstances that no rule can be told by: what
@@ -278,12 +281,17 @@ class Policy(Frozen):
 
     def _case(self, ask: Ask) -> Cell | Case | Decision:
         roles, purpose, action, _, to = ask
-        made = self._compiled(roles, purpose, action, to)
-        # A refusal may name texts of any length; only what has permits is kept.
-        if not isinstance(made, Decision):
-            if len(self._cases) >= _CACHED:
-                self._cases.clear()
-            self._cases[roles, purpose, action, to] = made
+        if to is not None and to not in self.recipients:
+            to = _NOBODY
+        key = (roles, purpose, action, to)
+        made = self._cases.get(key)
+        if made is None:
+            made = self._compiled(*key)
+            # Other refusals name texts of any length; only the policy's own names are kept.
+            if not isinstance(made, Decision) or made.reason in _OF_OWN_NAMES:
+                if len(self._cases) >= _CACHED:
+                    self._cases.clear()
+                self._cases[key] = made
         return made
 
     def _compiled(
