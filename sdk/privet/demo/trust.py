@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.audit.verifier import verify_certificate, verify_directory
+from privet.demo import memory
 
 if TYPE_CHECKING:
     from privet.demo.run import Story
@@ -34,6 +35,7 @@ def withdraw_and_erase(story: Story) -> None:
         "why": after.why,
         "models_changed": sorted(n for n, d in _digests(story).items() if before[n] != d),
     }
+    memory.give_back()  # models were learned anew, and are once more
     herself = story.shop.subject(str(erased), proof="demo").rights
     planned = herself.plan()
     done = herself.erase()
