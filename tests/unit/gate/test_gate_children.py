@@ -20,9 +20,13 @@ WAYS = {"channel": "letter", "evidence": "scan 1"}
 
 
 @pytest.fixture
-def shop(where: str, tmp_path: Any, clock: Any) -> Any:
+def shop(tmp_path: Any, clock: Any) -> Any:
     with open_deployment(
-        where, policy="pack:shop", keyring=f"file:{tmp_path / 'keys'}", clock=clock, sync="OFF"
+        tmp_path / "home",
+        policy="pack:shop",
+        keyring=f"file:{tmp_path / 'keys'}",
+        clock=clock,
+        sync="OFF",
     ) as opened:
         opened.principal("ops", roles=["operator"]).admin.add_notice("pack:shop")
         yield opened
@@ -166,3 +170,15 @@ def test_every_age_has_its_source_and_lies_where_the_law_lets_it() -> None:
     for country, age in AGES.items():
         assert age.source
         assert 13 <= age.years <= 16 or country == "BR"
+
+
+def test_a_childs_parent_consents_on_either_database(where: str, tmp_path: Any, clock: Any) -> None:
+    with open_deployment(
+        where, policy="pack:shop", keyring=f"file:{tmp_path / 'k'}", clock=clock, sync="OFF"
+    ) as shop:
+        shop.principal("ops", roles=["operator"]).admin.add_notice("pack:shop")
+        with pytest.raises(AccessDenied):
+            says(shop, age=12)
+        desk(shop).on_behalf("kim", {RECS: True}, notice=SHOP.hash, actor="parent", **WAYS)
+        assert desk(shop).state("kim", RECS) == {RECS: "active"}
+        assert desk(shop).eligible(["kim"], RECS) == {"kim": True}

@@ -23,9 +23,13 @@ SHOP = load_notice("pack:shop")
 
 
 @pytest.fixture
-def shop(where: str, tmp_path: Any, clock: Any) -> Any:
+def shop(tmp_path: Any, clock: Any) -> Any:
     with open_deployment(
-        where, policy="pack:shop", keyring=f"file:{tmp_path / 'keys'}", clock=clock, sync="OFF"
+        tmp_path / "home",
+        policy="pack:shop",
+        keyring=f"file:{tmp_path / 'keys'}",
+        clock=clock,
+        sync="OFF",
     ) as opened:
         opened.principal("ops", roles=["operator"]).admin.add_notice("pack:shop")
         yield opened
@@ -223,3 +227,11 @@ def test_a_failing_store_does_not_make_an_answer_seem_refused(
     receipt = own.answer({RECS: True}, notice=SHOP.hash, how="web")
     assert (receipt.new, receipt.document) == (True, b"")
     assert own.state()[RECS] == "active"
+
+
+def test_a_receipt_holds_on_either_database(where: str, tmp_path: Any, clock: Any) -> None:
+    with open_deployment(
+        where, policy="pack:shop", keyring=f"file:{tmp_path / 'k'}", clock=clock, sync="OFF"
+    ) as shop:
+        shop.principal("ops", roles=["operator"]).admin.add_notice("pack:shop")
+        assert verify_receipt(answered(shop), vkey=key(shop)).ok
