@@ -44,6 +44,12 @@ RECOMMENDERS: Mapping[str, Recommender] = {
         floor=2, least=6, validate_days=7, windows=2, text=("type", "brand"), by="brand"
     ),
     "hybrid-share": Hybrid(floor=2, least=2, validate="share", windows=2, scaling=0.5),
+    "hybrid-traits": Hybrid(
+        floor=2, least=2, windows=1, validate="share", traits=("age",), content=("type",)
+    ),
+    "hybrid-traits-given": Hybrid(
+        floor=2, least=2, traits=("age",), weights={"seen.groups-log": 1.0, "fresh.p28": 1.0}
+    ),
     "next": NextBasket(floor=2, least=2),
     "pairs": ItemItem(floor=2),
     "popularity": Popularity(least=2, by="type"),

@@ -8,7 +8,7 @@ those who remain must then be equal to the byte, and go on being so.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -133,8 +133,24 @@ def never(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return out
 
 
-def test_whoever_left_was_never_there(where: str, tmp_path: Path, never: dict[str, Any]) -> None:
-    twin = Twin(where, tmp_path)
+@pytest.fixture
+def twins(tmp_path: Path) -> Iterator[Callable[[str], Twin]]:
+    """Makes twins told of everybody, and closes them."""
+    made: list[Twin] = []
+
+    def make(where: str) -> Twin:
+        made.append(Twin(where, tmp_path))
+        return made[-1]
+
+    yield make
+    for twin in made:
+        twin.shop.close()
+
+
+def test_whoever_left_was_never_there(
+    where: str, twins: Callable[[str], Twin], never: dict[str, Any]
+) -> None:
+    twin = twins(where)
     twin.learn()
     twin.another_week()
     twin.learn()
@@ -148,13 +164,15 @@ def test_whoever_left_was_never_there(where: str, tmp_path: Path, never: dict[st
     twin.another_week(LEAVE)
     twin.learn()
     assert differing(twin.digests(), never["on"]) == []
-    twin.shop.close()
 
 
 def test_nor_where_each_removal_is_cut_off_and_taken_up_again(
-    tmp_path: Path, never: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    twins: Callable[[str], Twin],
+    never: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    twin = Twin(str(tmp_path / "home"), tmp_path)
+    twin = twins(str(tmp_path / "home"))
     twin.learn()
     twin.another_week()
     twin.learn()
@@ -175,7 +193,6 @@ def test_nor_where_each_removal_is_cut_off_and_taken_up_again(
     assert next(calls) > 3 * len(RECOMMENDERS)
     assert differing(twin.digests(), never["digests"]) == []
     assert differing(twin.said(), never["said"]) == []
-    twin.shop.close()
 
 
 def until_done(begin: Callable[[], object], shop: privet.Deployment) -> None:

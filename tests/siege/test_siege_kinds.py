@@ -14,7 +14,7 @@ from privet.features import Catalogue
 from privet.recommend import KINDS, Contributions, History, Hybrid, build
 from privet.recommend.base import Forgets
 from privet.recommend.ease import EASE, WEIGHTS
-from privet.recommend.hybrid import PARTS
+from privet.recommend.hybrid import PARTS, VALIDATE
 from privet.segments.codec import KINDS as SEGMENTERS
 
 
@@ -29,7 +29,9 @@ def test_every_way_to_forget_and_every_variant_is_among_them() -> None:
     assert {spec.weights for spec in specs if type(spec) is EASE} == set(WEIGHTS)
     hybrids = [spec for spec in specs if isinstance(spec, Hybrid)]
     assert {spec.weights is None for spec in hybrids} == {True, False}
-    assert any(spec.text for spec in hybrids)
+    for told in ("text", "traits", "content"):
+        assert any(getattr(spec, told) for spec in hybrids), told
+    assert {spec.validate for spec in hybrids} == set(VALIDATE)
     missing = [set(PARTS) - set(spec.parts) for spec in hybrids]
     assert all({part} in missing for part in PARTS)
 
