@@ -87,6 +87,8 @@ def policy(root: Path, edits: Iterable[tuple[str, str]]) -> Path:
     for name, text in load("pack:grocery").documents.items():
         changed = text.replace("co_count_floor: 10, least: 20", "co_count_floor: 2, least: 2")
         changed = changed.replace("least: 50", "least: 2")
+        for seen in ("purchase.basket, view.item]", "purchase.quantity, view.*, shown.*, click.*]"):
+            changed = changed.replace(seen, f"{seen[:-1]}, profile.age]")
         for old, new in edits if name == "policy" else ():
             assert old in changed
             changed = changed.replace(old, new, 1)
@@ -126,7 +128,7 @@ class Market:
             everything = dict.fromkeys(("recommendations", "segmentation", "newsletter"), True)
             herself = self.shop.subject(person, proof="s").consent
             herself.answer(everything, notice="n", how="web")
-            till.purpose("orders").describe(person, email=f"{person}@example.com")
+            till.purpose("orders").describe(person, email=f"{person}@example.com", age="35-44")
         trainer = self.shop.principal("t", roles=["trainer"])
         self.models = trainer.purpose("recommendations").models
         self.grouping = trainer.purpose("segmentation")
