@@ -16,10 +16,9 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.renewal import Renewal
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
-from privet.rights import answering, objecting
+from privet.rights import answering, objecting, reviewing
 from privet.rights import desk as rights
 from privet.rights import notices as telling
-from privet.rights import reviewing
 from privet.rights.answering import ConsentReceipt
 from privet.types import (
     ACCOUNTABILITY,
