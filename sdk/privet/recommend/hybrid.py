@@ -9,7 +9,7 @@ import numpy as np
 
 from privet.errors import InvalidInput
 from privet.features.catalogue import ITEM, Catalogue
-from privet.recommend import further, traits, trend
+from privet.recommend import further, traits
 from privet.recommend.base import Forgets, Recommender
 from privet.recommend.boosting import Trees, nothing
 from privet.recommend.cards import UNIT
@@ -17,22 +17,21 @@ from privet.recommend.checks import at_least
 from privet.recommend.choosing import LEAST_SCALE, NAMES, PRIOR, Weights, choose, fixed
 from privet.recommend.content import ContentTFIDF
 from privet.recommend.ease import EASE
-from privet.recommend.evidence import Sources
-from privet.recommend.further import Further
 from privet.recommend.holdout import by_share, by_windows
 from privet.recommend.hybridfitted import HybridFitted
+from privet.recommend.hybridsums import Sums
 from privet.recommend.lookalikes import Lookalikes
 from privet.recommend.nextbasket import NextBasket
 from privet.recommend.rows import pack_rows, unpack_rows
-from privet.recommend.state import Contributions, State, broken, to_bytes
-from privet.recommend.traits import Segments
-from privet.recommend.words import WORDS, Leaning, Words
+from privet.recommend.state import Contributions, State, to_bytes
+from privet.recommend.words import WORDS, Words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from privet.features.catalogue import Level
     from privet.recommend.content import ContentFitted
+    from privet.recommend.evidence import Sources
     from privet.recommend.history import Histories, History
     from privet.types import Events
 
@@ -170,13 +169,8 @@ class Hybrid(Recommender):
 
     def empty(self, size: int) -> State:
         """No people; the weights given, or those that hold without evidence."""
-        arrays = {"people": np.zeros(1, np.int64), "trend": np.zeros((trend.ROWS, size), np.int64)}
-        for name, part in self._sums().items():
-            empty = part.empty(size).arrays
-            arrays |= {f"{name}.{array}": empty[array] for array in empty}
-        if self.traits:
-            arrays |= traits.empty(size)
-        return State(size, {**arrays, "weights": self._prior(), "trees": nothing()})
+        chosen = {"weights": self._prior(), "trees": nothing()}
+        return State(size, self.sums().empty(size) | chosen)
 
     def fits(self, state: State) -> bool:
         """Whether this kind can have made its arrays; how many traits and words, it cannot tell."""
@@ -197,14 +191,14 @@ class Hybrid(Recommender):
             return super().add(state, entries, sign)
         if entries is None or not len(entries):
             return state
-        return self.total(state, [self._unpack(entries, state.size)], 0, sign)
+        return self.sums().add(state, [self._unpack(entries, state.size)], 0, sign)
 
     def add_all(self, state: State, cohort: Contributions | None) -> State:
         """Add a cohort at once, where weights are given."""
         if self.forgets == "refit":
             return super().add_all(state, cohort)
         people = [self._unpack(rows, state.size) for rows in cohort or () if len(rows)]
-        return self.total(state, people, 0)
+        return self.sums().add(state, people, 0)
 
     def fit(
         self, size: int, kept: Contributions, items: Mapping[str, np.ndarray] | None = None
@@ -212,14 +206,15 @@ class Hybrid(Recommender):
         """Choose weights and trees on what is held out, then learn from everything."""
         # By what they hold and not by when they came, so that no rounding tells of an order.
         people = [self._unpack(rows, size) for rows in sorted(kept, key=to_bytes) if len(rows)]
-        state = self.total(self.empty(size), people, 0)
+        state = self.sums().add(self.empty(size), people, 0)
         if self.weights is None:
             words = self._words(items)
             state.arrays.update(words.arrays() if words else {})
-            bare, entries = replace(self, by=ITEM, text=()), _numbered(size)
+            sums, entries = replace(self, by=ITEM).sums(), _numbered(size)
 
             def learn(past: Sequence[History], day: int) -> Sources:
-                return bare.sources(bare.total(bare.empty(size), past, day), entries, words=words)
+                learned = sums.add(State(size, sums.empty(size)), past, day)
+                return sums.sources(learned, entries, words=words)
 
             if self.validate == "share":
                 held_out = by_share(people, self.windows)
@@ -229,66 +224,13 @@ class Hybrid(Recommender):
             self._balance(state.arrays["weights"])
         return state
 
-    def total(self, state: State, people: Sequence[History], day: int, sign: int = 1) -> State:
-        """Add (or with ``sign=-1`` subtract) the sums of some people as of a day, in place.
-
-        Raises:
-            IntegrityError: somebody was never added.
-        """
-        if self.traits:
-            traits.total(state, people, sign)
-        counts = trend.count(people, day, state.size)
-        total = state.arrays["trend"]
-        if sign < 0 and bool((total < counts).any()):
-            raise broken("a contribution was subtracted that had not been added")
-        for name, part in self._sums().items():
-            inner, added = _within(state, name), [part.contribution(h, day) for h in people]
-            if sign > 0:
-                part.add_all(inner, Contributions.of(added))
-            else:
-                for one in added:
-                    part.add(inner, one, sign)
-        total += sign * counts
-        state.arrays["people"][0] += sign * sum(len(history) > 0 for history in people)
-        return state
-
-    def sources(
-        self,
-        state: State,
-        catalogue: Catalogue,
-        names: tuple[str, ...] | None = None,
-        words: Words | None = None,
-    ) -> Sources:
-        """The parts, ready to be asked."""
-        made = {
-            name: part.finish(_within(state, name), catalogue, names)
-            for name, part in self._sums().items()
-        }
-        counts, people = state.arrays["trend"], int(state.arrays["people"][0])
-        hidden = catalogue.level(self.by, names).hidden
-        known = (counts[0] >= self.least) & ~hidden
-        had = np.where(known, counts[0], 0)
-        return Sources(
-            habit=self._baskets() if "habit" in self.parts else None,
-            ease=made.get("ease"),  # type: ignore[arg-type]
-            near=made.get("baskets"),  # type: ignore[arg-type]
-            trend=trend.shares(counts, people, self.least) if "trend" in self.parts else {},
-            known=known,
-            further=Further(
-                share=had / max(people, 1),
-                traits=self.traits,
-                segments=Segments.of(state, self.floor, self.least) if self.traits else None,
-                leaning=None if words is None else Leaning.of(words, had),
-            ),
-        )
-
     def finish(
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> HybridFitted:
         """Derive the parts, both cards and the trees."""
         level = catalogue.level(self.by, names)
         words = Words.of(catalogue, level, self.content) if self.content else None
-        sources, alike = self.sources(state, catalogue, names, words), None
+        sources, alike = self.sums().sources(state, catalogue, names, words), None
         if self.text:
             alike = Lookalikes.of(self._reading(self.text, catalogue, names), sources.known)
         return HybridFitted(
@@ -344,10 +286,18 @@ class Hybrid(Recommender):
         level = catalogue.level(self.by, names)
         return content.finish(content.empty(len(level)), catalogue, names)
 
-    def _sums(self) -> dict[str, EASE | NextBasket]:
-        """The parts that are sums over pairs."""
-        every: dict[str, EASE | NextBasket] = {"ease": self._ease(), "baskets": self._baskets()}
-        return {name: part for name, part in every.items() if name in self.parts}
+    def sums(self) -> Sums:
+        """The parts that are learned from people."""
+        return Sums(
+            by=self.by,
+            habit=self._baskets() if "habit" in self.parts else None,
+            ease=self._ease() if "ease" in self.parts else None,
+            baskets=self._baskets() if "baskets" in self.parts else None,
+            trend="trend" in self.parts,
+            traits=self.traits,
+            floor=self.floor,
+            least=self.least,
+        )
 
     def _ease(self) -> EASE:
         return EASE(
@@ -372,13 +322,6 @@ class Hybrid(Recommender):
             floor=self.floor,
             least=self.least,
         )
-
-
-def _within(state: State, part: str) -> State:
-    """The arrays of one part: the same memory."""
-    head = f"{part}."
-    arrays = {n.removeprefix(head): a for n, a in state.arrays.items() if n.startswith(head)}
-    return State(state.size, arrays)
 
 
 def _numbered(size: int) -> Catalogue:
