@@ -103,7 +103,8 @@ def listwise(
         spread: np.ndarray = _gram(rows, weight / len(begin)) - mean.T @ mean / len(begin)
         return spread
 
-    return _fit(evidence[some].astype(np.float64), prior, loss, bend, free=0)
+    used = evidence if some.all() else evidence[some]
+    return _fit(used.astype(np.float64), prior, loss, bend, free=0)
 
 
 def _fit(scaled: np.ndarray, prior: np.ndarray, loss: Loss, bend: Bend, free: int) -> np.ndarray:
@@ -112,7 +113,7 @@ def _fit(scaled: np.ndarray, prior: np.ndarray, loss: Loss, bend: Bend, free: in
     Both losses are convex and the ridge is strictly so but for the start, so a step halved
     until the loss falls leads to the one minimum.
     """
-    deviation = scaled.std(axis=0)
+    deviation = np.array([column.std() for column in scaled.T])  # one column's copy at a time
     deviation[deviation < 1e-9] = 1
     scaled /= deviation
     start = prior * deviation

@@ -37,6 +37,9 @@ PRIOR = {
 CARDS = len(SEEN) + 3
 NEAREST = 40
 """Candidates of a person that the card of both is weighed on."""
+ASKED = 4000
+"""People of a window that are asked about, the window's others in turn: enough for weights, and
+bounded however many there are."""
 LEAST_SCALE = 0.05
 
 
@@ -97,11 +100,13 @@ def choose(
         prior: the weights to stay near.
     """
     found: list[_Seen] = []
-    for held in held_out:
+    for turn, held in enumerate(held_out):
         sources = learn(held.past, held.day)
-        for before, came in zip(held.past, held.came, strict=True):
-            if len(before) and len(came):
-                found.append(_look(sources, before, held, came))
+        known = [
+            pair for pair in zip(held.past, held.came, strict=True) if len(pair[0]) and len(pair[1])
+        ]
+        every = -(-len(known) // ASKED) or 1
+        found += [_look(sources, *pair, held) for pair in known[turn % every :: every]]
     if not found:
         return {"weights": whole(prior), "trees": nothing()}
     fresh = _fresh(found, prior[CARDS:])
@@ -109,7 +114,7 @@ def choose(
     return {"weights": whole(np.concatenate([both, fresh])), "trees": _trees(found, both)}
 
 
-def _look(sources: Sources, before: History, held: Held, came: np.ndarray) -> _Seen:
+def _look(sources: Sources, before: History, came: np.ndarray, held: Held) -> _Seen:
     said, near = sources.together(before, held.day)
     own, habit = sources.seen(before, held.day, said, near)
     look = sources.first_look(before, said, near)
@@ -126,9 +131,10 @@ def _look(sources: Sources, before: History, held: Held, came: np.ndarray) -> _S
     # Held for everybody at once: single precision halves that.
     evidence = sources.fresh(before, said, near, others).astype(np.float32)
     habit = habit.astype(np.float32)
+    some = bool(taken[others].any())  # a list of which nothing was taken teaches no order
     return _Seen(
-        evidence,
-        taken[others],
+        evidence if some else evidence[:0].copy(),
+        taken[others if some else others[:0]],
         habit[mine],
         taken[own[mine]],
         evidence[near_by],
@@ -140,12 +146,12 @@ def _fresh(found: Sequence[_Seen], prior: np.ndarray) -> np.ndarray:
     some = [seen for seen in found if len(seen.fresh)]
     if not some:
         return prior
-    return listwise(
-        np.concatenate([seen.fresh for seen in some]),
-        np.concatenate([seen.fresh_taken for seen in some]),
-        np.cumsum([0, *(len(seen.fresh) for seen in some)]),
-        prior,
-    )
+    evidence = np.concatenate([seen.fresh for seen in some])
+    taken = np.concatenate([seen.fresh_taken for seen in some])
+    starts = np.cumsum([0, *(len(seen.fresh) for seen in some)])
+    for seen in some:
+        seen.fresh = seen.fresh[:0].copy()  # it is the greater part of what is held
+    return listwise(evidence, taken, starts, prior)
 
 
 def _both(found: Sequence[_Seen], fresh: np.ndarray, prior: np.ndarray) -> np.ndarray:
