@@ -38,7 +38,7 @@ def demo(
 ) -> None:
     """Grounds, sealing, models, lists, withdrawal, erasure and audit on a year of groceries.
 
-    About five minutes on two cores for all 2,469 households; needs privet[demo].
+    About four minutes on two cores for all 2,469 households; needs privet[demo].
     """
     from privet.cli import demosummary
     from privet.demo import Options, run

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
+from privet.cli.params import Param, parameters
 from privet.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -36,12 +37,6 @@ Cut = Annotated[
 ]
 Kind = Annotated[
     str, typer.Option("--kind", metavar="KIND", help="The method, such as popularity or ease.")
-]
-Param = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--param", metavar="NAME=VALUE", help="Of the method, the value as JSON; may be repeated."
-    ),
 ]
 Picture = Annotated[
     Path | None,
@@ -298,23 +293,9 @@ def _newest(models: Models, name: str) -> Version:
 
 
 def _spec(kind: str, params: list[str] | None) -> Recommender:
-    from json import JSONDecodeError, loads
-
-    from privet.errors import InvalidInput
     from privet.recommend.codec import build
 
-    given: dict[str, Any] = {}
-    for text in params or ():
-        name, _, value = text.partition("=")
-        try:
-            given[name] = loads(value)
-        except JSONDecodeError:
-            raise InvalidInput(
-                "a parameter is not NAME=VALUE with the value as JSON",
-                remedy="""Write numbers plainly and text in quotes: --param 'by="type"'.""",
-                reason="recommend.parameter",
-            ) from None
-    return build(kind, given)
+    return build(kind, parameters(params, "recommend.parameter"))
 
 
 def _told(version: Version) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def by_windows(people: Sequence[History], windows: int, days: int) -> Iterator[H
 
 
 def by_share(people: Sequence[History], times: int) -> Iterator[Held]:
-    """Without a fifth of each person's entries, each time another; as if of one sitting.
+    """Without a part of each person's entries, each time another; as if of one sitting.
 
     Which ones depends on what she had and on nothing else.
 

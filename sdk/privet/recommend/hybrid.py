@@ -77,10 +77,11 @@ class Hybrid(Recommender):
         floor: the least number of people behind a pair.
         least: an entry of which fewer people are known is judged by its text alone.
         validate: what weights are chosen on. ``"windows"``: what came in windows before the
-            end. ``"share"``: a fifth of what each person had, where that came in one sitting,
-            so that time tells nothing; then the card of entries she had stays as it is.
+            end. ``"share"``: a third of what each person had, at most ten entries, where that
+            came in one sitting, so that time tells nothing; then the card of entries she had
+            stays as it is.
         validate_days: length of a window.
-        windows: how many windows, or how many times a fifth is held out.
+        windows: how many windows, or how many times a part is held out.
         weights: weights by name (``names``), those not named being 0 but for
             ``fresh.score``, which is above 0 and 1 by itself; None to choose them.
     """

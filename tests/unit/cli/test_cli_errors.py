@@ -97,7 +97,7 @@ def test_a_bug_is_told_by_its_type_and_never_by_its_values(shop, monkeypatch):
     shown = shop("policy", "test", "pack:shop")
     assert shown.code == 1
     last = shown.err.splitlines()[-1]
-    assert last.startswith("error: ZeroDivisionError at privet/cli/policy.py:")
+    assert last.startswith("error: ZeroDivisionError at privet/cli/policytest.py:")
     assert last.endswith("this is a bug in privet")
     assert "Traceback" not in shown.err
     told = shop("policy", "test", "pack:shop", "--json")
