@@ -20,7 +20,6 @@ from rich.table import Table
 from benchmarks import (
     bulk,
     commits,
-    decision,
     decisions,
     forgetting,
     ingest,
@@ -41,7 +40,6 @@ THEMES = {
     "point": point.rows,
     "serving": serving.rows,
     "size": size.rows,
-    "decision": decision.rows,
     "decisions": decisions.rows,
     "reviewing": reviewing.rows,
     "forgetting": forgetting.rows,

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = {"theme", "name", "ours", "peer", "unit", "ratio", "note"}
 THEMES = {
-    "ingest", "bulk", "point", "serving", "size", "decision", "decisions", "reviewing",
+    "ingest", "bulk", "point", "serving", "size", "decisions", "reviewing",
     "forgetting", "commits", "parts",
 }  # fmt: skip
 

@@ -72,7 +72,7 @@ def test_it_says_what_was_answered_in_terms_of_dpv(shop: Deployment) -> None:
     assert recs["dpv:hasNotice"]["dct:identifier"] == SHOP.hash
     assert recs["dpv:hasProcess"]["dpv:hasPurpose"]["dct:description"] == SHOP.purposes[RECS].text
     assert json.loads(body["privet:details"])["shown"] == SHOP.shown
-    assert "ada" not in document.decode().replace("data", "")
+    assert '"ada"' not in document.decode()  # hashes may hold the three letters
 
 
 def test_a_withdrawal_has_one_as_well_and_a_repeat_has_none(shop: Deployment) -> None:
