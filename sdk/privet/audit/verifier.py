@@ -51,7 +51,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 WIDTH: Final = 256
 HASH: Final = 32
@@ -899,15 +899,22 @@ def verify_certificate(certificate: bytes, *, vkey: str | None = None) -> Verdic
     Returns:
         The verdict; ``size`` and ``origin`` are those of the checkpoint in it.
     """
+    return _of_one("certificate", certificate, vkey, _certified)
+
+
+def _of_one(
+    what: str, data: bytes, vkey: str | None, read: Callable[[bytes, _Key | None], _Checkpoint]
+) -> Verdict:
+    """The verdict on a document that brings its own proofs."""
     try:
         given = None if vkey is None else _parse_key(vkey.strip())
     except _Damaged as damage:
         return _unusable("--vkey", str(damage))
     findings = _Findings()
     try:
-        head = _certified(certificate, given)
+        head = read(data, given)
     except _Damaged as damage:
-        findings.add(None, "certificate", str(damage))
+        findings.add(None, what, str(damage))
         return findings.verdict(0, "")
     return findings.verdict(head.size, head.origin)
 
@@ -966,17 +973,7 @@ def verify_receipt(receipt: bytes, *, vkey: str | None = None) -> Verdict:
     Returns:
         The verdict; ``size`` and ``origin`` are those of the checkpoint in it.
     """
-    try:
-        given = None if vkey is None else _parse_key(vkey.strip())
-    except _Damaged as damage:
-        return _unusable("--vkey", str(damage))
-    findings = _Findings()
-    try:
-        head = _received(receipt, given)
-    except _Damaged as damage:
-        findings.add(None, "receipt", str(damage))
-        return findings.verdict(0, "")
-    return findings.verdict(head.size, head.origin)
+    return _of_one("receipt", receipt, vkey, _received)
 
 
 def _received(data: bytes, given: _Key | None) -> _Checkpoint:

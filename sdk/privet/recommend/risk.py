@@ -55,33 +55,6 @@ class Risk:
     people: int
 
 
-def membership(
-    recommender: Recommender,
-    histories: Sequence[History],
-    contributions: Contributions,
-    catalogue: Catalogue,
-    level: Level,
-    now_day: int,
-    *,
-    k: int = 10,
-    rounds: int = ROUNDS,
-    seed: int = 0,
-) -> tuple[Risk, ...]:
-    """Attack a method on these people: ``memberships`` of it alone."""
-    (found,) = memberships(
-        [recommender],
-        histories,
-        contributions,
-        catalogue,
-        level,
-        now_day,
-        k=k,
-        rounds=rounds,
-        seed=seed,
-    )
-    return found
-
-
 def memberships(
     methods: Sequence[Recommender],
     histories: Sequence[History],

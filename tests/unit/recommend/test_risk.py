@@ -7,7 +7,7 @@ import pytest
 
 from privet.features import Catalogue
 from privet.recommend import EASE, ContentTFIDF, Contributions, History, ItemItem, Popularity
-from privet.recommend.risk import membership, memberships
+from privet.recommend.risk import memberships
 
 ENTRIES = 60
 SHOP = Catalogue(tuple(f"i{n:02}" for n in range(ENTRIES)), {"text": ("tea",) * ENTRIES})
@@ -24,7 +24,8 @@ def people():
 
 
 def attack(model, people):
-    return {r.attack: r for r in membership(model, *people, SHOP, SHOP.level(), 2, rounds=4)}
+    (found,) = memberships([model], *people, SHOP, SHOP.level(), 2, rounds=4)
+    return {r.attack: r for r in found}
 
 
 def test_pairs_of_few_people_give_members_away(people):
@@ -62,7 +63,7 @@ def test_settings_attacked_together_are_as_attacked_alone(people):
     level = SHOP.level()
     settings = [EASE(least=1, floor=f, regularization=s) for f in (1, 4) for s in (10, 1000)]
     together = memberships(settings, *people, SHOP, level, 2)
-    assert together == [membership(one, *people, SHOP, level, 2) for one in settings]
+    assert together == [memberships([one], *people, SHOP, level, 2)[0] for one in settings]
     assert len(set(together)) == len(settings)
 
 
