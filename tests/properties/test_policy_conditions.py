@@ -79,6 +79,7 @@ circumstances = st.builds(
     environment=st.sampled_from(
         [{}, {"net": "office"}, {"net": "cafe"}, {"net": UNREADABLE}, {"other": "office"}]
     ),
+    emergencies=st.frozensets(st.sampled_from(["p1", "p2", "p9"])),
 )
 minimizations = st.builds(
     Minimize,
@@ -86,7 +87,7 @@ minimizations = st.builds(
     last=st.none() | st.integers(1, 9),
     rules=st.sampled_from([(), ((FIELDS[0], "round", 5),)]),
 )
-permits = st.builds(
+usual = st.builds(
     Permit,
     id=st.sampled_from(["p1", "p2", "p3", "p4", "p5"]),
     role=st.sampled_from(ROLES),
@@ -98,6 +99,9 @@ permits = st.builds(
     to=st.just(frozenset()),
     when=st.none() | whens,
 )
+permits = usual | usual.map(
+    lambda p: replace(p, when=replace(p.when or When(), emergency=p.id))
+)  # for an emergency
 denies = st.builds(
     Deny,
     id=st.sampled_from(["d1", "d2", "d3"]),
@@ -189,6 +193,8 @@ def outcomes(when: When, known: Circumstances, named: frozenset[str]) -> set[boo
     for name, values in when.environment:
         value = known.environment.get(name)
         parts.append({value in values} if isinstance(value, str) else {True, False})
+    if when.emergency:
+        parts.append({when.emergency in known.emergencies})
     if {False} in parts:
         return {False}
     return {True} if all(part == {True} for part in parts) else {True, False}

@@ -51,7 +51,7 @@ def explain(
             "--given",
             metavar="NAME=VALUE",
             help="A circumstance as in a policy's test: jurisdiction, age, at, people, data_age,"
-            " or environment.NAME; may be repeated.",
+            " emergency or environment.NAME; may be repeated.",
         ),
     ] = None,
     tree: Annotated[
@@ -103,6 +103,8 @@ def _known(given: list[str]) -> Circumstances:
             raise _not_given()
         if name.startswith("environment."):
             data.setdefault("environment", {})[name.partition(".")[2]] = value
+        elif name == "emergency":
+            data.setdefault(name, []).append(value)
         else:
             data[name] = int(value) if name == "age" and value.isdecimal() else value
     try:

@@ -61,7 +61,7 @@ class Ledger:
         if not set(bases.values()) <= FITTING.keys() - {SUBJECT} or EVERYTHING in bases:
             raise InvalidInput(
                 "a purpose rests on an unknown basis",
-                remedy="Use consent, contract, legitimate-interest or legal-obligation.",
+                remedy="Use a basis of GDPR Art. 6(1) that the policy knows.",
                 reason="ground.basis",
             )
         self._macs = Macs(mac_key)

@@ -5,7 +5,7 @@ Rules:
 - Consent holds from a ``yes``, or a parent's ``authorised``, until a ``no``, a
   withdrawal, an objection or its expiry.
 - A contract holds from ``begun`` until ``ended``.
-- A legitimate interest or legal obligation holds for everybody known, unless she
+- A legitimate interest, legal obligation or vital interest holds for everybody known, unless she
   objected: that suspends at once (Art. 18(1)(d), 21(1)); upheld, it is off until a new
   ``begun``; overruled, it is back as it was.
 - An objection to a purpose that rests on consent withdraws it, whatever is decided
@@ -36,10 +36,11 @@ CONSENT: Final = "consent"
 CONTRACT: Final = "contract"
 INTEREST: Final = "legitimate-interest"
 OBLIGATION: Final = "legal-obligation"
+VITAL: Final = "vital-interests"
 SUBJECT: Final = "subject"
 """Stands for the basis of purpose ``"*"``, which is none: whether the subject is known."""
 
-PRESUMED: Final = frozenset({INTEREST, OBLIGATION})
+PRESUMED: Final = frozenset({INTEREST, OBLIGATION, VITAL})
 """Bases that hold for everybody known until she objects."""
 
 _OBJECTION = frozenset({"objected", "upheld", "overruled"})
@@ -49,6 +50,7 @@ FITTING: Final = {
     CONTRACT: _COURSE,
     INTEREST: _COURSE,
     OBLIGATION: _COURSE,
+    VITAL: _COURSE,
     SUBJECT: frozenset({"known", "restricted", "lifted"}),
 }
 """Which kinds of change may be recorded under which basis."""

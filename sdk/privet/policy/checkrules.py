@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from privet.policy.checkemergency import check_emergencies
 from privet.policy.knowledge import PROFILE
 from privet.policy.minimize import OPERATIONS, parse_rule
+from privet.policy.policyform import VitalBasis
 from privet.policy.problems import shown
 from privet.policy.rules import (
     BUILT_IN_ACTIONS,
@@ -40,6 +42,7 @@ def check_rules(context: Context) -> None:
         _check_grounds(context, ("permits", i, "fields"), permit)
     for i, deny in enumerate(policy.denies):
         _check_deny(context, ("denies", i), deny)
+    check_emergencies(context)
     _check_fields(context)
     _check_trials(context)
 
@@ -242,7 +245,8 @@ def _check_grounds(context: Context, path: Path, permit: PermitForm) -> None:
         return
     for name in sorted(context.expand(permit.fields)):
         category = context.data.categories.get(context.fields[name].category)
-        if category is not None and category.special:
+        vital = permit.break_glass is not None and _rests_on_vital_interests(context, permit)
+        if category is not None and category.special and not vital:  # Art. 9(2)(c)
             context.wrong(
                 path,
                 f"`{name}` is of a special category (Art. 9(2)(a))",
@@ -256,6 +260,10 @@ def _check_grounds(context: Context, path: Path, permit: PermitForm) -> None:
                 "what lies on a person's device is read with her consent alone",
                 "Collect it for a purpose that rests on consent.",
             )
+
+
+def _rests_on_vital_interests(context: Context, permit: PermitForm) -> bool:
+    return isinstance(context.policy.purposes[permit.purpose].basis, VitalBasis)
 
 
 def _check_deny(context: Context, path: Path, deny: DenyForm) -> None:

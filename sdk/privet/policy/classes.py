@@ -44,6 +44,9 @@ def classifier(conditions: Sequence[When], named: frozenset[str], zone: str) -> 
     if any(when.data_from or when.data_under for when in conditions):
         parts.append(_by_age_of_data(conditions))
     parts += _by_attribute(conditions)
+    emergencies = frozenset(when.emergency for when in conditions if when.emergency)
+    if emergencies:
+        parts.append(lambda given: given.emergencies & emergencies)
     return lambda given: tuple([part(given) for part in parts])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from privet.errors import PolicyError
@@ -47,6 +48,7 @@ from privet.policy.policyform import (
     PolicyForm,
     PurposeForm,
     TrialForm,
+    VitalBasis,
 )
 from privet.policy.purpose import (
     Assessment,
@@ -60,8 +62,9 @@ from privet.policy.purpose import (
     SpecialGround,
 )
 from privet.policy.reading import read
-from privet.policy.rules import Deny, Permit
+from privet.policy.rules import BreakGlass, Deny, Permit
 from privet.policy.trials import Given, Trial
+from privet.policy.when import When
 from privet.policy.whenform import circumstances, condition
 from privet.types import SELF_ROLE
 
@@ -219,6 +222,8 @@ def _basis(form: PurposeForm) -> tuple[Basis, str]:
             return "legitimate-interest", reference
         case ObligationBasis(legal_obligation=law):
             return "legal-obligation", law
+        case VitalBasis(vital_interests=text):
+            return "vital-interests", text
         case _:
             return "consent", ""
 
@@ -279,8 +284,17 @@ def _permit(context: Context, form: PermitForm) -> Permit:
         minimize=minimize,
         least=parse_least(least) if least else 1,
         to=frozenset(form.to or ()),
-        when=condition(form.when) if form.when else None,
+        when=_opened(form),
+        break_glass=BreakGlass(form.break_glass.minutes, frozenset(form.break_glass.second))
+        if form.break_glass
+        else None,
     )
+
+
+def _opened(form: PermitForm) -> When | None:
+    """The condition of a permit; one for an emergency grants only where it is open."""
+    when = condition(form.when) if form.when else None
+    return replace(when or When(), emergency=form.id) if form.break_glass else when
 
 
 def _minimize(context: Context, form: MinimizeForm) -> Minimize:

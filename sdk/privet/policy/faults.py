@@ -32,11 +32,11 @@ _TYPES = {
     "model_attributes_type": "a mapping",
 }
 
-_GROUNDS = ("consent", "contract", "legitimate-interest", "legal-obligation")
+_GROUNDS = ("consent", "contract", "legitimate-interest", "legal-obligation", "vital-interests")
 _QUOTED = re.compile("'([^']+)'")
 _BASES = (
     "Use `consent`, `{contract: REFERENCE}`, `{legitimate-interest: ASSESSMENT}` "
-    "or `{legal-obligation: LAW}`."
+    "`{legal-obligation: LAW}` or `{vital-interests: TEXT}`."
 )
 
 

@@ -88,6 +88,13 @@ class ObligationBasis(Form):
     """The law."""
 
 
+class VitalBasis(Form):
+    """Vital interests (GDPR Art. 6(1)(d)): of a purpose that serves emergencies alone."""
+
+    vital_interests: Text = Field(alias="vital-interests")
+    """What is protected."""
+
+
 class LawForm(Form):
     """A ground of GDPR Art. 9(2) that rests on a law."""
 
@@ -142,7 +149,7 @@ class PurposeForm(Form):
     """The purpose that it is a part of; a ground or a permit for that is none for this."""
     text: Text | None = None
     """What a person is told, in plain words (Art. 12(1)); left out, her parent's words."""
-    basis: Literal["consent"] | ContractBasis | InterestBasis | ObligationBasis
+    basis: Literal["consent"] | ContractBasis | InterestBasis | ObligationBasis | VitalBasis
     """On what it rests (Art. 6(1))."""
     retention: PeriodText | None = None
     """How long after an event its data may be used (Art. 5(1)(e)); left out, as the parent's."""
@@ -224,6 +231,15 @@ class WhenForm(Form):
     """Attributes that the application tells, each with the values for which it holds."""
 
 
+class BreakGlassForm(Form):
+    """For an emergency: it grants only while two people have opened it."""
+
+    minutes: Annotated[int, Field(ge=1, le=480)]
+    """How long it stays open, and how long it waits for the second person."""
+    second: Names
+    """Roles of whom another person must confirm it; kept apart from the permit's role."""
+
+
 class PermitForm(Form):
     """One role may do these actions with these fields for one purpose."""
 
@@ -245,6 +261,8 @@ class PermitForm(Form):
     """To whom, for an export."""
     when: WhenForm | None = None
     """On which condition."""
+    break_glass: BreakGlassForm | None = None
+    """Whether it is for an emergency, and who opens it."""
 
 
 class DenyForm(Form):
@@ -291,6 +309,8 @@ class GivenForm(Form):
     """How old the oldest row asked for is."""
     environment: dict[Name, Name] = Field(default={})
     """What the application tells of attributes."""
+    emergency: list[Name] = Field(default=[])
+    """Emergency permits that are open."""
 
 
 class TrialForm(Form):

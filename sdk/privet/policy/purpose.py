@@ -8,7 +8,7 @@ from typing import Literal
 from privet.policy.period import Period
 from privet.policy.places import place, within
 
-Basis = Literal["consent", "contract", "legitimate-interest", "legal-obligation"]
+Basis = Literal["consent", "contract", "legitimate-interest", "legal-obligation", "vital-interests"]
 _A_DAY = Period(hours=24)
 
 

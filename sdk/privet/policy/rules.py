@@ -32,6 +32,23 @@ WITH_FIELDS = frozenset({RIGHTS})
 """Built-in purposes whose permits name fields."""
 
 
+EMERGENCY_ACTIONS = frozenset({"read", "derive", "export"})
+"""What an emergency permit may allow: what it opens is looked at, nothing learns from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """How an emergency permit is opened.
+
+    Attributes:
+        minutes: how long it is open, and how long it may wait for the second person.
+        second: roles of whom one person, another than asks, must confirm it.
+    """
+
+    minutes: int
+    second: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
     """One role may do these actions with these fields for one purpose.
@@ -46,6 +63,7 @@ class Permit:
         least: fewest people a release may be about; 1 without a floor.
         to: recipients of an export.
         when: the condition on which it grants.
+        break_glass: how it is opened, where it is for an emergency.
     """
 
     id: str
@@ -57,6 +75,7 @@ class Permit:
     least: int
     to: frozenset[str]
     when: When | None = None
+    break_glass: BreakGlass | None = None
 
 
 @dataclass(frozen=True, slots=True)

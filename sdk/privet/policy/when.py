@@ -42,6 +42,7 @@ WHY_NOT: Final = {
     "attribute.unknown": "a rule depends on an attribute that was not told",
     "attribute.error": "a rule depends on an attribute that could not be read",
     "attribute.refused": "the rule that would permit it is not for this attribute",
+    "emergency.refused": "the permit that would allow it is for an emergency, and none is open",
 }
 """Reasons, in the order in which they are told where there are several."""
 
@@ -133,6 +134,7 @@ class Circumstances:
         people: how many people the request is about.
         oldest: how far back the request reaches, UTC microseconds.
         environment: attribute to its text; ``UNREADABLE`` where reading it failed.
+        emergencies: ids of the emergency permits that two people opened and that are open now.
     """
 
     jurisdiction: str | None = None
@@ -141,6 +143,7 @@ class Circumstances:
     people: int | None = None
     oldest: int | None = None
     environment: Mapping[str, str | Unreadable] = field(default_factory=dict)
+    emergencies: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse numbers that are none; a text that is no place is nobody's place."""
@@ -148,6 +151,8 @@ class Circumstances:
             if value is not None and type(value) is not int:
                 raise _malformed()
         if self.age is not None and not _is_age(self.age):
+            raise _malformed()
+        if type(self.emergencies) is not frozenset:
             raise _malformed()
         if not isinstance(self.environment, Mapping):
             raise _malformed()
@@ -230,6 +235,8 @@ class When:
         data_from: how far the request must at least reach back.
         data_under: from how far back on it holds no more.
         environment: attribute and the values for which it holds, sorted.
+        emergency: id of the permit that must be open as an emergency; empty for none. Never
+            unknown: what nobody opened is closed.
     """
 
     places: frozenset[str] = frozenset()
@@ -241,6 +248,7 @@ class When:
     data_from: Period | None = None
     data_under: Period | None = None
     environment: tuple[tuple[str, frozenset[str]], ...] = ()
+    emergency: str = ""
 
     def needs(self) -> Iterator[str]:
         """What must be known to tell it: names of ``Circumstances``' attributes."""
@@ -256,10 +264,12 @@ class When:
             yield from ("oldest", "at")
         if self.environment:
             yield "environment"
+        if self.emergency:
+            yield "emergencies"
 
     def of_the_moment(self) -> When | None:
-        """What of it depends on nobody: the time and the environment; None for nothing."""
-        rest = When(window=self.window, environment=self.environment)
+        """What of it depends on nobody: time, environment, emergency; None for nothing."""
+        rest = When(window=self.window, environment=self.environment, emergency=self.emergency)
         return None if rest == When() else rest
 
     def told(self, given: Circumstances, named: frozenset[str], zone: str) -> str:
@@ -290,6 +300,8 @@ class When:
         yield self._data(given)
         for name, values in self.environment:
             yield _attribute(given.environment.get(name), values)
+        if self.emergency:
+            yield _code("emergency", self.emergency in given.emergencies)
 
     def _data(self, given: Circumstances) -> str:
         if self.data_from is None and self.data_under is None:

@@ -64,6 +64,7 @@ def circumstances(form: GivenForm) -> Circumstances:
         people=parse_least(form.people) if form.people else None,
         oldest=old.before(at) if old is not None and at is not None else None,
         environment=dict(form.environment),
+        emergencies=frozenset(form.emergency),
     )
 
 

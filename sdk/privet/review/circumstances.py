@@ -69,6 +69,7 @@ def points(conditions: Sequence[When], zones: Sequence[str]) -> list[Point]:
         "people": lambda: list(_people(_bounds(conditions, "people"))),
         "at": lambda: instants(windows, zones) if windows else [("", SOME_DAY)],
         "oldest": lambda: _ages_of_data(conditions),
+        "emergencies": lambda: _emergencies(conditions),
     }
     dimensions = [(name, make()) for name, make in classes.items() if name in needs]
     if "environment" in needs:
@@ -101,6 +102,7 @@ def _point(
             for name, value in values.items()
             if name.startswith(_ATTRIBUTE) and value is not None
         },
+        emergencies=values.get("emergencies", frozenset()),
     )
     return Point(given, tuple(told), every)
 
@@ -176,6 +178,12 @@ def spoken(codes: Sequence[str]) -> str:
         if group <= members:
             return words.listed([f"the {name}", *sorted(members - group)])
     return words.listed(sorted(members))
+
+
+def _emergencies(conditions: Sequence[When]) -> list[Class]:
+    """None is open, or all that bear on it: which permit alone opens what, `facts` tells."""
+    named = frozenset(when.emergency for when in conditions if when.emergency)
+    return [("outside of an emergency", frozenset[str]()), ("in an emergency", named)]
 
 
 def _attributes(conditions: Sequence[When]) -> Iterator[tuple[str, list[Class]]]:

@@ -87,6 +87,7 @@ def _need(policy: Policy, purpose: str) -> str:
         "contract": f"a contract with the person must run for `{purpose}`",
         "legitimate-interest": f"the person must not have objected to `{purpose}`",
         "legal-obligation": f"the law must oblige to `{purpose}`",
+        "vital-interests": f"somebody's vital interests must be at stake for `{purpose}`",
     }[policy.purposes[purpose].basis]
 
 

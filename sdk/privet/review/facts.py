@@ -31,7 +31,8 @@ def facts(policy: Policy) -> dict[Key, Value]:
     """Key to value: of what kind, its name, what is said of it.
 
     Kinds are ``purpose``, ``recipient``, ``role``, ``pair`` (of roles that nobody may hold both
-    of), ``field``, ``event``, ``reveals`` and the ``policy`` itself.
+    of), ``emergency`` (what a permit for one opens), ``field``, ``event``, ``reveals`` and the
+    ``policy`` itself.
     """
     return dict(_walk(policy))
 
@@ -52,11 +53,23 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
         yield ("role", name, "declared"), "yes"
     for one, other in _kept_apart(policy):
         yield ("pair", f"{one} and {other}", "held"), "no"
+    yield from _emergencies(policy)
     for name, field in policy.fields.items():
         yield from _flat(("field", name), {**_plain(field), "values": " ".join(field.values)})
     for name, event in policy.events.items():
         yield ("event", name, "unique"), frozenset(event.unique)
     yield from _reveals(policy)
+
+
+def _emergencies(policy: Policy) -> Iterator[tuple[Key, Value]]:
+    """Who opens what for how long; named by what it opens, since ids bind nobody."""
+    for permit in policy.permits.values():
+        if permit.break_glass is None:
+            continue
+        opens = ", ".join([*sorted(permit.actions), *sorted(permit.fields), *sorted(permit.to)])
+        key = ("emergency", f"of {permit.role} for {permit.purpose} ({opens})")
+        yield (*key, "minutes"), str(permit.break_glass.minutes)
+        yield (*key, "second"), permit.break_glass.second
 
 
 def _kept_apart(policy: Policy) -> list[tuple[str, str]]:

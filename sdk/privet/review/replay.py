@@ -6,7 +6,7 @@ and such requests are told apart from those that are refused for what is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyroaring import BitMap64
@@ -175,6 +175,7 @@ def _verdict(
     request: Request, before: Policy, candidate: Policy, known: Circumstances
 ) -> Verdict | None:
     """What becomes of a request; None where that is nothing new."""
+    known = replace(known, emergencies=_opened(request, before))
     decision = candidate.decide(request.ask, known)
     if request.told == "denied":
         # Fields that were not refused are not recorded: whether all would be allowed is open.
@@ -185,6 +186,12 @@ def _verdict(
         return None
     was = before.decide(request.ask, known)
     return _otherwise(was, decision) if was.allowed else None
+
+
+def _opened(request: Request, before: Policy) -> frozenset[str]:
+    """The emergencies that were open, as the permits tell that were recorded."""
+    found = (before.permits.get(name) for name in request.permits)
+    return frozenset(p.id for p in found if p is not None and p.break_glass is not None)
 
 
 def _by(request: Request, policy: Policy) -> bool:

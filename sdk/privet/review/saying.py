@@ -41,6 +41,8 @@ _SAID = {
     "category": "is of the category",
     "never": "is never used",
     "min_age": "asks for an age of",
+    "minutes": "is open for so many minutes:",
+    "second": "is confirmed by",
 }
 """What is said of a thing under a key; any other key stands for itself."""
 
