@@ -18,6 +18,7 @@ from pyroaring import BitMap
 from privet.consent import Change, Ledger, Told
 from privet.consent.chunk import decode
 from privet.consent.ledger import FEW
+from privet.consent.optout import placed
 from privet.consent.project import fold as project
 from privet.db import Home, Tx
 
@@ -26,7 +27,10 @@ BASES = {
     "deal": "contract",
     "care": "legitimate-interest",
     "law": "legal-obligation",
+    "share": "opt-out",
 }
+WHERE = {"share": frozenset({"US-CA", "CA"})}
+PLACES = ("", "", "US-CA", "US-NY", "US", "CA-QC", "DE")
 SUBJECTS = (0, 7, 65_535, 65_536, 200_000)
 STRANGER = 8
 KINDS = {
@@ -34,11 +38,12 @@ KINDS = {
     "deal": ("begun", "ended", "objected", "overruled"),
     "care": ("objected", "upheld", "overruled", "begun", "ended", "withdrawn"),
     "law": ("objected", "begun", "yes"),
+    "share": ("opted-out", "opted-in", "objected", "overruled", "withdrawn"),
     "*": ("known", "known", "restricted", "lifted"),
 }
 TABLES = ("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "fence", "notice")
 MANY = BitMap(range(7, 7 + FEW)) | BitMap([65_536])
-SETS = [s for n in (1, 2, 4) for s in combinations(BASES, n)]
+SETS = [s for n in (1, 2, 5) for s in combinations(BASES, n)]
 
 subjects = st.sampled_from(SUBJECTS)
 purposes = st.sampled_from([*BASES, "*", "*"])
@@ -51,7 +56,7 @@ class Grounds(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ledger = Ledger(self.home.data, b"k" * 32, BASES)
+        self.ledger = Ledger(self.home.data, b"k" * 32, BASES, WHERE)
         self.now = 1_000
         self.seq = 0
         self.late: list[tuple[int, Change]] = []
@@ -71,6 +76,7 @@ class Grounds(RuleBasedStateMachine):
             data.draw(st.sampled_from(KINDS[purpose])),
             self.now - data.draw(st.integers(0, 40)),
             event_id=data.draw(st.sampled_from(["", "", "e1", "e2"])),
+            jurisdiction=data.draw(st.sampled_from(PLACES)),
             notice=data.draw(st.sampled_from(["", "code", *self.texts[-3:]])),
             seen=data.draw(st.just(-1) | st.integers(0, self.seq)),
             expires=None if lasts is None or purpose == "*" else self.now + lasts,
@@ -165,6 +171,10 @@ class Grounds(RuleBasedStateMachine):
             told.setdefault((change.sno, change.purpose), []).append((seq, change))
         bases = {**BASES, "*": "subject"}
         states = {key: project(bases[key[1]], past) for key, past in told.items()}
+        for sno in {sno for sno, _ in told}:
+            life = sorted(e for (s, _), past in told.items() if s == sno for e in past)
+            where = [e for e in life if e[1].jurisdiction]
+            states[sno, "share"] = placed(WHERE["share"], told.get((sno, "share"), []), where)
         assert rows == {k: (s.status, s.seq) for k, s in states.items() if s.status != "none"}
 
     def teardown(self) -> None:

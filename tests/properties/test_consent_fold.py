@@ -26,7 +26,7 @@ changes = st.builds(
     expires=st.none() | st.integers(0, 99),
 )
 lives = st.lists(changes, max_size=12).map(lambda told: list(enumerate(told)))
-REFUSALS = ("no", "withdrawn", "ended", "objected")
+REFUSALS = ("no", "withdrawn", "ended", "objected", "opted-out")
 
 
 @given(bases, lives)
@@ -35,7 +35,7 @@ def test_folding_never_fails_and_ends_in_a_known_status(
 ) -> None:
     state = fold(basis, life)
     statuses = {"none", "known", "restricted"} if basis == SUBJECT else {
-        "none", "active", "declined", "withdrawn", "ended", "objected", "upheld"
+        "none", "active", "declined", "withdrawn", "ended", "objected", "upheld", "opted-out"
     }  # fmt: skip
     assert state.status in statuses
     assert state.status == "active" or state.expires is None

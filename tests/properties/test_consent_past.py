@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 from privet.consent import Change, Ledger, Standing, Told
 from privet.db import Home
 
-BASES = {"agree": "consent", "deal": "contract", "care": "legitimate-interest"}
+BASES = {
+    "agree": "consent",
+    "deal": "contract",
+    "care": "legitimate-interest",
+    "share": "opt-out",
+}
+WHERE = {"share": frozenset({"US-CA"})}
+PLACES = ("", "US-CA", "DE")
 KINDS = {
     "agree": ("yes", "yes", "no", "withdrawn", "objected", "overruled"),
     "deal": ("begun", "ended", "objected", "upheld", "overruled"),
     "care": ("objected", "upheld", "overruled", "begun"),
+    "share": ("opted-out", "opted-in", "objected"),
     "*": ("known", "restricted", "lifted"),
 }
 steps = st.lists(
@@ -27,6 +35,7 @@ steps = st.lists(
                 st.sampled_from(kinds),
                 st.none() | st.integers(0, 40),
                 st.booleans(),
+                st.sampled_from(PLACES),
             )
             for purpose, kinds in KINDS.items()
         ),
@@ -45,9 +54,10 @@ def take(ledger: Ledger, tx: Any, seq: int, now: int, step: tuple[Any, ...]) -> 
         text = f"{seq:064x}"
         ledger.tell(tx, Told(seq, text, "n", f"v{seq}", "en", ("agree",), text, now, lapses))
     else:
-        purpose, kind, lasts, seen = step
+        purpose, kind, lasts, seen, place = step
         expires = now + lasts if lasts is not None and kind in {"yes", "begun"} else None
-        change = Change(ME, purpose, kind, now, seen=seq - 1 if seen else -1, expires=expires)
+        seen_at = seq - 1 if seen else -1
+        change = Change(ME, purpose, kind, now, jurisdiction=place, seen=seen_at, expires=expires)
         ledger.apply(tx, [(seq, change)])
 
 
@@ -56,7 +66,7 @@ def all_of(ledger: Ledger, tx: Any, now: int) -> dict[str, Standing]:
 
 
 def check_past(home: Home, life: list[tuple[Any, ...]]) -> None:
-    ledger = Ledger(home.data, b"k" * 32, BASES)
+    ledger = Ledger(home.data, b"k" * 32, BASES, WHERE)
     answered: list[tuple[int, int, dict[str, Standing]]] = []
     with home.data.write() as tx:
         for table in (

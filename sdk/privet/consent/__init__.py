@@ -2,12 +2,13 @@
 
 from privet.consent.change import EVERYTHING, GIVING, KINDS, Change
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
-from privet.consent.project import expiry
+from privet.consent.project import ABSOLUTE, expiry
 from privet.consent.standing import Standing
 from privet.consent.told import KIND as NOTICE
 from privet.consent.told import Told
 
 __all__ = [
+    "ABSOLUTE",
     "APPLIED_KEY",
     "EVERYTHING",
     "GIVING",

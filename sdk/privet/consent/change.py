@@ -28,10 +28,13 @@ KINDS: Final = frozenset(
         "known",
         "restricted",
         "lifted",
+        "opted-out",
+        "opted-in",
     }
 )
-GIVING: Final = frozenset({"yes", "authorised"})
-"""Kinds that give a consent: the person's own, and for a child her parent's (Art. 8)."""
+GIVING: Final = frozenset({"yes", "authorised", "opted-in"})
+"""Kinds that give a permission: the person's own yes, for a child her parent's (Art. 8), and
+her yes to what she had opted out of."""
 
 UNSEEN: Final = -1
 MAX_SNO: Final = 2**32 - 1  # a roaring bitmap holds 32-bit ordinals
@@ -59,7 +62,8 @@ class Change:
         kind: ``yes``, ``no``, ``withdrawn`` (consent, Art. 7); ``authorised`` (a child's
             consent, by her parent, Art. 8); ``begun``, ``ended``
             (contract, Art. 6(1)(b), or a new beginning after an upheld objection);
-            ``objected``, ``upheld``, ``overruled`` (Art. 21); ``known``,
+            ``objected``, ``upheld``, ``overruled`` (Art. 21); ``opted-out``,
+            ``opted-in`` (Cal. Civ. Code 1798.120, 1798.121, 1798.135); ``known``,
             ``restricted``, ``lifted`` (Art. 18; purpose ``"*"``).
         at: when it happened, UTC microseconds.
         notice: code of the notice that was shown, such as its hash.

@@ -12,6 +12,7 @@ from privet.consent import entries, told
 from privet.consent.bitmaps import Bitmaps
 from privet.consent.chunk import SPAN, Mark, build
 from privet.consent.macs import Macs, check
+from privet.consent.optout import Places, placed, placing
 from privet.consent.project import State, fold
 from privet.consent.standing import Row
 from privet.errors import StoreUnavailable
@@ -45,12 +46,19 @@ class Grounds:
     Args:
         macs: makes and checks the MACs.
         bases: basis of each purpose, purpose ``"*"`` included.
+        places: where purposes stand until a person opts out.
     """
 
-    def __init__(self, macs: Macs, bases: Mapping[str, str]) -> None:
+    def __init__(self, macs: Macs, bases: Mapping[str, str], places: Places) -> None:
         self._macs = macs
         self._bases = bases
-        self._tag = macs.bases(bases)
+        self._places = places
+        self._tag = macs.bases(
+            {
+                name: " ".join([basis, *sorted(places.get(name, ()))])
+                for name, basis in bases.items()
+            }
+        )
         self._point: dict[int, str] = {}
         self.bitmaps = Bitmaps(macs, bases)
 
@@ -84,9 +92,17 @@ class Grounds:
             IntegrityError: an entry does not bear its MAC.
         """
         told_then = [one for one in told.everything(tx, self._macs) if one.seq <= position]
-        life = entries.of_ground(tx, self._macs, sno, purpose)
-        past = [(seq, change) for seq, change in life if seq <= position]
-        state = self._fold(purpose, past, told.floors(told_then))
+        if purpose in self._places:
+            lives = entries.of_subjects(tx, self._macs, [sno])
+        else:
+            lives = {(sno, purpose): entries.of_ground(tx, self._macs, sno, purpose)}
+        then = {
+            key: [(seq, change) for seq, change in life if seq <= position]
+            for key, life in lives.items()
+        }
+        telling = placing(then).get(sno, [])
+        past = then.get((sno, purpose), [])
+        state = self._fold(purpose, past, telling, told.floors(told_then))
         return None if state is None else Row(state.status, state.seq, state.since, state.expires)
 
     def objected(self, tx: Tx) -> list[tuple[int, str, int, int]]:
@@ -126,16 +142,21 @@ class Grounds:
     def project(self, tx: Tx, fresh: Entries) -> None:
         """Bring rows and bitmaps up to these entries, which are in the ledger already."""
         keys = {(change.sno, change.purpose) for _, change in fresh}
+        # Where somebody is bears on all that stands until she opts out.
+        keys |= {
+            (change.sno, p) for _, change in fresh if change.jurisdiction for p in self._places
+        }
         lives = entries.of_subjects(tx, self._macs, sorted({sno for sno, _ in keys}))
+        telling = placing(lives) if self._places else {}
         floors = self._floors(tx)
         rows: list[tuple[Any, ...]] = []
         deltas: list[tuple[str, int, int, Mark]] = []
         for sno, purpose in sorted(keys):
-            past = lives[sno, purpose]
-            state = self._fold(purpose, past, floors)
+            past, where = lives.get((sno, purpose), []), telling.get(sno, [])
+            state = self._fold(purpose, past, where, floors)
             if state is not None:
                 rows.append(self._row(sno, purpose, state))
-                deltas.append((purpose, past[-1][0], sno, _mark(state)))
+                deltas.append((purpose, self._newest(purpose, past, where), sno, _mark(state)))
         tx.many(_PUT, rows)
         self.bitmaps.append(tx, deltas)
 
@@ -201,16 +222,21 @@ class Grounds:
         self, tx: Tx, number: int, purposes: Sequence[str] | None, floors: Floors
     ) -> None:
         low, high = number * SPAN, (number + 1) * SPAN - 1
-        lives = entries.of_range(tx, self._macs, low, high, purposes)
+        placed_too = purposes is None or not self._places.keys().isdisjoint(purposes)
+        lives = entries.of_range(tx, self._macs, low, high, None if placed_too else purposes)
+        telling = placing(lives) if self._places and placed_too else {}
+        keys = lives.keys() | {(sno, purpose) for sno in telling for purpose in self._places}
         rows: list[tuple[Any, ...]] = []
         marks: dict[str, dict[int, Mark]] = {}
         upto: dict[str, int] = {}
-        for (sno, purpose), past in sorted(lives.items()):
-            state = self._fold(purpose, past, floors)
+        for sno, purpose in sorted(k for k in keys if purposes is None or k[1] in purposes):
+            past, where = lives.get((sno, purpose), []), telling.get(sno, [])
+            state = self._fold(purpose, past, where, floors)
             if state is not None:
                 rows.append(self._row(sno, purpose, state))
                 marks.setdefault(purpose, {})[sno] = _mark(state)
-                upto[purpose] = max(upto.get(purpose, -1), past[-1][0])
+                newest = self._newest(purpose, past, where)
+                upto[purpose] = max(upto.get(purpose, -1), newest)
         tx.many(_PUT, rows)
         for purpose, of_chunk in marks.items():
             self.bitmaps.put(tx, purpose, build(number, of_chunk), upto[purpose])
@@ -218,12 +244,19 @@ class Grounds:
     def _floors(self, tx: Tx) -> Floors:
         return told.floors(told.everything(tx, self._macs))
 
-    def _fold(self, purpose: str, past: Entries, floors: Floors) -> State | None:
+    def _newest(self, purpose: str, past: Entries, where: Entries) -> int:
+        """Position of the newest entry that bears on a ground."""
+        ends = [past, where] if purpose in self._places else [past]
+        return max(life[-1][0] for life in ends if life)
+
+    def _fold(self, purpose: str, past: Entries, where: Entries, floors: Floors) -> State | None:
         """Where a ground stands; None where nothing ever had an effect on it."""
         basis = self._bases.get(purpose)
         if basis is None:  # a purpose that the policy dropped: it is kept in the ledger alone
             return None
-        state = fold(basis, told.shortened(past, floors.get(purpose, ())))
+        life = told.shortened(past, floors.get(purpose, ()))
+        places = self._places.get(purpose)
+        state = fold(basis, life) if places is None else placed(places, life, where)
         return None if state.status == "none" else state
 
     def _row(self, sno: int, purpose: str, state: State) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ deployment is opened next. Applying twice changes nothing, in whichever order.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from privet.consent import entries, epochs, told
@@ -22,19 +23,23 @@ from privet.consent.chunk import SPAN
 from privet.consent.grounds import Grounds
 from privet.consent.judge import judge, require_fit
 from privet.consent.macs import Macs
-from privet.consent.project import FITTING, PRESUMED, SUBJECT
+from privet.consent.optout import Places
+from privet.consent.project import FITTING, OPT_OUT, PRESUMED, SUBJECT
 from privet.consent.standing import FENCED, RESTRICTED, Standing, describe, reason
 from privet.errors import AccessDenied, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pyroaring import BitMap
 
+    from privet.consent.bitmaps import Sides
     from privet.consent.told import Told
     from privet.db import Store, Tx
 
 APPLIED_KEY: Final = "applied_seq"
+_NOWHERE: Final[Places] = MappingProxyType({})
 FEW: Final = 64  # up to so many subjects, their rows are read faster than a chunk's bitmaps
 
 
@@ -50,14 +55,25 @@ class Ledger:
         data: the data store; every ``tx`` of the methods is one of its transactions.
         mac_key: key of the MACs over the projection, 32 bytes.
         bases: basis of every purpose of the policy.
+        places: where each purpose that stands until a person opts out does so: ISO 3166
+            codes of countries and their parts.
 
     Raises:
         InvalidInput: a basis is unknown.
     """
 
-    def __init__(self, data: Store, mac_key: bytes, bases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        data: Store,
+        mac_key: bytes,
+        bases: Mapping[str, str],
+        places: Places = _NOWHERE,
+    ) -> None:
         self.data = data
         self._bases = {**bases, EVERYTHING: SUBJECT}
+        self._places = {
+            name: places.get(name, frozenset()) for name, b in bases.items() if b == OPT_OUT
+        }
         if not set(bases.values()) <= FITTING.keys() - {SUBJECT} or EVERYTHING in bases:
             raise InvalidInput(
                 "a purpose rests on an unknown basis",
@@ -65,7 +81,7 @@ class Ledger:
                 reason="ground.basis",
             )
         self._macs = Macs(mac_key)
-        self._grounds = Grounds(self._macs, self._bases)
+        self._grounds = Grounds(self._macs, self._bases, self._places)
 
     # --- writing -----------------------------------------------------------------------
 
@@ -133,11 +149,14 @@ class Ledger:
             return
         self.lock(tx)
         self._grounds.claim(tx)
-        epochs.hold(tx, self._touched(tx, changes))
+        moved = self._moved(tx, changes)
+        # A first place changes rows of what stands until she opts out, and ends none.
+        placed = self._places if any(change.jurisdiction for _, change in changes) else ()
+        epochs.hold(tx, {*self._touched(tx, changes, moved), *placed})
         fresh = entries.insert(tx, self._macs, changes)
         if fresh:
             self._grounds.project(tx, fresh)
-            epochs.bump(tx, self._touched(tx, fresh))
+            epochs.bump(tx, self._touched(tx, fresh, moved))
         self.advance(tx, max(seq for seq, _ in changes))
 
     def advance(self, tx: Tx, seq: int) -> None:
@@ -275,8 +294,7 @@ class Ledger:
         sides = self._grounds.bitmaps.sides(tx, wanted, low // SPAN, high // SPAN, now)
         subject = sides[EVERYTHING]
         holding = [
-            (subject.on - sides[p].off if basis in PRESUMED else sides[p].on) - sides[p].lapsed
-            for p, basis in zip(purposes, bases, strict=True)
+            _holding(basis, subject.on, sides[p]) for p, basis in zip(purposes, bases, strict=True)
         ]
         fenced = tx.all("SELECT sno FROM fence WHERE sno BETWEEN ? AND ?", (low, high))
         result = BitMap.intersection(*holding) - subject.off - BitMap([s for (s,) in fenced])
@@ -292,10 +310,13 @@ class Ledger:
         (basis,) = self._bases_of([purpose])
         rows, fenced = self._grounds.rows(tx, [purpose], sno)
         standing = describe(basis, rows.get(purpose), rows.get(EVERYTHING), fenced, now)
-        return self._named(tx, standing)
+        return self._named(tx, purpose, standing)
 
-    def _named(self, tx: Tx, standing: Standing) -> Standing:
-        row = tx.one("SELECT notice FROM ledger WHERE seq = ?", (standing.seq,))
+    def _named(self, tx: Tx, purpose: str, standing: Standing) -> Standing:
+        # What only told where she is says nothing of what she was shown of this purpose.
+        row = tx.one(
+            "SELECT notice FROM ledger WHERE seq = ? AND purpose = ?", (standing.seq, purpose)
+        )
         return replace(standing, notice=str(row[0])) if row else standing
 
     def standing_at(self, tx: Tx, sno: int, purpose: str, position: int, at: int) -> Standing:
@@ -317,7 +338,7 @@ class Ledger:
         subject = self._grounds.past(tx, sno, EVERYTHING, position)
         fence = tx.one("SELECT 1 FROM fence WHERE sno = ? AND seq <= ?", (sno, position))
         standing = describe(self._basis(purpose), row, subject, fence is not None, at)
-        return self._named(tx, standing)
+        return self._named(tx, purpose, standing)
 
     def objected(self, tx: Tx) -> list[tuple[int, str, int, int]]:
         """Objections that nobody has decided: ordinal, purpose, instant and position.
@@ -415,15 +436,49 @@ class Ledger:
             )
         return [self._basis(purpose) for purpose in purposes]
 
-    def _touched(self, tx: Tx, changes: Sequence[tuple[int, Change]]) -> set[str]:
+    def _touched(
+        self, tx: Tx, changes: Sequence[tuple[int, Change]], moved: AbstractSet[int]
+    ) -> set[str]:
         """The epoch rows that these changes concern.
 
         An enrolment takes nobody out of anything that is about to be published, so it
-        concerns ``"*"`` alone; a restriction concerns every purpose.
+        concerns ``"*"`` alone; a restriction concerns every purpose, and so does another
+        place, on which any purpose may depend by its ground or by a rule.
         """
-        if any(c.purpose == EVERYTHING and c.kind != "known" for _, c in changes):
+        if any(
+            c.sno in moved or (c.purpose == EVERYTHING and c.kind != "known") for _, c in changes
+        ):
             return self._every(tx)
         return {change.purpose for _, change in changes}
 
+    def _moved(self, tx: Tx, changes: Sequence[tuple[int, Change]]) -> set[int]:
+        """Who is in another place by one of these changes than any that was told before.
+
+        A first place allows more than an unknown one and takes nobody out of anything.
+        """
+        from pyroaring import BitMap
+
+        telling = BitMap([change.sno for _, change in changes if change.jurisdiction])
+        if not telling:
+            return set()
+        before: dict[int, str] = {}
+        for code, people in entries.places(tx, self._macs, telling).items():
+            before |= dict.fromkeys(people, code)
+        moved: set[int] = set()
+        for _, change in changes:
+            known = before.get(change.sno, "")
+            if change.jurisdiction and known not in ("", change.jurisdiction):
+                moved.add(change.sno)
+            before[change.sno] = change.jurisdiction or known
+        return moved
+
     def _every(self, tx: Tx) -> set[str]:
         return {*self._bases, *epochs.names(tx)}
+
+
+def _holding(basis: str, known: BitMap, sides: Sides) -> BitMap:
+    """Whose ground holds, by the marks of its purpose."""
+    if basis in PRESUMED:
+        return known - sides.off - sides.lapsed
+    held = sides.on - sides.lapsed
+    return held & known if basis == OPT_OUT else held

@@ -8,9 +8,11 @@ Rules:
 - A legitimate interest, legal obligation or vital interest holds for everybody known, unless she
   objected: that suspends at once (Art. 18(1)(d), 21(1)); upheld, it is off until a new
   ``begun``; overruled, it is back as it was.
-- An objection to a purpose that rests on consent withdraws it, whatever is decided
-  about the objection: only a later ``yes`` that saw the objection gives it again
-  (Art. 21(2)-(3)).
+- What stands until the person opts out holds for everybody known in the places whose law
+  says so (``consent.optout``), until she does; then from an ``opted-in`` on.
+- An objection to a purpose that rests on consent, or on her not having opted out, ends it,
+  whatever is decided about the objection: only a later ``yes`` or ``opted-in`` that saw
+  the objection gives it again (Art. 21(2)-(3)).
 - A permission never overtakes a refusal: a ``yes`` or ``begun`` given without having
   seen the person's last refusal has no effect, even when it is in the log.
 - A permission that does not fit the basis has no effect; a refusal always has one, so
@@ -37,25 +39,31 @@ CONTRACT: Final = "contract"
 INTEREST: Final = "legitimate-interest"
 OBLIGATION: Final = "legal-obligation"
 VITAL: Final = "vital-interests"
+OPT_OUT: Final = "opt-out"
 SUBJECT: Final = "subject"
 """Stands for the basis of purpose ``"*"``, which is none: whether the subject is known."""
 
 PRESUMED: Final = frozenset({INTEREST, OBLIGATION, VITAL})
 """Bases that hold for everybody known until she objects."""
 
+ABSOLUTE: Final = frozenset({CONSENT, OPT_OUT})
+"""Bases that an objection ends whatever is decided about it."""
+
 _OBJECTION = frozenset({"objected", "upheld", "overruled"})
 _COURSE = frozenset({"begun", "ended"}) | _OBJECTION
 FITTING: Final = {
-    CONSENT: GIVING | frozenset({"no", "withdrawn"}) | _OBJECTION,
+    CONSENT: frozenset({"yes", "authorised", "no", "withdrawn"}) | _OBJECTION,
     CONTRACT: _COURSE,
     INTEREST: _COURSE,
     OBLIGATION: _COURSE,
     VITAL: _COURSE,
+    OPT_OUT: frozenset({"opted-out", "opted-in", "authorised"}) | _OBJECTION,
     SUBJECT: frozenset({"known", "restricted", "lifted"}),
 }
 """Which kinds of change may be recorded under which basis."""
 
-_REFUSALS: Final = frozenset({"no", "withdrawn", "ended", "objected"})
+_REFUSALS: Final = frozenset({"no", "withdrawn", "ended", "objected", "opted-out"})
+_REFUSED: Final = {"no": "declined", "withdrawn": "withdrawn", "opted-out": "opted-out"}
 
 _NEVER: Final = -(2**63)
 
@@ -66,7 +74,8 @@ class State:
 
     Attributes:
         status: ``none``, ``active``, ``declined``, ``withdrawn``, ``ended``,
-            ``objected``, ``upheld``; for purpose ``"*"`` ``known`` or ``restricted``.
+            ``objected``, ``upheld``, ``opted-out``, ``elsewhere`` (her place is none where
+            the ground holds); for purpose ``"*"`` ``known`` or ``restricted``.
         seq: position of the entry that brought the status; -1: none.
         since: instant of that entry.
         expires: instant from which an active ground no longer holds, or None.
@@ -157,15 +166,14 @@ def _set(state: State, seq: int, change: Change, status: str, expires: int | Non
 
 
 def _given(basis: str, state: State, seq: int, change: Change) -> State:
-    if basis != CONSENT and state.status == "objected":
+    if basis not in ABSOLUTE and state.status == "objected":
         # Beginning anew does not end an objection that is still to be decided.
         return replace(state, resumes=("active", change.expires))
     return replace(_set(state, seq, change, "active", change.expires), objection=-1)
 
 
 def _refused(basis: str, state: State, seq: int, change: Change) -> State:
-    status = "declined" if change.kind == "no" else "withdrawn"
-    return replace(_set(state, seq, change, status), refused=seq)
+    return replace(_set(state, seq, change, _REFUSED[change.kind]), refused=seq)
 
 
 def _ended(basis: str, state: State, seq: int, change: Change) -> State:
@@ -189,7 +197,7 @@ def _upheld(basis: str, state: State, seq: int, change: Change) -> State:
 def _overruled(basis: str, state: State, seq: int, change: Change) -> State:
     if state.status != "objected":
         return state
-    if basis == CONSENT:
+    if basis in ABSOLUTE:
         return _set(state, seq, change, "withdrawn")
     status, expires = state.resumes
     if status == "none":
@@ -215,6 +223,8 @@ _STEPS: Final[dict[str, Callable[[str, State, int, Change], State]]] = {
     "begun": _given,
     "no": _refused,
     "withdrawn": _refused,
+    "opted-out": _refused,
+    "opted-in": _given,
     "ended": _ended,
     "objected": _objected,
     "upheld": _upheld,

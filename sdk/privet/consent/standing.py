@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from privet.consent.project import PRESUMED
+from privet.consent.optout import ELSEWHERE
+from privet.consent.project import OPT_OUT, PRESUMED
 
 MISSING: Final = "ground.missing"
 LAPSED: Final = "ground.lapsed"
 WITHDRAWN: Final = "ground.withdrawn"
 OBJECTED: Final = "ground.objected"
+OPTED_OUT: Final = "ground.opted-out"
+PLACE: Final = "ground.place"
 RESTRICTED: Final = "ground.restricted"
 FENCED: Final = "subject.fenced"
 
@@ -20,9 +23,13 @@ _WHY: Final = {
     "withdrawn": WITHDRAWN,
     "objected": OBJECTED,
     "upheld": OBJECTED,
+    "opted-out": OPTED_OUT,
+    ELSEWHERE: PLACE,
 }
 
 _OBJECTED: Final = frozenset({"objected", "upheld"})
+_OF_KNOWN: Final = PRESUMED | {OPT_OUT}
+_WITHOUT_ENTRY: Final[dict[str, str | None]] = {OPT_OUT: PLACE} | dict.fromkeys(PRESUMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Standing:
         active: whether the purpose may be pursued now: its ground holds, and she is
             neither restricted nor fenced.
         status: the ground by itself: ``active``, ``lapsed``, ``declined``,
-            ``withdrawn``, ``ended``, ``objected``, ``upheld`` or ``none``.
+            ``withdrawn``, ``ended``, ``objected``, ``upheld``, ``opted-out``, ``elsewhere``
+            (it holds only in places of which hers is none, or is not known) or ``none``.
         since: when that status began (UTC microseconds), None without any entry.
         expires: when an active ground lapses or lapsed (UTC microseconds), or None.
         seq: position of the entry that decided it, -1 without any entry.
@@ -64,10 +72,10 @@ class Standing:
 
 def reason(basis: str, row: Row | None, known: bool, now: int) -> str | None:
     """Why a ground does not hold at ``now`` (UTC microseconds); None where it does."""
-    if basis in PRESUMED and not known:
+    if basis in _OF_KNOWN and not known:
         return MISSING
     if row is None:
-        return None if basis in PRESUMED else MISSING
+        return _WITHOUT_ENTRY.get(basis, MISSING)
     if row.status == "active":
         return LAPSED if row.expires is not None and row.expires <= now else None
     return _WHY[row.status]
@@ -82,6 +90,8 @@ def describe(basis: str, row: Row | None, subject: Row | None, fenced: bool, now
     status = "lapsed" if why == LAPSED else "active" if why is None else "none"
     if row is not None and row.status != "active":
         status = row.status
+    elif why == PLACE:
+        status = ELSEWHERE
     return Standing(
         active=why is None and not restricted and not fenced,
         status=status,
