@@ -9,15 +9,14 @@ from typing import Any, Literal, Self
 
 from privet.audit import Log
 from privet.clock import Clock, SystemClock
-from privet.consent import Ledger
 from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
 from privet.db.home import exists
 from privet.errors import IntegrityError, InvalidInput, StoreUnavailable
-from privet.gate import activation, grounds, recovery
+from privet.gate import activation, grounds, policies, recovery
 from privet.gate.catalogue import Items, items
 from privet.gate.parts import Caller, Parts, Relearn, Unlearn
-from privet.gate.record import entry, flush_counts
+from privet.gate.record import flush_counts
 from privet.maintenance import Maintenance
 from privet.policy import Policy, load
 from privet.principals import Principal
@@ -26,7 +25,7 @@ from privet.rights.notices import Notices
 from privet.segments import training as segmenting
 from privet.settings import resolve
 from privet.subject import Subject
-from privet.types import ADMINISTRATION, Id
+from privet.types import Id
 from privet.vault import Keys, Subjects, Vault, open_keyring
 
 _OPENER = Caller("privet", frozenset({"privet"}))
@@ -187,11 +186,10 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
     vault = Vault(stores, keys, subjects, clock)
     signer = Signer(keys.secret("signing"))
     log = Log(stores.audit, signer, f"privet.dev/{stores.deployment.hex()}", clock)
-    created = _first_policy(stores, vault, asked)
-    policy = activation.active(stores)
+    _first_policy(stores, vault, asked)
+    policy = policies.active(stores)
     if asked is not None:
         activation.check_same(asked, policy)
-    bases = {name: spec.basis for name, spec in policy.purposes.items()}
     parts = Parts(
         home=stores,
         policy=policy,
@@ -200,25 +198,13 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
         subjects=subjects,
         vault=vault,
         log=log,
-        ledger=Ledger(stores.data, keys.secret("mac"), bases),
+        ledger=activation.ledger_of(stores.data, keys.secret("mac"), policy),
         signer=signer,
         unlearn=_unlearn,
         relearn=_relearn,
     )
-    if created:
-        log.append(
-            [
-                entry(
-                    parts,
-                    _OPENER,
-                    "admin",
-                    purpose=ADMINISTRATION,
-                    action="administer",
-                    subject="policy",
-                    hash=policy.hash,
-                )
-            ]
-        )
+    _note_first(parts)
+    policies.check_recorded(parts)
     activation.install_layout(vault, policy)
     _catch_up(parts)
     return parts
@@ -239,13 +225,22 @@ def _ways(spec: Mapping[str, Any]) -> tuple[Unlearn, Relearn]:
     return recommending.unlearn, recommending.relearn
 
 
-def _first_policy(stores: Home, vault: Vault, asked: Policy | None) -> bool:
+def _first_policy(stores: Home, vault: Vault, asked: Policy | None) -> None:
     with stores.data.read() as tx:
-        found = tx.one("SELECT 1 FROM meta WHERE key = 'policy'")
-    if found is not None or asked is None:
-        return False
-    activation.install(stores, vault, asked, first=True)
-    return True
+        found = tx.one("SELECT 1 FROM meta WHERE key = ?", (policies.ACTIVE,))
+    if found is None and asked is not None:
+        activation.install(stores, vault, asked, first=True)
+
+
+def _note_first(parts: Parts) -> None:
+    """Record and note the activation of a home's first policy, also where a crash kept it back."""
+    with parts.home.data.read() as tx:
+        if policies.latest(tx) is not None:
+            return
+    first = activation.recorded(parts, _OPENER, parts.policy)
+    with parts.home.data.write() as tx:
+        if policies.latest(tx) is None:  # nobody else was faster
+            policies.note(tx, first)
 
 
 def _catch_up(parts: Parts) -> None:

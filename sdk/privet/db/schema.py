@@ -147,6 +147,24 @@ class DataMeta(DataTable, table=True):
     value: bytes = _blob()
 
 
+class PolicyVersion(DataTable, table=True):
+    """The documents of a policy that was activated once, under its hash; never changed."""
+
+    __tablename__ = "policy_version"
+    hash: str = _text(key=True)
+    documents: str = _text()
+
+
+class PolicyActivation(DataTable, table=True):
+    """Which version became the active one; ``seq`` is its record in the log."""
+
+    __tablename__ = "policy_activation"
+    seq: int = _int(key=True)
+    hash: str = _text()
+    at: int = _int()
+    detail: str = _text()
+
+
 class Layout(DataTable, table=True):
     """What a cell group holds: an event type and the fields of one atom."""
 

@@ -1,4 +1,4 @@
-"""Which policy is active: its documents live in the home, so that every worker sees the same."""
+"""Making a policy the active one: its documents live in the home, so that all see the same."""
 
 from __future__ import annotations
 
@@ -6,46 +6,22 @@ import json
 from dataclasses import dataclass
 
 from privet.consent import Ledger
-from privet.db import Home, Tx
-from privet.errors import AccessDenied, PolicyError, StoreUnavailable
-from privet.gate import catalogue, separation
+from privet.db import Home, Store
+from privet.errors import AccessDenied
+from privet.gate import catalogue, policies, separation
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.policies import Activation
 from privet.gate.record import decide, entry
-from privet.policy import Policy, compile_documents
+from privet.policy import Policy
 from privet.types import ADMINISTRATION
 from privet.vault import Vault
 
-ACTIVE = "policy"
 
-
-def active(home: Home) -> Policy:
-    """The policy that this home was activated with, compiled from the documents it holds.
-
-    Raises:
-        StoreUnavailable: no policy was ever activated here.
-        PolicyError: its documents are not those that were activated.
-    """
-    with home.data.read() as tx:
-        rows = {
-            str(k): bytes(v).decode()
-            for k, v in tx.all("SELECT key, value FROM meta WHERE key LIKE 'policy%'")
-        }
-    if ACTIVE not in rows:
-        raise StoreUnavailable(
-            "this home has no policy",
-            why="its creation did not finish",
-            remedy="Run `privet init` on it again with a policy.",
-            reason="store.unfinished",
-        )
-    policy = compile_documents({"policy": rows["policy:policy"], "data": rows["policy:data"]})
-    if policy.hash != rows[ACTIVE]:
-        raise PolicyError(
-            "the policy in this home is not the one that was activated",
-            why="its documents and its hash differ",
-            remedy="Activate the policy again from a trusted copy.",
-            reason="policy.changed",
-        )
-    return policy
+def ledger_of(data: Store, mac_key: bytes, policy: Policy) -> Ledger:
+    """The ledger of grounds as a policy judges them."""
+    bases = {name: spec.basis for name, spec in policy.purposes.items()}
+    places = {name: spec.where for name, spec in policy.purposes.items() if spec.where}
+    return Ledger(data, mac_key, bases, places)
 
 
 def check_same(asked: Policy, policy: Policy) -> None:
@@ -77,9 +53,9 @@ def install(home: Home, vault: Vault, policy: Policy, *, first: bool = False) ->
     """Give the vault its layout and make the documents the active ones."""
     install_layout(vault, policy)
     with home.data.write() as tx:
-        if first and tx.one("SELECT 1 FROM meta WHERE key = ?", (ACTIVE,)):
+        if first and tx.one("SELECT 1 FROM meta WHERE key = ?", (policies.ACTIVE,)):
             return
-        _put_documents(tx, policy)
+        policies.make_active(tx, policy)
 
 
 def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
@@ -89,28 +65,32 @@ def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
         AccessDenied: no permit for ``privet:administration``.
     """
     decide(parts, caller, ADMINISTRATION, "administer", ())
-    parts.log.append(
-        [
-            entry(
-                parts,
-                caller,
-                "admin",
-                purpose=ADMINISTRATION,
-                action="administer",
-                subject="policy",
-                hash=policy.hash,
-            )
-        ]
-    )
+    activation = recorded(parts, caller, policy)
     install_layout(parts.vault, policy)
     # Grounds are judged by basis; another policy may give a purpose another one.
-    bases = {name: spec.basis for name, spec in policy.purposes.items()}
-    ledger = Ledger(parts.home.data, parts.keys.secret("mac"), bases)
+    ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
     with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
-        _put_documents(tx, policy)
+        policies.make_active(tx, policy)
+        policies.note(tx, activation)
         ledger.rebuild(tx)
         if policy.items != parts.policy.items:
             separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
+
+
+def recorded(parts: Parts, caller: Caller, policy: Policy) -> Activation:
+    """Record that a policy becomes the active one."""
+    told = entry(
+        parts,
+        caller,
+        "admin",
+        purpose=ADMINISTRATION,
+        action="administer",
+        subject="policy",
+        hash=policy.hash,
+    )
+    (seq,) = parts.log.append([told])
+    ((_, body),) = parts.log.leaves(seq, 1)
+    return Activation(seq, policy.hash, int(body["ts"]), policy.name, caller.pseudonym)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +135,4 @@ def stored(parts: Parts, caller: Caller) -> tuple[Stored, ...]:
             int(n),
         )
         for event, fields, dom, cells, n in sorted(rows)
-    )
-
-
-def _put_documents(tx: Tx, policy: Policy) -> None:
-    for name in ("policy", "data"):
-        _put(tx, f"policy:{name}", policy.documents[name])
-    _put(tx, ACTIVE, policy.hash)
-
-
-def _put(tx: Tx, key: str, value: str) -> None:
-    tx.run(
-        "INSERT INTO meta (key, value) VALUES (?, ?) "
-        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (key, value.encode()),
     )

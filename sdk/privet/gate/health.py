@@ -10,8 +10,7 @@ from privet.audit.selfcheck import check as check_log
 from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import forget, notices, objections, upkeep
-from privet.gate.activation import active
+from privet.gate import forget, notices, objections, policies, upkeep
 from privet.gate.answerable import ELSEWHERE, mode
 from privet.gate.parts import Parts
 
@@ -97,7 +96,8 @@ def _check_pages(store: Store) -> None:
 
 
 def _policy(parts: Parts) -> Finding:
-    found = active(parts.home)
+    policies.check_recorded(parts)
+    found = policies.active(parts.home)
     if found.hash != parts.policy.hash:
         return Finding("policy", "warn", "another one was activated meanwhile", "Look again.")
     return Finding("policy", "ok", f"{found.name}, hash {found.hash[:16]} as activated")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from pathlib import Path
 
@@ -41,7 +42,15 @@ def _downgraded(where: str) -> None:
         op.drop_table("notice")
         names = ("hash", "name", "language", "text")
         op.create_table("notice", *(sa.Column(n, sa.Text(), nullable=False) for n in names))
+        for table in ("policy_version", "policy_activation"):
+            op.drop_table(table)
     with stores.data.write() as tx:
+        for key, value in (
+            ("policy", b"ab" * 32),
+            ("policy:policy", b"one"),
+            ("policy:data", b"2"),
+        ):
+            tx.run("INSERT INTO meta (key, value) VALUES (?, ?)", (key, value))
         tx.run(
             "INSERT INTO ledger (seq, sno, purpose, kind, at, notice, jurisdiction, event_id, "
             "seen, expires, commitment, mac) "
@@ -69,7 +78,21 @@ def test_a_home_of_the_first_revision_is_brought_up_and_keeps_its_ledger(where: 
     with stores.data.read() as tx:
         assert tx.all("SELECT seq, sno, notice FROM ledger") == [(1, 2, "code")]
         assert tx.all("SELECT 1 FROM notice") == []
+        assert tx.all("SELECT hash FROM policy_version") == [("ab" * 32,)]
+        ((documents,),) = tx.all("SELECT documents FROM policy_version")
+        assert json.loads(documents) == {"policy": "one", "data": "2"}
+        assert tx.all("SELECT seq, hash, at FROM policy_activation") == [(-1, "ab" * 32, 0)]
+        assert tx.all("SELECT key FROM meta WHERE key LIKE 'policy%'") == [("policy",)]
     stores.close()
+
+
+def test_what_was_active_once_is_neither_changed_nor_deleted(home: Home) -> None:
+    with home.data.write() as tx:
+        tx.run("INSERT INTO policy_version (hash, documents) VALUES ('a', '{}')")
+        tx.run("INSERT INTO policy_activation (seq, hash, at, detail) VALUES (1, 'a', 0, '{}')")
+    for sql in ("UPDATE policy_version SET hash = 'b'", "DELETE FROM policy_activation"):
+        with pytest.raises(StoreUnavailable), home.data.write() as tx:
+            tx.run(sql)
 
 
 def test_an_older_schema_is_refused_until_migrated(where: str) -> None:
