@@ -97,6 +97,19 @@ def schema(
 
 
 @app.command()
+def pin(
+    pack: Annotated[str, typer.Argument(metavar="PACK", help="pack:NAME, or the name alone.")],
+    json: Json = False,
+) -> None:
+    """Print what a policy writes under `imports` for a pack: its name and its hash."""
+    from privet.policy import pin as pinned
+
+    screen = Screen(json)
+    line = pinned(pack)
+    screen.answer({"import": line}, lambda: screen.say(line))
+
+
+@app.command()
 def activate(
     ref: Reference,
     home: Home = None,

@@ -16,6 +16,7 @@ The rules of this room:
 """
 
 from privet.policy.decide import Ask, Decision
+from privet.policy.imported import Imported
 from privet.policy.knowledge import (
     Because,
     EventSpec,
@@ -26,7 +27,7 @@ from privet.policy.knowledge import (
     fold,
 )
 from privet.policy.layout import APART, HELD, Atom, DomainSpec, apart, fates, is_held
-from privet.policy.load import compile_documents, load, packs, schema
+from privet.policy.load import compile_documents, load, packs, pin, schema
 from privet.policy.minimize import Minimize
 from privet.policy.period import Period
 from privet.policy.policy import Policy
@@ -60,6 +61,7 @@ __all__ = [
     "EventSpec",
     "FieldSpec",
     "Hold",
+    "Imported",
     "ItemSpec",
     "Minimize",
     "ModelRules",
@@ -81,6 +83,7 @@ __all__ = [
     "is_held",
     "load",
     "packs",
+    "pin",
     "run_tests",
     "schema",
 ]

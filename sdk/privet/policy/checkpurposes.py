@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from privet.policy.hierarchy import circular
 from privet.policy.period import Period, longer
-from privet.policy.policyform import ContractBasis, InterestBasis, LawForm, PurposeForm
+from privet.policy.places import GROUPS, spelt
+from privet.policy.policyform import (
+    ContractBasis,
+    InterestBasis,
+    LawForm,
+    OptOutBasis,
+    PurposeForm,
+)
 from privet.policy.whenform import check_places
 
 if TYPE_CHECKING:
@@ -16,6 +23,8 @@ if TYPE_CHECKING:
     from privet.policy.reading import Path
 
 _LIABLE = frozenset({"explicit-consent", "public-interest"})
+_OF_ARTICLE_6 = GROUPS["EEA"] | {"GB"}
+"""Where data is used on a ground of Art. 6(1) alone; silence is no consent (recital 32)."""
 
 
 def check_purposes(context: Context) -> None:
@@ -83,8 +92,21 @@ def _check_purpose(context: Context, name: str, form: PurposeForm) -> None:
     _check_special(context, name, form)
     _check_automated(context, path, form)
     _check_jurisdictions(context, path, form)
+    if isinstance(form.basis, OptOutBasis):
+        _check_opt_out(context, (*path, "basis", "where"), form.basis)
     if form.hold is not None:
         _check_hold(context, name, form.hold.fields)
+
+
+def _check_opt_out(context: Context, path: Path, basis: OptOutBasis) -> None:
+    check_places(context, path, basis.where)
+    if not spelt(frozenset(basis.where)).isdisjoint(_OF_ARTICLE_6):
+        context.wrong(
+            path,
+            "no law there lets a purpose stand until somebody opts out",
+            "silence is no consent, and data is used on a ground of Art. 6(1) alone (recital 32)",
+            "Leave these places out, or ask people there under a purpose that rests on consent.",
+        )
 
 
 def _renews(context: Context, path: Path) -> None:

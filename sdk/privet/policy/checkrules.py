@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from privet.policy.checkemergency import check_emergencies
 from privet.policy.knowledge import PROFILE
 from privet.policy.minimize import OPERATIONS, parse_rule
-from privet.policy.policyform import VitalBasis
+from privet.policy.policyform import OptOutBasis, VitalBasis
 from privet.policy.problems import shown
 from privet.policy.rules import (
     BUILT_IN_ACTIONS,
@@ -241,7 +241,9 @@ def _check_sources(context: Context, path: Path, permit: PermitForm) -> None:
 
 def _check_grounds(context: Context, path: Path, permit: PermitForm) -> None:
     """Refuse special and device data without the ground that each of them needs."""
-    if context.policy.purposes[permit.purpose].basis == "consent":
+    basis = context.policy.purposes[permit.purpose].basis
+    # Where a purpose stands until people opt out, neither Art. 9 nor ePrivacy holds.
+    if basis == "consent" or isinstance(basis, OptOutBasis):
         return
     for name in sorted(context.expand(permit.fields)):
         category = context.data.categories.get(context.fields[name].category)
@@ -270,16 +272,18 @@ def _check_deny(context: Context, path: Path, deny: DenyForm) -> None:
     context.known((*path, "roles"), deny.roles or (), context.roles, "the role")
     context.known((*path, "for"), deny.purposes or (), context.policy.purposes, "the purpose")
     context.once((*path, "may_not"), deny.may_not or (), "the action")
+    context.once((*path, "kinds"), deny.kinds or (), "the kind")
+    context.once((*path, "categories"), deny.categories or (), "the kind")
     context.known_fields((*path, "fields"), deny.fields)
     if deny.when is not None:
         check_when(context, (*path, "when"), deny.when)
-    parts = (deny.roles, deny.purposes, deny.may_not, deny.fields, deny.when)
-    if all(part is None for part in parts):
+    about = (deny.roles, deny.purposes, deny.kinds, deny.may_not, deny.fields, deny.categories)
+    if deny.when is None and all(part is None for part in about):
         context.wrong(
             path,
             "this denies everything",
             "no permit would say anything any more",
-            "Say `roles`, `for`, `may_not`, `fields` or `when`.",
+            "Say `roles`, `for`, `kinds`, `may_not`, `fields`, `categories` or `when`.",
         )
     for action in sorted(set(deny.may_not or ()) - OWN_ACTIONS):
         context.wrong(
@@ -314,7 +318,13 @@ def _check_trials(context: Context) -> None:
     for i, trial in enumerate(policy.tests):
         given = trial.given
         path: Path = ("tests", i, "given")
-        named: Iterable[str] = {*given.contract, *given.agreed, *given.withdrawn, *given.objected}
+        named: Iterable[str] = {
+            *given.contract,
+            *given.agreed,
+            *given.withdrawn,
+            *given.objected,
+            *given.opted_out,
+        }
         for name in sorted(set(named) - set(policy.purposes)):
             context.wrong(
                 path,

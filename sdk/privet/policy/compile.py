@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from privet.errors import PolicyError
 from privet.policy import layout
 from privet.policy.checkdata import check_data
+from privet.policy.checklaw import check_law, stricter_ages
+from privet.policy.checkoverrides import check_overrides
 from privet.policy.checkpolicy import check_policy
 from privet.policy.checkrules import check_rules
+from privet.policy.compose import Composed, compose
 from privet.policy.context import Context
 from privet.policy.dataform import DataForm, FieldForm, RevealForm
 from privet.policy.decide import Ask
 from privet.policy.digest import digest
 from privet.policy.faults import validated
 from privet.policy.hierarchy import closures
+from privet.policy.imported import imports
+from privet.policy.imports import Source, gather
 from privet.policy.knowledge import (
     Because,
     EventSpec,
@@ -44,6 +49,7 @@ from privet.policy.policyform import (
     LawForm,
     MinimizeForm,
     ObligationBasis,
+    OptOutBasis,
     PermitForm,
     PolicyForm,
     PurposeForm,
@@ -79,41 +85,57 @@ def compile_texts(
     documents: Mapping[str, str],
     files: Mapping[str, str],
     policy_document: Document | None,
+    source: Source,
     problems: Problems,
 ) -> Policy:
-    """Compile the two texts.
+    """Compile the two texts, and those of the packs that the policy imports.
 
     Args:
-        documents: exactly ``{"policy": text, "data": text}``.
+        documents: ``{"policy": text, "data": text}``.
         files: the same keys to the file names that messages should show.
         policy_document: the policy as it was read; None where it could not be.
+        source: where imported packs come from.
         problems: what was wrong with it so far.
 
     Raises:
         PolicyError: with every fault found in ``problems``.
     """
-    if set(documents) != {"policy", "data"}:
+    if not {"policy", "data"} <= set(documents):
         raise PolicyError("a policy is two documents: `policy` and `data`")
     data_document = read(documents["data"], files["data"], problems)
     data = validated(DataForm, data_document, problems) if data_document else None
     policy = validated(PolicyForm, policy_document, problems) if policy_document else None
+    packs = gather(policy_document, source, problems) if policy_document else ()
     problems.raise_if_any()
     # Without a problem each document was read and has its form.
     if data is None or policy is None or data_document is None or policy_document is None:
         raise PolicyError("the policy documents could not be read")
-    check_limits(data, policy, data_document, policy_document, problems)
+    composed = compose(policy_document, policy, packs, problems)
+    check_limits(data, composed.form, data_document, policy_document, problems)
     problems.raise_if_any()
-    context = Context(data, policy, data_document, policy_document, problems)
+    context = Context(data, data_document, composed, problems)
     check_named(context.named(), policy_document, problems)
     problems.raise_if_any()
     check_data(context)
     check_policy(context)
     check_rules(context)
+    check_law(context)
     problems.raise_if_any()
-    return _build(context, documents)
+    check_overrides(context)
+    return _build(context, _kept(documents, composed), _hash(data, policy))
 
 
-def _build(context: Context, documents: Mapping[str, str]) -> Policy:
+def _kept(documents: Mapping[str, str], composed: Composed) -> dict[str, str]:
+    """Every text that the policy was compiled from, those of its imports included."""
+    own = {name: documents[name] for name in ("policy", "data")}
+    return own | {
+        f"pack:{pack.name}/{name}": text
+        for pack in composed.imports.values()
+        for name, text in pack.texts.items()
+    }
+
+
+def _build(context: Context, documents: Mapping[str, str], hashed: str) -> Policy:
     data, policy = context.data, context.policy
     fields = {name: _field(context, name, form) for name, form in context.fields.items()}
     purposes = {n: _purpose(context, n, form) for n, form in policy.purposes.items()}
@@ -121,7 +143,7 @@ def _build(context: Context, documents: Mapping[str, str]) -> Policy:
     parents = {name: form.inherits for name, form in policy.roles.items()}
     return Policy(
         name=policy.name,
-        hash=_hash(data, policy),
+        hash=hashed,
         documents=documents,
         timezone=data.timezone,
         controller=Controller(
@@ -129,7 +151,9 @@ def _build(context: Context, documents: Mapping[str, str]) -> Policy:
         ),
         subject=SubjectSpec(data.subject.is_, data.subject.id, data.subject.age or ""),
         recipients={
-            name: Recipient(name, r.is_, r.country, r.contract, context.expand(r.receives))
+            name: Recipient(
+                name, r.is_, r.country, r.contract, context.expand(r.receives), r.safeguard or ""
+            )
             for name, r in policy.recipients.items()
         },
         events={
@@ -147,6 +171,9 @@ def _build(context: Context, documents: Mapping[str, str]) -> Policy:
         trials=tuple(_trial(context, form) for form in policy.tests),
         atoms=layout.atoms(fields, permits.values(), purposes.values()),
         domains=layout.domains(purposes.values()),
+        own_consent=stricter_ages(context),
+        imports=imports(context.composed),
+        protects=spelt(frozenset(policy.protects)),
         warnings=tuple(context.problems.warned[key] for key in sorted(context.problems.warned)),
     )
 
@@ -224,6 +251,8 @@ def _basis(form: PurposeForm) -> tuple[Basis, str]:
             return "legal-obligation", law
         case VitalBasis(vital_interests=text):
             return "vital-interests", text
+        case OptOutBasis(opt_out=law):
+            return "opt-out", law
         case _:
             return "consent", ""
 
@@ -269,6 +298,9 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
             )
             for code, rule in sorted(form.jurisdictions.items())
         ),
+        where=spelt(frozenset(form.basis.where))
+        if isinstance(form.basis, OptOutBasis)
+        else frozenset(),
     )
 
 
@@ -308,16 +340,13 @@ def _minimize(context: Context, form: MinimizeForm) -> Minimize:
 
 
 def _deny(context: Context, form: DenyForm) -> Deny:
-    named = frozenset(form.purposes or context.policy.purposes)
-    # What is refused for a purpose is refused for every part of it.
-    under = (context.families.get(name, frozenset()) for name in named)
     return Deny(
         id=form.id,
         text=form.text,
         roles=frozenset(form.roles) if form.roles else None,
-        purposes=named.union(*under),
+        purposes=context.denied(form),
         actions=frozenset(form.may_not) if form.may_not else None,
-        fields=context.expand(form.fields) if form.fields else None,
+        fields=context.withheld(form),
         when=condition(form.when) if form.when else None,
     )
 
@@ -337,6 +366,7 @@ def _trial(context: Context, form: TrialForm) -> Trial:
             frozenset(given.objected),
             given.restricted,
             circumstances(given),
+            frozenset(given.opted_out),
         ),
         ask=Ask(frozenset({form.as_}), form.purpose, form.may, fields, form.to),
         then=form.then,

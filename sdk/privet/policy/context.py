@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from privet.policy.hierarchy import closures
+from privet.policy.kinds import category_kinds, marks
 from privet.policy.knowledge import PROFILE
 from privet.policy.limits import MAX_NAMED
 from privet.policy.problems import Problems, shown
@@ -16,8 +17,9 @@ from privet.types import SELF_ROLE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from privet.policy.compose import Composed
     from privet.policy.dataform import DataForm, FieldForm
-    from privet.policy.policyform import PermitForm, PolicyForm, PurposeForm
+    from privet.policy.policyform import DenyForm, PermitForm, PolicyForm, PurposeForm
     from privet.policy.reading import Document, Path
 
 _COLLECTING = frozenset({"collect"})
@@ -29,9 +31,8 @@ class Context:
 
     Attributes:
         data: the data document's form.
-        policy: the policy document's form.
         data_document: its lines.
-        policy_document: its lines.
+        composed: the policy document with all that it imports.
         problems: where faults go.
         fields: full field name to its form, profile first, in the document's order.
         roles: every role that a rule may name.
@@ -41,9 +42,8 @@ class Context:
     """
 
     data: DataForm
-    policy: PolicyForm
     data_document: Document
-    policy_document: Document
+    composed: Composed
     problems: Problems
     fields: Mapping[str, FieldForm] = field(init=False)
     roles: frozenset[str] = field(init=False)
@@ -72,6 +72,16 @@ class Context:
         for _, permit in self.permits:
             serving.setdefault(permit.purpose, []).append(permit)
         object.__setattr__(self, "_serving", serving)
+
+    @property
+    def policy(self) -> PolicyForm:
+        """The policy document's form, with all that it imports."""
+        return self.composed.form
+
+    @property
+    def policy_document(self) -> Document:
+        """The policy document itself."""
+        return self.composed.document
 
     def expand(self, patterns: Iterable[str] | None) -> frozenset[str]:
         """The fields that patterns name; an unknown one names nothing."""
@@ -103,6 +113,34 @@ class Context:
             elif pattern in self.fields:
                 found.add(pattern)
         return frozenset(found)
+
+    def denied(self, deny: DenyForm) -> frozenset[str]:
+        """The policy's own purposes that a deny is for."""
+        named = frozenset(deny.purposes or self.policy.purposes)
+        if deny.kinds is not None:
+            marked = self.of_kinds(deny.kinds)
+            named = named & marked if deny.purposes else marked
+        # What is refused for a purpose is refused for every part of it.
+        return named.union(*(self.families.get(name, frozenset()) for name in named))
+
+    def withheld(self, deny: DenyForm) -> frozenset[str] | None:
+        """The fields that a deny is about; None for any."""
+        if deny.categories is None:
+            return self.expand(deny.fields) if deny.fields else None
+        marked = frozenset(
+            name
+            for name, form in self.fields.items()
+            if not category_kinds(self.data.categories.get(form.category)).isdisjoint(
+                deny.categories
+            )
+        )
+        return marked & self.expand(deny.fields) if deny.fields else marked
+
+    def of_kinds(self, kinds: Iterable[str]) -> frozenset[str]:
+        """The policy's own purposes of some kinds."""
+        wanted = frozenset(kinds)
+        purposes = self.policy.purposes
+        return frozenset(n for n, form in purposes.items() if not wanted.isdisjoint(marks(form)))
 
     def own(self) -> list[tuple[int, PermitForm]]:
         """Position and form of the permits for the policy's own purposes."""
@@ -159,7 +197,8 @@ class Context:
 
     def wrong(self, path: Path, what: str, why: str, fix: str, near: str = "") -> None:
         """Note a fault of the policy document: what, why it is refused, how to mend it."""
-        self.problems.at(self.policy_document, path, what, why, fix, near)
+        document, there = self.composed.where(path)
+        self.problems.at(document, there, what, why, fix, near)
 
     def wrong_data(self, path: Path, what: str, why: str, fix: str, near: str = "") -> None:
         """Note a fault of the data document."""

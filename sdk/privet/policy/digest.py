@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from privet.policy.knowledge import ItemSpec
     from privet.policy.policy import Policy
 
-_LATER = frozenset({"when", "parent", "human_step", "jurisdictions", "emergency", "break_glass"})
+_LATER = frozenset(
+    {"when", "parent", "human_step", "jurisdictions", "emergency", "break_glass", "where"}
+)
 """Attributes that rules did not always have: left out where they say nothing, so that what
 is bound to an older slice stays bound."""
 _ORDERED = frozenset({"values", "unique", "fields_in_order"})

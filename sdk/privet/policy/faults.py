@@ -32,11 +32,19 @@ _TYPES = {
     "model_attributes_type": "a mapping",
 }
 
-_GROUNDS = ("consent", "contract", "legitimate-interest", "legal-obligation", "vital-interests")
+_GROUNDS = (
+    "consent",
+    "contract",
+    "legitimate-interest",
+    "legal-obligation",
+    "vital-interests",
+    "opt-out",
+)
 _QUOTED = re.compile("'([^']+)'")
 _BASES = (
-    "Use `consent`, `{contract: REFERENCE}`, `{legitimate-interest: ASSESSMENT}` "
-    "`{legal-obligation: LAW}` or `{vital-interests: TEXT}`."
+    "Use `consent`, `{contract: REFERENCE}`, `{legitimate-interest: ASSESSMENT}`, "
+    "`{legal-obligation: LAW}`, `{vital-interests: TEXT}` or "
+    "`{opt-out: LAW, where: [PLACES]}`."
 )
 
 
@@ -97,7 +105,7 @@ def _words(fault: Any, document: Document, problems: Problems) -> tuple[str, str
     where = _where(fault)
     if "basis" in fault["loc"] and kind != "form":
         # Every alternative of the union complains; one sentence says it better.
-        why = "data is used on a ground of Art. 6(1) alone"
+        why = "data is used on a ground of Art. 6(1), or of the law of a place, alone"
         return (
             "`basis` is none of the accepted grounds",
             why,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from privet.policy.reading import Document
 
 _PACK = "pack:"
-_PACKS = Path(__file__).resolve().parent.parent / "packs"
+PACKS = Path(__file__).resolve().parent.parent / "packs"
 _POLICY = "policy.yaml"
 _DATA = "data.yaml"
 _MOST = f"at most {MAX_BYTES >> 20} MiB are read"
@@ -55,6 +55,10 @@ def load(ref: str | Path) -> Policy:
 def compile_documents(documents: Mapping[str, str]) -> Policy:
     """Compile the texts ``{"policy": ..., "data": ...}``, as a home keeps them.
 
+    Imported packs are taken from the same mapping, under ``"pack:NAME/policy"`` and
+    ``"pack:NAME/data"``, and only where they are not there from those that ship with
+    privet: an old version needs no pack that is installed.
+
     Raises:
         PolicyError: with every fault of both in ``problems``.
     """
@@ -65,7 +69,22 @@ def compile_documents(documents: Mapping[str, str]) -> Policy:
 
 def packs() -> tuple[str, ...]:
     """Names of the packs that ship with privet, sorted."""
-    return tuple(sorted(p.parent.name for p in _PACKS.glob(f"*/{_POLICY}")))
+    return tuple(sorted(p.parent.name for p in PACKS.glob(f"*/{_POLICY}")))
+
+
+def pin(ref: str) -> str:
+    """What a policy writes under ``imports`` for a pack: ``"pack:gdpr@sha256:..."``.
+
+    >>> pin("pack:gdpr").partition("@")[0]
+    'pack:gdpr'
+
+    Raises:
+        PolicyError: no such pack.
+    """
+    from privet.policy.imports import pinned
+
+    path = _locate(ref if ref.startswith(_PACK) else f"{_PACK}{ref}")
+    return pinned(path.parent.name, _pack(path.parent.name) or {})
 
 
 def schema(document: str) -> dict[str, Any]:
@@ -87,8 +106,25 @@ def _compile(
 ) -> Policy:
     # pydantic and the forms cost a tenth of a second, which `import privet` must not pay.
     from privet.policy.compile import compile_texts
+    from privet.policy.imports import Source
 
-    return compile_texts(documents, files, policy, problems)
+    stored = frozenset(n.removeprefix(_PACK).partition("/")[0] for n in documents if _PACK in n)
+
+    def find(name: str) -> Mapping[str, str] | None:
+        if name not in stored:
+            return _pack(name)
+        return {key: documents.get(f"{_PACK}{name}/{key}", "") for key in ("policy", "data")}
+
+    source = Source(find, stored | frozenset(packs()))
+    return compile_texts(documents, files, policy, source, problems)
+
+
+def _pack(name: str) -> dict[str, str] | None:
+    """The documents of a pack that ships with privet; None where there is none."""
+    if name not in packs():
+        return None
+    policy, data = (_text(PACKS / name / file)[0] for file in (_POLICY, _DATA))
+    return {"policy": policy, "data": data}
 
 
 def _locate(ref: str | Path) -> Path:
@@ -100,7 +136,7 @@ def _locate(ref: str | Path) -> Path:
                 remedy=f"Use one of: {', '.join(packs())}.",
                 reason="policy.pack",
             )
-        return _PACKS / name / _POLICY
+        return PACKS / name / _POLICY
     try:
         path = check_path(ref, "the policy", "policy.place")
         return path / _POLICY if path.is_dir() else path

@@ -18,6 +18,7 @@ from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action, check_list, check
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from privet.policy.imported import Imported
     from privet.policy.knowledge import EventSpec, FieldSpec, ItemSpec, SubjectSpec
     from privet.policy.layout import Atom, DomainSpec
     from privet.policy.purpose import Assessment, Controller, PurposeSpec, Recipient
@@ -40,8 +41,10 @@ class Policy(Frozen):
 
     Attributes:
         name: the policy's name.
-        hash: SHA-256 over the canonical form of both documents, 64 hex digits.
-        documents: the texts it was compiled from, under ``"policy"`` and ``"data"``.
+        hash: SHA-256 over the canonical form of both documents, 64 hex digits. Imports are
+            in it by their own hashes.
+        documents: the texts it was compiled from, under ``"policy"`` and ``"data"``; those of
+            imports under ``"pack:NAME/policy"`` and ``"pack:NAME/data"``.
         timezone: IANA name of the deployment's zone, for time-of-day features.
         controller: who answers for the processing.
         subject: who the data is about.
@@ -58,6 +61,10 @@ class Policy(Frozen):
         trials: the tests that the policy carries.
         atoms: fields that are sealed together.
         domains: data with one fate and one key.
+        own_consent: place to the age from which a consent is a child's own there, in years,
+            where a requirement asks for more than the law of that place.
+        imports: the packs that it imports, by name.
+        protects: of a law pack, the places whose people its denies protect, groups spelt out.
         warnings: what was not refused, and yet is likely to be wrong; as faults are told.
     """
 
@@ -81,6 +88,9 @@ class Policy(Frozen):
     atoms: tuple[Atom, ...] = field(repr=False)
     domains: tuple[DomainSpec, ...] = field(repr=False)
     warnings: tuple[Mapping[str, str | int], ...] = field(repr=False)
+    own_consent: Mapping[str, int] = field(repr=False, default_factory=dict)
+    imports: tuple[Imported, ...] = field(repr=False, default=())
+    protects: frozenset[str] = field(repr=False, default=frozenset())
     _index: Index = field(init=False, repr=False)
     _names: frozenset[str] = field(init=False, repr=False)
     _cases: dict[_Key, Cell | Case | Decision] = field(init=False, repr=False, default_factory=dict)

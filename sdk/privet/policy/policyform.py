@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from privet.policy.lawform import FieldKinds, Import, PurposeKinds, RequirementForm
 from privet.policy.scalars import (
     AgeText,
     Country,
@@ -54,6 +55,8 @@ class RecipientForm(Form):
     """ISO 3166-1 code of where it sits."""
     contract: Reference | None = None
     """Reference of the contract."""
+    safeguard: Text | None = None
+    """What protects the data where it sits, such as standard contractual clauses (Art. 46)."""
     receives: Annotated[list[FieldName], Field(min_length=1)]
     """The fields it may be sent."""
 
@@ -93,6 +96,15 @@ class VitalBasis(Form):
 
     vital_interests: Text = Field(alias="vital-interests")
     """What is protected."""
+
+
+class OptOutBasis(Form):
+    """What stands until the person opts out, where a law of her place lets it."""
+
+    opt_out: Text = Field(alias="opt-out")
+    """The law, such as Cal. Civ. Code 1798.120."""
+    where: Annotated[list[PlaceCode], Field(min_length=1)]
+    """Where it does, as ISO 3166 codes; nowhere else, nor where the place is not known."""
 
 
 class LawForm(Form):
@@ -149,7 +161,14 @@ class PurposeForm(Form):
     """The purpose that it is a part of; a ground or a permit for that is none for this."""
     text: Text | None = None
     """What a person is told, in plain words (Art. 12(1)); left out, her parent's words."""
-    basis: Literal["consent"] | ContractBasis | InterestBasis | ObligationBasis | VitalBasis
+    basis: (
+        Literal["consent"]
+        | ContractBasis
+        | InterestBasis
+        | ObligationBasis
+        | VitalBasis
+        | OptOutBasis
+    )
     """On what it rests (Art. 6(1))."""
     retention: PeriodText | None = None
     """How long after an event its data may be used (Art. 5(1)(e)); left out, as the parent's."""
@@ -276,10 +295,14 @@ class DenyForm(Form):
     """Whom it binds."""
     purposes: Names | None = Field(default=None, alias="for")
     """For which of the policy's own purposes."""
+    kinds: PurposeKinds | None = None
+    """For its own purposes of these kinds, whatever they are called."""
     may_not: Actions | None = None
     """Which actions."""
     fields: Patterns | None = None
     """Which fields."""
+    categories: FieldKinds | None = None
+    """Which fields by their category, whatever they are called."""
     when: WhenForm | None = None
     """On which condition."""
 
@@ -295,6 +318,8 @@ class GivenForm(Form):
     """Purposes agreed to and withdrawn since."""
     objected: list[Name] = Field(default=[])
     """Purposes objected to (Art. 21)."""
+    opted_out: list[Name] = Field(default=[])
+    """Purposes opted out of (Cal. Civ. Code 1798.120, 1798.121)."""
     restricted: bool = False
     """Whether processing is restricted (Art. 18)."""
     jurisdiction: PlaceCode | None = None
@@ -343,6 +368,12 @@ class PolicyForm(Form):
     """The policy's name."""
     data: FileName
     """The data document, a file beside this one."""
+    imports: list[Import] = Field(default=[])
+    """Law packs whose rules hold here too, each pinned: `pack:NAME@sha256:HASH`."""
+    overrides: list[Name] = Field(default=[])
+    """Names of imported roles, permits, denies and requirements that this policy defines anew."""
+    protects: list[PlaceCode] = Field(default=[])
+    """Of a law pack: whom its denies protect, as ISO 3166 codes, `EU` or `EEA`."""
     controller: ControllerForm
     """Who answers for it all."""
     recipients: dict[Name, RecipientForm] = Field(default={})
@@ -361,5 +392,7 @@ class PolicyForm(Form):
     """What is allowed; all else is not."""
     denies: list[DenyForm] = Field(default=[])
     """What is refused whatever permits say."""
+    requires: list[RequirementForm] = Field(default=[])
+    """What purposes must fulfil, here and in every policy that imports this one."""
     tests: list[TrialForm] = Field(default=[])
     """Tests that must pass."""

@@ -8,7 +8,14 @@ from typing import Literal
 from privet.policy.period import Period
 from privet.policy.places import place, within
 
-Basis = Literal["consent", "contract", "legitimate-interest", "legal-obligation", "vital-interests"]
+Basis = Literal[
+    "consent",
+    "contract",
+    "legitimate-interest",
+    "legal-obligation",
+    "vital-interests",
+    "opt-out",
+]
 _A_DAY = Period(hours=24)
 
 
@@ -37,6 +44,7 @@ class Recipient:
         country: ISO 3166-1 code of where it sits.
         contract: reference of the contract; a processor has one (Art. 28(3)).
         receives: full names of the fields it may be sent.
+        safeguard: what protects the data where it sits (Art. 46); empty where nothing is named.
     """
 
     name: str
@@ -44,6 +52,7 @@ class Recipient:
     country: str
     contract: str | None
     receives: frozenset[str]
+    safeguard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,8 @@ class PurposeSpec:
         human_step: who decides in the end where something significant is decided by a
             machine (Art. 22(3)); empty where nothing is.
         jurisdictions: what is stricter in places, sorted by code.
+        where: where it stands until a person opts out, groups spelt out; empty for any
+            other basis.
     """
 
     name: str
@@ -162,6 +173,11 @@ class PurposeSpec:
     parent: str | None = None
     human_step: str = ""
     jurisdictions: tuple[PlaceRules, ...] = ()
+    where: frozenset[str] = frozenset()
+
+    def stands(self, jurisdiction: str | None) -> bool:
+        """Whether a purpose of which people opt out stands in a place; never in an unknown one."""
+        return within(place(jurisdiction, self.where), self.where) is True
 
     def renewals(self, jurisdiction: str | None) -> list[Period]:
         """The times after which a consent lapses, of which the first to come holds."""

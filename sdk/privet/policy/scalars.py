@@ -53,7 +53,12 @@ def _taken_by(parse: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """The text, when it can be read on one line.
+
+    Raises:
+        PydanticCustomError: it is empty, too long, or holds what nobody sees.
+    """
     if not text.strip() or len(text) > _MOST_TEXT or not text.isprintable():
         raise PydanticCustomError(
             "form", "{what}", {"what": f"not 1 to {_MOST_TEXT} visible characters on one line"}
@@ -100,7 +105,7 @@ FieldType = Annotated[
         "not one of text, id, item, int, decimal(n), seconds, bool, band",
     ),
 ]
-Text = Annotated[str, AfterValidator(_visible), WithJsonSchema({"type": "string", "minLength": 1})]
+Text = Annotated[str, AfterValidator(visible), WithJsonSchema({"type": "string", "minLength": 1})]
 PeriodText = Annotated[str, *_parsed(Period.parse, "[1-9][0-9]{0,4}(?:h|d|w|mo|y)")]
 LastText = Annotated[str, *_parsed(parse_last, "[1-9][0-9]{0,5} events?")]
 LeastText = Annotated[str, *_parsed(parse_least, "[1-9][0-9]{0,8} (?:people|person)")]

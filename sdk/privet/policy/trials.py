@@ -25,6 +25,7 @@ class Given:
         objected: she objected (GDPR Art. 21).
         restricted: all processing is restricted (Art. 18).
         circumstances: what else is known of her and the moment.
+        opted_out: she opted out (Cal. Civ. Code 1798.120, 1798.121).
     """
 
     contract: frozenset[str]
@@ -33,6 +34,7 @@ class Given:
     objected: frozenset[str]
     restricted: bool
     circumstances: Circumstances = UNKNOWN
+    opted_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,17 @@ def _run(policy: Policy, trial: Trial) -> TestResult:
 
 def _ground(policy: Policy, given: Given, grounds: tuple[str, ...]) -> Outcome:
     """What the gate would find in the ledger for this person."""
-    if grounds and (given.restricted or not given.objected.isdisjoint(grounds)):
+    against = given.objected | given.opted_out
+    if grounds and (given.restricted or not against.isdisjoint(grounds)):
         return "Objected"
     for name in grounds:
         basis = policy.purposes[name].basis
         if basis == "consent" and (name not in given.agreed or name in given.withdrawn):
             return "ConsentMissing"
         if basis == "contract" and name not in given.contract:
+            return "ConsentMissing"
+        if basis == "opt-out" and not policy.purposes[name].stands(
+            given.circumstances.jurisdiction
+        ):
             return "ConsentMissing"
     return "allow"

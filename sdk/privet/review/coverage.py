@@ -38,9 +38,13 @@ class Coverage:
 
 
 def coverage(policy: Policy) -> Coverage:
-    """Run the requests of all tests and note what answers them."""
-    permits: set[str] = set()
-    denies: set[str | None] = set()
+    """Run the requests of all tests and note what answers them.
+
+    Rules of an imported pack count as touched: the pack's own tests touch each of them, and
+    its documents are those that were tested, byte for byte.
+    """
+    permits = {name for pack in policy.imports for name in pack.permits}
+    denies: set[str | None] = {name for pack in policy.imports for name in pack.denies}
     for trial in policy.trials:
         decision = policy.decide(trial.ask, trial.given.circumstances)
         permits |= {*decision.permits, *(name for name, _ in decision.unmet)}

@@ -43,6 +43,7 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
         "subject": policy.subject,
         "timezone": policy.timezone,
         "catalogue": frozenset(policy.items.fields),
+        "own_consent": {place: str(age) for place, age in policy.own_consent.items()},
     }
     yield from _flat(("policy", ""), of_itself)
     for name, spec in policy.purposes.items():

@@ -52,12 +52,20 @@ def lint(policy: Policy) -> tuple[Finding, ...]:
         *broad.remarks(policy, places),
         *_untested(policy),
     ]
+    imported = _imported(policy)
     found = []
     for remark in remarks:
+        if (remark.section, remark.name) in imported:
+            continue  # it is looked at in its pack
         line, column = places.of(places.rule(remark.section, remark.name))
         told = (remark.code, remark.name, remark.what, remark.fix)
         found.append(Finding(*told, FILE, line, column))
     return tuple(sorted(found, key=lambda f: (f.line, f.column, f.code)))
+
+
+def _imported(policy: Policy) -> set[tuple[str, str]]:
+    sections = ("roles", "permits", "denies")
+    return {(s, name) for pack in policy.imports for s in sections for name in getattr(pack, s)}
 
 
 _TESTS = {

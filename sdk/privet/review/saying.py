@@ -110,6 +110,8 @@ def fact(key: Key, before: Value | None, after: Value | None) -> str:
     if said[0] == "assessment":
         phrase = f"reads what was collected for {said[1]} under the assessment"
     subject = f"the {_named(about, name)}".strip()
+    if said[0] == "own_consent":
+        phrase = f"takes a consent in {said[1]} as a child's own from an age of"
     if isinstance(before, frozenset) or isinstance(after, frozenset):
         return f"{subject} {phrase} {_members(frozenset(before or ()), frozenset(after or ()))}"
     return f"{subject} {phrase} {after or 'nothing'}, before {before or 'nothing'}"

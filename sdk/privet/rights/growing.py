@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from privet.errors import InvalidInput
 from privet.gate import subject as people
-from privet.gate.children import OLDEST, own_consent
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import refused_child
+from privet.policy.children import OLDEST, own_consent
 from privet.types import Id, check_subject
 
 
@@ -34,7 +34,7 @@ def check(
             remedy=f"Give whole years from 0 to {OLDEST}, or leave it out.",
             reason="age.range",
         )
-    least = own_consent(country)
+    least = own_consent(country, parts.policy.own_consent)
     if parent:
         if age is not None and age >= least.years:
             raise InvalidInput(

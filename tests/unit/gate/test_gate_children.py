@@ -11,8 +11,8 @@ import pytest
 from privet.audit.verifier import verify_receipt
 from privet.deployment import Deployment, open_deployment
 from privet.errors import AccessDenied, InvalidInput
-from privet.gate.children import AGES, STRICTEST, own_consent
 from privet.notices import load_notice
+from privet.policy.children import AGES, STRICTEST, own_consent
 
 RECS = "recommendations"
 SHOP = load_notice("pack:shop")
@@ -167,6 +167,15 @@ def test_who_answers_for_whom_and_how_it_can_be_shown_is_stated(shop: Deployment
 
 def test_every_age_has_its_source_and_lies_where_the_law_lets_it() -> None:
     assert own_consent("XX") == own_consent("") == STRICTEST
+
+
+def test_a_policy_may_ask_for_more_years_never_for_fewer() -> None:
+    stricter = {"FR": 16, "US-CA": 18, "DE": 14}
+    assert own_consent("FR", stricter).years == 16
+    assert own_consent("DE", stricter) == STRICTEST
+    assert own_consent("US-CA", stricter).years == own_consent("US", stricter).years == 18
+    assert own_consent("US-NY", stricter) == AGES["US"]
+    assert own_consent("", stricter).years == own_consent("XX", stricter).years == 18
     for country, age in AGES.items():
         assert age.source
         assert 13 <= age.years <= 16 or country == "BR"

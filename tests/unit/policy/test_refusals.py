@@ -8,8 +8,8 @@ import pytest
 POLICY_FAULTS = [
     (
         "unknown key at the top",
-        ("never: [health]", "never: [health]\nimports: [x]"),
-        "unknown key `imports`",
+        ("never: [health]", "never: [health]\nimport: [x]"),
+        "unknown key `import`",
     ),
     (
         "unknown key in a permit",

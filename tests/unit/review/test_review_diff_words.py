@@ -248,9 +248,11 @@ def test_every_attribute_of_a_policy_is_compared(grocery):
     decided = {"roles", "separate", "permits", "denies"}
     told = {
         *("timezone", "controller", "subject", "recipients", "events", "fields", "items"),
-        *("purposes", "assessments"),
+        *("purposes", "assessments", "own_consent"),
     }
     binds_nobody = {"name", "hash", "documents", "trials", "warnings"}
     follows = {"atoms", "domains"}
+    # What imports say stands in rules and purposes; the ages are told of themselves.
+    follows |= {"imports", "protects"}
     names = {f.name for f in dataclasses.fields(grocery) if f.init}
     assert names == decided | told | binds_nobody | follows

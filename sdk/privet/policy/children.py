@@ -10,7 +10,13 @@ against the law in force before it relies on them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from privet.policy.places import COUNTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OLDEST: Final = 150
 
@@ -58,10 +64,29 @@ AGES: Final = {
 """By ISO 3166-1 code; every country that is not named has ``STRICTEST``."""
 
 
-def own_consent(jurisdiction: str) -> OwnConsentAge:
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+def own_consent(jurisdiction: str, stricter: Mapping[str, int] = _NOTHING) -> OwnConsentAge:
     """The age of a country, or of the country that a part such as ``US-CA`` lies in.
+
+    Args:
+        jurisdiction: ISO 3166 code; a text that is none stands for an unknown place.
+        stricter: place to the age that a policy asks for there, in years: the greatest of all
+            that may hold counts.
 
     >>> own_consent("FR").years, own_consent("DE").years, own_consent("").years
     (15, 16, 16)
     """
-    return AGES.get(jurisdiction[:2], STRICTEST)
+    country = jurisdiction[:2]
+    least = AGES.get(country, STRICTEST)
+    asked = [
+        years
+        for code, years in stricter.items()
+        if country not in COUNTRIES
+        or code in {country, jurisdiction}
+        or (jurisdiction == country and code[:2] == country)  # whichever part of it
+    ]
+    if max(asked, default=0) <= least.years:
+        return least
+    return OwnConsentAge(max(asked), "a requirement of the policy")

@@ -1,0 +1,295 @@
+"""One policy of a document and the packs that it imports; nothing is overridden silently.
+
+A pack gives what law says of everybody's data: its permits for the built-in purposes, the
+roles that its rules name, its ``separate``, its denies and its requirements. Its own
+purposes, with their permits, are there so that it can be read and tested by itself, and are
+given to nobody. Its denies hold for the people whom it protects, and for everybody of whom
+it is not known where she is.
+
+What two packs say alike is one rule. What they say differently under one name, and what a
+policy defines although a pack does, is a fault, unless the policy says so in ``overrides``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from privet.policy.hierarchy import closures
+from privet.policy.policyform import WhenForm
+from privet.policy.problems import Problems, shown
+from privet.types import BUILT_IN_PURPOSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from privet.policy.imports import Pack
+    from privet.policy.policyform import DenyForm, PolicyForm, TrialForm
+    from privet.policy.reading import Document, Path
+
+NAMED: Final = ("roles", "permits", "denies", "requires")
+"""Sections whose entries have a name, by which a policy overrides them."""
+_KIND: Final = {
+    "roles": "role",
+    "permits": "permit",
+    "denies": "deny",
+    "requires": "requirement",
+}
+
+
+class Entry(NamedTuple):
+    """One rule, and where it is written.
+
+    Attributes:
+        form: its form.
+        document: the document that it stands in.
+        path: where in it.
+        pack: the pack that gives it; empty for the policy's own.
+    """
+
+    form: Any
+    document: Document
+    path: Path
+    pack: str
+
+
+class Override(NamedTuple):
+    """A rule of a pack, and what the policy says instead."""
+
+    section: str
+    name: str
+    imported: Entry
+    own: Entry
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A policy with all that it imports.
+
+    Attributes:
+        form: everything together, as one policy; what is imported comes first.
+        document: the policy's own document.
+        imports: the packs, each once, those of its imports included, by name.
+        overrides: the rules of packs that it defines anew.
+        given: section and name to the pack that a rule comes from.
+        places: the first two steps of a path in ``form`` to the document and the path there.
+    """
+
+    form: PolicyForm
+    document: Document
+    imports: Mapping[str, Pack] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    given: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    places: Mapping[Path, tuple[Document, Path]] = field(default_factory=dict)
+
+    def where(self, path: Path) -> tuple[Document, Path]:
+        """The document that a path of ``form`` is written in, and the path there."""
+        found = self.places.get(path[:2])
+        return (self.document, path) if found is None else (found[0], (*found[1], *path[2:]))
+
+
+def compose(
+    document: Document, form: PolicyForm, packs: Sequence[Pack], problems: Problems
+) -> Composed:
+    """The policy with what its packs give; faults are noted in ``problems``."""
+    own = _protecting(form)
+    if not packs and not form.overrides:
+        return Composed(own, document)
+    whole = _Whole(document, own, packs, problems)
+    return whole.composed(_each(packs))
+
+
+def _each(packs: Sequence[Pack]) -> dict[str, Pack]:
+    found: dict[str, Pack] = {}
+    for pack in packs:
+        found |= {pack.name: pack, **_each(pack.imports)}
+    return dict(sorted(found.items()))
+
+
+def _protecting(form: PolicyForm) -> PolicyForm:
+    """The policy with its denies for the people whom it protects alone."""
+    if not form.protects:
+        return form
+    return form.model_copy(update={"denies": [_limited(d, form.protects) for d in form.denies]})
+
+
+def _limited(deny: DenyForm, places: list[str]) -> DenyForm:
+    said = (deny.roles, deny.purposes, deny.kinds, deny.may_not, deny.fields, deny.categories)
+    if deny.when is None and all(part is None for part in said):
+        return deny  # it denies everything, which is refused as such
+    if deny.when is not None and deny.when.jurisdiction is not None:
+        return deny
+    when = (deny.when or WhenForm()).model_copy(update={"jurisdiction": places})
+    return deny.model_copy(update={"when": when})
+
+
+class _Whole:
+    """A policy while its packs are put together with it."""
+
+    def __init__(
+        self, document: Document, form: PolicyForm, packs: Sequence[Pack], problems: Problems
+    ) -> None:
+        self.document, self.form, self.problems = document, form, problems
+        self.named: dict[str, dict[str, Entry]] = {section: {} for section in NAMED}
+        self.separate: list[Entry] = []
+        self.tests: list[Entry] = []
+        self.overrides: list[Override] = []
+        for i, pack in enumerate(packs):
+            self._import(("imports", i), pack)
+        self._own()
+        self._needless()
+
+    def _import(self, path: Path, pack: Pack) -> None:
+        inner = _Whole(pack.document, _protecting(pack.form), pack.imports, self.problems)
+        for section, entries in inner.given(pack.name).items():
+            for name, entry in entries.items():
+                there = self.named[section].setdefault(name, entry)
+                if there.form != entry.form and name not in self.form.overrides:
+                    self.problems.at(
+                        self.document,
+                        path,
+                        f"the packs `{there.pack}` and `{pack.name}` both have the "
+                        f"{_KIND[section]} `{name}`, and not the same",
+                        "nobody could tell which of the two holds",
+                        f"Define `{name}` yourself and list it under `overrides`.",
+                    )
+        # A pack may be reached on two ways; what it says is said once.
+        for mine, more in (
+            (self.separate, inner.groups(pack.name)),
+            (self.tests, inner.applying(pack.name)),
+        ):
+            known = [entry.form for entry in mine]
+            mine += [entry for entry in more if entry.form not in known]
+
+    def _own(self) -> None:
+        listed = frozenset(self.form.overrides)
+        for section, name, entry in self._entries():
+            there = self.named[section].get(name)
+            if there is not None and there.pack:
+                if name not in listed:
+                    self.problems.at(
+                        self.document,
+                        entry.path,
+                        f"the pack `{there.pack}` has a {_KIND[section]} `{name}` already",
+                        "a rule of a pack is never overridden silently",
+                        "Rename or remove it, or list it under `overrides`.",
+                    )
+                self.overrides.append(Override(section, name, there, entry))
+                del self.named[section][name]
+            # The same name twice in one document is told where names are checked.
+            self.named[section][name] = entry
+
+    def _needless(self) -> None:
+        made = {override.name for override in self.overrides}
+        imported = {n for s in NAMED for n, e in self.named[s].items() if e.pack}
+        for i, name in enumerate(self.form.overrides):
+            if name not in made:
+                self.problems.at(
+                    self.document,
+                    ("overrides", i),
+                    f"{shown(name)} overrides nothing: "
+                    + (
+                        "this policy does not define it" if name in imported else "no import has it"
+                    ),
+                    "what is listed and not so hides what is overridden in truth",
+                    "Define it here, or remove it from `overrides`.",
+                    self.problems.near(name, imported) if name not in imported else "",
+                )
+
+    def _entries(self) -> Iterator[tuple[str, str, Entry]]:
+        for name, role in self.form.roles.items():
+            yield "roles", name, Entry(role, self.document, ("roles", name), "")
+        for section in NAMED[1:]:
+            for i, rule in enumerate(getattr(self.form, section)):
+                yield section, rule.id, Entry(rule, self.document, (section, i), "")
+
+    def _from(self, pack: str, entry: Entry) -> Entry:
+        return entry if entry.pack else entry._replace(pack=pack)
+
+    def given(self, pack: str) -> dict[str, dict[str, Entry]]:
+        """What an importing policy gets of what is named."""
+        found = {s: {n: self._from(pack, e) for n, e in self.named[s].items()} for s in NAMED}
+        found["permits"] = {
+            n: e for n, e in found["permits"].items() if e.form.purpose in BUILT_IN_PURPOSES
+        }
+        roles = {n: e.form.inherits for n, e in found["roles"].items()}
+        named = chain(
+            (e.form.role for e in found["permits"].values()),
+            chain.from_iterable(e.form.roles or () for e in found["denies"].values()),
+            chain.from_iterable(e.form for e in self.groups(pack)),
+        )
+        reached = closures(roles)
+        acting = frozenset[str]().union(*(reached.get(name, frozenset()) for name in named))
+        found["roles"] = {n: e for n, e in found["roles"].items() if n in acting}
+        return found
+
+    def groups(self, pack: str) -> list[Entry]:
+        """Its groups of ``separate``, those of its imports first."""
+        own = [
+            Entry(group, self.document, ("separate", i), pack)
+            for i, group in enumerate(self.form.separate)
+        ]
+        return [*self.separate, *own]
+
+    def applying(self, pack: str) -> list[Entry]:
+        """Its tests that say something in every policy: built-in purposes, nobody's ground."""
+        own = [
+            Entry(
+                trial.model_copy(update={"name": f"{pack}: {trial.name}"}),
+                self.document,
+                ("tests", i),
+                pack,
+            )
+            for i, trial in enumerate(self.form.tests)
+            if _general(trial)
+        ]
+        return [*self.tests, *own]
+
+    def composed(self, imports: Mapping[str, Pack]) -> Composed:
+        """All of it as one policy."""
+        # A name that stands twice in the document is kept twice, to be told.
+        own = [(section, entry) for section, _, entry in self._entries()]
+        sections = {
+            section: [e for e in self.named[section].values() if e.pack]
+            + [entry for where, entry in own if where == section]
+            for section in NAMED[1:]
+        }
+        sections["separate"] = [*self.separate, *self.groups("")[len(self.separate) :]]
+        own_tests = [
+            Entry(t, self.document, ("tests", i), "") for i, t in enumerate(self.form.tests)
+        ]
+        sections["tests"] = [*self._untouched(), *own_tests]
+        roles = {n: e for n, e in self.named["roles"].items() if e.pack}
+        places: dict[Path, tuple[Document, Path]] = {
+            ("roles", n): (e.document, e.path) for n, e in roles.items()
+        }
+        for section, entries in sections.items():
+            places |= {(section, i): (e.document, e.path) for i, e in enumerate(entries)}
+        update = {s: [e.form for e in entries] for s, entries in sections.items()}
+        inherited = {n: e.form for n, e in roles.items()}
+        whole = self.form.model_copy(update={**update, "roles": {**inherited, **self.form.roles}})
+        given = {(s, n): e.pack for s in NAMED for n, e in self.named[s].items() if e.pack}
+        return Composed(whole, self.document, imports, tuple(self.overrides), given, places)
+
+    def _untouched(self) -> list[Entry]:
+        """The imported tests but those about what is overridden."""
+        roles = {o.name for o in self.overrides if o.section == "roles"}
+        permits = {
+            (form.role, form.purpose)
+            for o in self.overrides
+            if o.section == "permits"
+            for form in (o.imported.form, o.own.form)
+        }
+        return [
+            e
+            for e in self.tests
+            if e.form.as_ not in roles and (e.form.as_, e.form.purpose) not in permits
+        ]
+
+
+def _general(trial: TrialForm) -> bool:
+    given = trial.given
+    named = (given.contract, given.agreed, given.withdrawn, given.objected)
+    wide = all(pattern == "*" for pattern in trial.fields)
+    return trial.purpose in BUILT_IN_PURPOSES and wide and not any(named)
