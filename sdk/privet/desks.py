@@ -121,9 +121,33 @@ class ConsentDesk:
         """Record a withdrawal that reached a desk; it holds from the next read."""
         parts, proof = self._parts, answering.proof(evidence=evidence, actor="desk")
         for purpose in purposes:
-            grounds.check(parts, Wish(purpose, "withdrawn"))
+            grounds.check(parts, answering.withdrawal(parts, purpose))
         sno = answering.known(parts, self._caller, subject, CONSENT, "withdraw")
         return answering.withdraw(parts, self._caller, sno, purposes, proof)
+
+    def opt_out(
+        self,
+        subject: Id,
+        *purposes: str,
+        channel: str,
+        evidence: str,
+        actor: Literal["desk", "parent", "agent"] = "desk",
+        country: str = "",
+    ) -> ConsentReceipt:
+        """Record that somebody opted out in another way; it holds from the next read.
+
+        Args:
+            subject: the app's own id of the person.
+            *purposes: purposes whose basis is ``opt-out``.
+            channel: where she did, such as ``"letter"``.
+            evidence: how it can be shown; for an agent, her signed permission.
+            actor: who did: she, her parent, or an agent whom she authorised (Cal. Civ.
+                Code 1798.135(e)).
+            country: whose law protects her, an ISO 3166 code, where it is known.
+        """
+        answering.behalf(actor, evidence)
+        proof = answering.proof("", country, channel=channel, evidence=evidence, actor=actor)
+        return answering.opt_out(self._parts, self._caller, subject, purposes, proof)
 
     def renewals(self, *purposes: str, within: timedelta = timedelta(days=30)) -> list[Renewal]:
         """How many must be asked again, and when their consents lapse; counts alone.

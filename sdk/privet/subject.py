@@ -9,7 +9,7 @@ from typing import Any
 
 from privet.gate import grounds
 from privet.gate.forget import Erasure, PlanLine
-from privet.gate.grounds import Proof, Wish
+from privet.gate.grounds import Proof
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
@@ -61,12 +61,14 @@ class OwnConsent:
             (``ground``), the ``categories`` of data, ``recipients`` and ``retention``; the
             ``choices``, a yes and a no of equal weight, with nothing ``chosen``; the
             notice's words (``told``); and what to send back: ``notice`` (its hash),
-            ``shown`` (the hash of its rendered form) and ``seen``.
+            ``shown`` (the hash of its rendered form) and ``seen``. ``not_before`` is the
+            instant before which she, having opted out, is not to be asked (Cal. Civ. Code
+            1798.135(c)(4)); the choices are then for a page that she opens by herself.
 
         Raises:
             InvalidInput: an unknown purpose, or no live notice in this language.
         """
-        return asking.form(self._parts, purposes, language)
+        return asking.form(self._parts, self._id, purposes, language)
 
     def answer(
         self,
@@ -110,8 +112,22 @@ class OwnConsent:
     def withdraw(self, *purposes: str) -> ConsentReceipt:
         """Withdraw: as easy as to give (Art. 7(3)); holds from the next read, models follow."""
         for purpose in purposes:
-            grounds.check(self._parts, Wish(purpose, "withdrawn"))
+            grounds.check(self._parts, answering.withdrawal(self._parts, purpose))
         return answering.withdraw(self._parts, answering.herself(), self._sno(), purposes, Proof())
+
+    def opt_out(self, *purposes: str, how: str, country: str = "") -> ConsentReceipt:
+        """Opt out of purposes that stand until she does; it holds from the next read.
+
+        Cal. Civ. Code 1798.120, 1798.121. No notice is needed, nor her place.
+
+        Args:
+            *purposes: purposes whose basis is ``opt-out``.
+            how: where she did, such as ``"settings"``; ``"gpc"`` for the signal of her
+                browser (Global Privacy Control).
+            country: whose law protects her, an ISO 3166 code, where the app knows it.
+        """
+        proof = answering.proof("", country, actor="self", channel=how)
+        return answering.opt_out(self._parts, answering.herself(), self._id, purposes, proof)
 
     def object(self, purpose: str, *, reason: str = "", how: str = "") -> Receipt:
         """Object to a purpose: it is suspended for her at once. Art. 21.

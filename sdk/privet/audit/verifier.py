@@ -955,6 +955,8 @@ STATUS: Final = {
     "authorised": "dpv:ConsentGiven",
     "no": "dpv:ConsentRefused",
     "withdrawn": "dpv:ConsentWithdrawn",
+    "opted-out": "dpv:OptingOutFromProcess",
+    "opted-in": "dpv:OptingInToProcess",
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from privet.clock import DAY_US, iso
-from privet.consent import Standing
+from privet.consent import ABSOLUTE, Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate, membership
@@ -35,6 +35,8 @@ from privet.vault import Fetched, Plan
 RELEASE_WITHIN_US = 1_000_000
 SUPPRESS_FOR_US = 10 * 365 * DAY_US
 CONCLUDED = ("done", "held")
+UNTOUCHED = frozenset({"active", "elsewhere"})
+"""Where a ground stands without her word against it: nothing is destroyed for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +228,12 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
     with parts.home.data.read() as tx:
         status = parts.ledger.standing(tx, sno, purpose, parts.now).status
     # An objection that was upheld ends the purpose for her, and what it collected (Art. 17(1)(c)).
-    if spec.basis == "consent" or status == "upheld":
+    if spec.basis in ABSOLUTE or status == "upheld":
         with parts.home.data.read() as tx:
             sealed = set(fates(purpose)).intersection(parts.vault.domains_of(tx, sno))
         keyed = set(fates(purpose)).intersection(parts.vault.keyed_domains([sno]).get(sno, ()))
         # A restriction alone destroys nothing (Art. 18); half a destruction is finished.
-        if sealed - keyed or (status != "active" and keyed):
+        if sealed - keyed or (status not in UNTOUCHED and keyed):
             _record(parts, caller, sno, "erase.domain")
             parts.vault.shred(sno, fates(purpose))
         for store in _stores(parts):
@@ -258,7 +260,7 @@ def unsettled(parts: Parts) -> list[tuple[int, str]]:
 
 def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
     """Whose data, collected under this consent alone, outlived it: a withdrawal was cut off."""
-    if parts.policy.purposes[purpose].basis != "consent":
+    if parts.policy.purposes[purpose].basis not in ABSOLUTE:
         return BitMap()
     holders = {domain: parts.vault.holders(tx, domain) for domain in fates(purpose)}
     people = BitMap().union(*holders.values())
@@ -266,7 +268,7 @@ def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
     ended = BitMap(
         sno
         for sno in without
-        if parts.ledger.standing(tx, sno, purpose, parts.now).status != "active"
+        if parts.ledger.standing(tx, sno, purpose, parts.now).status not in UNTOUCHED
     )
     # Whoever agreed again before it was taken up could not be written of any more.
     return ended.union(*(parts.vault.half_shredded(d, held) for d, held in holders.items()))

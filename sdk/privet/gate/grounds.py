@@ -17,7 +17,7 @@ from pyroaring import BitMap
 
 from privet import crypto
 from privet.clock import DAY_US
-from privet.consent import GIVING, NOTICE, Change, Told
+from privet.consent import ABSOLUTE, GIVING, NOTICE, Change, Told
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
 from privet.gate.answerable import Texts
@@ -35,6 +35,8 @@ ACTION_OF: Mapping[str, Action] = {
     "authorised": "answer",
     "no": "answer",
     "withdrawn": "withdraw",
+    "opted-out": "withdraw",
+    "opted-in": "answer",
     "begun": "begin",
     "ended": "end",
     "objected": "object",
@@ -291,14 +293,14 @@ def _refuse_objected(tx: Tx, parts: Parts, wanted: Change) -> None:
 
 
 def _refuse_overruling(parts: Parts, wanted: Change) -> None:
-    """No weighing: of direct marketing (Art. 21(3)), nor of what rests on her consent."""
+    """No weighing: of direct marketing (Art. 21(3)), nor of what her own word ends."""
     if wanted.kind != "overruled":
         return
     spec = parts.policy.purposes[wanted.purpose]
-    if spec.direct_marketing or spec.basis == "consent":
+    if spec.direct_marketing or spec.basis in ABSOLUTE:
         raise InvalidInput(
             "an objection was not overruled",
-            why="it is absolute: the purpose is direct marketing, or rests on her consent",
+            why="it is absolute: the purpose is direct marketing, or her own word ends it",
             remedy="Uphold it; only her own yes can end it.",
             reason="objection.absolute",
         )

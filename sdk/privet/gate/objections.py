@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from privet.clock import instant
+from privet.consent import ABSOLUTE
 from privet.db import Tx
 from privet.gate import subject
 from privet.gate.parts import Caller, Parts
@@ -87,6 +88,6 @@ def _open(parts: Parts, tx: Tx) -> list[tuple[int, str, int, int]]:
     weighed = {
         name
         for name, spec in parts.policy.purposes.items()
-        if not spec.direct_marketing and spec.basis != "consent"
+        if not spec.direct_marketing and spec.basis not in ABSOLUTE
     }
     return [one for one in parts.ledger.objected(tx) if one[1] in weighed]

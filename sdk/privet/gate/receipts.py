@@ -37,6 +37,8 @@ STATUS: Final = {
     "authorised": "dpv:ConsentGiven",
     "no": "dpv:ConsentRefused",
     "withdrawn": "dpv:ConsentWithdrawn",
+    "opted-out": "dpv:OptingOutFromProcess",
+    "opted-in": "dpv:OptingInToProcess",
 }
 """What each kind of change means in DPV; the verifier has the same table."""
 
@@ -108,14 +110,26 @@ def _record(
             "dpv:hasName": controller.name,
             "dpv:hasContact": controller.contact,
         },
-        "dpv:hasLegalBasis": "eu-gdpr:A6-1-a",
-        "dpv:hasRight": {"@type": "eu-gdpr:A7-3", "dct:title": "Right to withdraw consent"},
+        **_ground(parts.policy.purposes[change.purpose]),
         "dpv:hasConsentStatus": [status],
         **_told(parts, parts.policy.purposes[change.purpose], change, known),
     }
     if change.jurisdiction:
         record["dpv:hasJurisdiction"] = change.jurisdiction
     return record
+
+
+def _ground(spec: PurposeSpec) -> Mapping[str, Any]:
+    """On what the purpose rests, and how she ends it."""
+    if spec.basis != "opt-out":
+        return {
+            "dpv:hasLegalBasis": "eu-gdpr:A6-1-a",
+            "dpv:hasRight": {"@type": "eu-gdpr:A7-3", "dct:title": "Right to withdraw consent"},
+        }
+    return {
+        "dpv:hasLegalBasis": {"@type": "dpv:LegalBasis", "dct:title": spec.reference},
+        "dpv:hasRight": {"@type": "dpv:DataSubjectRight", "dct:title": "Right to opt out"},
+    }
 
 
 def _told(

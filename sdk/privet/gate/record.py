@@ -18,6 +18,8 @@ WHY = {
     "ground.lapsed": "the ground has lapsed and was not renewed",
     "ground.withdrawn": "the ground was withdrawn or refused",
     "ground.objected": "the subject objected",
+    "ground.opted-out": "the subject opted out",
+    "ground.place": "the ground holds only in places of which the subject's is none, or not known",
     "ground.restricted": "the subject's data is restricted",
     "subject.fenced": "the subject's erasure has begun",
 }
@@ -187,7 +189,7 @@ def ground_error(purpose: str, reason: str) -> AccessDenied | Erased:
     why = WHY.get(reason, "the ground does not hold")
     if reason == "subject.fenced":
         return Erased(what, why=why, reason=reason)
-    if reason in {"ground.objected", "ground.restricted"}:
+    if reason in {"ground.objected", "ground.opted-out", "ground.restricted"}:
         return Objected(what, why=why, reason=reason)
     return ConsentMissing(what, why=why, reason=reason)
 

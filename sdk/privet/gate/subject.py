@@ -9,7 +9,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from privet.clock import iso
-from privet.consent import GIVING, Change, Standing
+from privet.consent import Change, Standing
 from privet.errors import AccessDenied, Erased, InvalidInput
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
@@ -145,6 +145,15 @@ def standing_of(
         return {n: _word(parts.ledger.standing(tx, asked, n, parts.now)) for n in names}
 
 
+def opted_out(parts: Parts, caller: Caller, sno: int, purposes: Sequence[str]) -> dict[str, int]:
+    """Since when she is out, in UTC microseconds, of each of these that she opted out of."""
+    _record_look(parts, caller, (sno,))
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        found = {n: parts.ledger.standing(tx, sno, n, parts.now) for n in purposes}
+    return {n: s.since for n, s in found.items() if s.status == "opted-out" and s.since is not None}
+
+
 def _record_look(parts: Parts, caller: Caller, snos: Iterable[int], **more: Any) -> None:
     """What somebody agreed to is personal too: it does not leave without a record."""
     about = frozenset(snos)
@@ -163,7 +172,7 @@ def was_child(parts: Parts, sno: int) -> bool:
     """Whether a parent consented for her, and she never by herself since."""
     with parts.home.data.read() as tx:
         kinds = [change.kind for _, change in parts.ledger.entries(tx, sno)]
-    given = [kind for kind in kinds if kind in GIVING]
+    given = [kind for kind in kinds if kind in {"yes", "authorised"}]
     return bool(given) and given[-1] == "authorised"
 
 

@@ -83,19 +83,21 @@ def _purpose(
 
 
 _TOLD = "people are told all that the policy permits (GDPR Art. 13, 5(1)(a))"
+_KEYS = {"consent": "ask", "opt-out": "opt_out"}
 Found = tuple[str, str, str]
 
 
 def _asking(spec: PurposeSpec, telling: Telling) -> Iterator[Found]:
-    if telling.asked == (spec.basis == "consent"):
+    key = "ask" if telling.asked else "opt_out" if telling.opt_out else "tell"
+    if key == _KEYS.get(spec.basis, "tell"):
         return
     yield (
-        "ask" if telling.asked else "tell",
+        key,
         (
             f"{shown(spec.name)} rests on {spec.basis}, which the notice does not say "
             "(GDPR Art. 13(1)(c))"
         ),
-        "Give `ask` where a purpose rests on consent, else `tell`.",
+        "Give `ask` for a consent, `opt_out` where people opt out, else `tell`.",
     )
 
 

@@ -21,7 +21,7 @@ from privet.policy.reading import Document, read
 from privet.types import check_path, check_type
 
 if TYPE_CHECKING:
-    from privet.notices.noticeform import NoticeForm
+    from privet.notices.noticeform import NoticeForm, TellingForm
 
 MAX_BYTES: Final = 256 << 10
 _PACK: Final = "pack:"
@@ -47,6 +47,7 @@ class Telling:
         recipients: who may receive it, sorted.
         retention: how long after an event its data may be used.
         held: how long a law keeps some of it; None where none does.
+        opt_out: whether it stands until a person opts out: both answers are shown.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Telling:
     recipients: tuple[str, ...]
     retention: Period
     held: Period | None
+    opt_out: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Everything but the words, as plain data."""
@@ -64,6 +66,7 @@ class Telling:
             "recipients": list(self.recipients),
             "retention": str(self.retention),
             "held": None if self.held is None else str(self.held),
+            **({"opt_out": True} if self.opt_out else {}),
         }
 
 
@@ -122,7 +125,7 @@ class Notice:
     def rendered(self) -> str:
         """The notice as plain text, as a person reads it: text, questions, both answers."""
         both = f"\n( ) {self.yes}\n( ) {self.no}"
-        told = [t.text + both * t.asked + "\n" for t in self.purposes.values()]
+        told = [t.text + both * (t.asked or t.opt_out) + "\n" for t in self.purposes.values()]
         return "\n".join([self.text.strip() + "\n", *told])
 
     @property
@@ -256,15 +259,15 @@ def _check(place: Document, form: NoticeForm, text: str, problems: Problems) -> 
             f"Use different words, neither more than {WEIGHT} times as long as the other.",
         )
     for name, telling in form.purposes.items():
-        if (telling.ask is None) == (telling.tell is None):
+        if sum(way is not None for way in (telling.ask, telling.tell, telling.opt_out)) != 1:
             problems.at(
                 place,
                 ("purposes", name),
                 "a purpose is neither asked for nor told of, or both",
                 "a consent is asked for, another ground is told of (GDPR Art. 13(1)(c))",
-                "Give `ask` where it rests on consent, else `tell`.",
+                "Give `ask` for a consent, `opt_out` where people opt out, else `tell`.",
             )
-    words = [telling.ask or telling.tell or "" for telling in form.purposes.values()]
+    words = [_words(telling) for telling in form.purposes.values()]
     if len(set(words)) != len(words):
         problems.at(
             place,
@@ -273,6 +276,10 @@ def _check(place: Document, form: NoticeForm, text: str, problems: Problems) -> 
             "nobody could tell to what she agrees",
             "Ask for each purpose by itself.",
         )
+
+
+def _words(telling: TellingForm) -> str:
+    return telling.ask or telling.tell or telling.opt_out or ""
 
 
 def _readable(text: str) -> bool:
@@ -293,12 +300,13 @@ def _notice(document: str, place: Document, form: NoticeForm, text: str) -> Noti
         purposes=MappingProxyType(
             {
                 name: Telling(
-                    text=told.ask or told.tell or "",
+                    text=_words(told),
                     asked=told.ask is not None,
                     categories=tuple(sorted(set(told.categories))),
                     recipients=tuple(sorted(set(told.recipients))),
                     retention=Period.parse(told.retention),
                     held=None if told.held is None else Period.parse(told.held),
+                    opt_out=told.opt_out is not None,
                 )
                 for name, told in form.purposes.items()
             }

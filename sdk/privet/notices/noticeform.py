@@ -19,6 +19,8 @@ class TellingForm(Form):
     """The question, in plain words, for this purpose alone (Art. 7(2), 12(1))."""
     tell: Text | None = None
     """Instead of a question, what is told of a purpose that rests on something else."""
+    opt_out: Text | None = None
+    """Instead, what is told of a purpose that stands until a person opts out, and how she does."""
     categories: Annotated[list[Name], Field(min_length=1)]
     """Categories of the data document that are used for it."""
     recipients: list[Name] = Field(default=[])

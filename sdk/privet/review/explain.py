@@ -88,6 +88,7 @@ def _need(policy: Policy, purpose: str) -> str:
         "legitimate-interest": f"the person must not have objected to `{purpose}`",
         "legal-obligation": f"the law must oblige to `{purpose}`",
         "vital-interests": f"somebody's vital interests must be at stake for `{purpose}`",
+        "opt-out": f"the person must be where `{purpose}` stands, and not have opted out of it",
     }[policy.purposes[purpose].basis]
 
 
@@ -99,6 +100,10 @@ def _missing(policy: Policy, decision: Decision, given: Given) -> tuple[Remedy, 
     objected = [name for name in decision.grounds if name in given.objected]
     if objected:
         return tuple(Remedy("person", _objection(policy, name)) for name in objected)
+    out = [name for name in decision.grounds if name in given.opted_out]
+    if out:
+        line = "she opted out of `{}`: only she opts in again, and is not asked for twelve months"
+        return tuple(Remedy("person", line.format(name)) for name in out)
     lacking = [name for name in decision.grounds if not _holds(policy, name, given)]
     if not lacking:
         return ()
@@ -115,4 +120,6 @@ def _holds(policy: Policy, purpose: str, given: Given) -> bool:
     basis = policy.purposes[purpose].basis
     if basis == "consent":
         return purpose in given.agreed and purpose not in given.withdrawn
+    if basis == "opt-out":
+        return policy.purposes[purpose].stands(given.circumstances.jurisdiction)
     return basis != "contract" or purpose in given.contract

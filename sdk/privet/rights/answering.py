@@ -125,7 +125,7 @@ def answer(
     wishes = [
         Wish(
             purpose,
-            ("authorised" if parent else "yes") if yes else "no",
+            _said(parts, purpose, yes=yes, parent=parent),
             when,
             f"{check_text(event_id, 'an event id')}:{purpose}" if event_id else "",
             seen,
@@ -135,9 +135,53 @@ def answer(
     sno = enrolled(parts, caller, subject, wishes, proof.notice)
     done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
     for wish in wishes:
-        if wish.kind == "no":
+        if wish.kind in {"no", "opted-out"}:
             settle(parts, caller, sno, wish.purpose)
     return given(parts, done)
+
+
+def _said(parts: Parts, purpose: str, *, yes: bool, parent: bool) -> str:
+    """The kind of change that an answer is, by what the purpose rests on."""
+    out = stands_until_out(parts, purpose)
+    if not yes:
+        return "opted-out" if out else "no"
+    if parent:
+        return "authorised"
+    return "opted-in" if out else "yes"
+
+
+def stands_until_out(parts: Parts, purpose: str) -> bool:
+    """Whether a purpose stands until the person opts out; none that is not known does."""
+    spec = parts.policy.purposes.get(purpose)
+    return spec is not None and spec.basis == "opt-out"
+
+
+def opt_out(
+    parts: Parts, caller: Caller, subject: Id, purposes: Sequence[str], proof: Proof
+) -> ConsentReceipt:
+    """Record that a person opts out; it holds at once, whoever and wherever she is.
+
+    Raises:
+        InvalidInput: no purpose was named, or one that nobody opts out of
+            (``ground.kind``).
+    """
+    wishes = [Wish(purpose, "opted-out") for purpose in _named(purposes)]
+    sno = enrolled(parts, caller, subject, wishes)
+    done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
+    for wish in wishes:
+        settle(parts, caller, sno, wish.purpose)
+    return given(parts, done)
+
+
+def _named(purposes: Sequence[str]) -> list[str]:
+    if not purposes:
+        raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
+    return list(dict.fromkeys(purposes))
+
+
+def withdrawal(parts: Parts, purpose: str) -> Wish:
+    """A withdrawal as the ledger takes it: of what stands until she opts out, an opt-out."""
+    return Wish(purpose, "opted-out" if stands_until_out(parts, purpose) else "withdrawn")
 
 
 def _check_answers(parts: Parts, answers: object, seen: object) -> None:
@@ -163,10 +207,8 @@ def withdraw(
     parts: Parts, caller: Caller, sno: int, purposes: Sequence[str], proof: Proof
 ) -> ConsentReceipt:
     """Record a withdrawal, and take her out of what rested on the consents. Art. 7(3)."""
-    if not purposes:
-        raise InvalidInput("no purpose was named to withdraw from", reason="consent.answer")
-    purposes = list(dict.fromkeys(purposes))
-    wishes = [(sno, Wish(purpose, "withdrawn")) for purpose in purposes]
+    purposes = _named(purposes)
+    wishes = [(sno, withdrawal(parts, purpose)) for purpose in purposes]
     done = grounds.change(parts, caller, wishes, proof)
     for purpose in purposes:
         settle(parts, caller, sno, purpose)

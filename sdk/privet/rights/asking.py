@@ -10,15 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from privet.clock import iso
 from privet.errors import InvalidInput
 from privet.gate import notices, subject
 from privet.gate.parts import Parts
+from privet.gate.record import decide
 from privet.notices import Notice
-from privet.policy import PurposeSpec
-from privet.types import check_list, check_type
+from privet.policy import Period, PurposeSpec
+from privet.rights.answering import herself, one
+from privet.types import CONSENT, Id, check_list, check_type
+
+QUIET = Period(months=12)
+"""How long somebody who opted out is not asked again: Cal. Civ. Code 1798.135(c)(4)."""
+
+CHOSEN = frozenset({"consent", "opt-out"})
+"""What rests on her own word: there is something to choose."""
 
 
-def form(parts: Parts, purposes: Sequence[str], language: str) -> list[dict[str, Any]]:
+def form(parts: Parts, person: Id, purposes: Sequence[str], language: str) -> list[dict[str, Any]]:
     """The questions, in the order of ``purposes``.
 
     Raises:
@@ -31,10 +40,26 @@ def form(parts: Parts, purposes: Sequence[str], language: str) -> list[dict[str,
     specs = [_spec(parts, name) for name in names]
     seen = subject.position(parts)
     texts = [notices.shown_for(parts, spec.name, language) for spec in specs]
+    quiet = _quiet(parts, person, [spec.name for spec in specs if spec.basis == "opt-out"])
     return [
-        _plain(spec, seen) if text is None else _told(spec, text, seen)
+        {
+            **(_plain(spec, seen) if text is None else _told(spec, text, seen)),
+            "not_before": quiet.get(spec.name),
+        }
         for spec, text in zip(specs, texts, strict=True)
     ]
+
+
+def _quiet(parts: Parts, person: Id, purposes: Sequence[str]) -> dict[str, str]:
+    """Until when she is not to be asked, for each of these purposes that she opted out of."""
+    (sno,) = parts.subjects.find([person])
+    if not purposes or sno is None:
+        return {}
+    caller = herself(sno)
+    decide(parts, caller, CONSENT, "read", (), about=one(sno))
+    since = subject.opted_out(parts, caller, sno, purposes)
+    until = {name: QUIET.after(at) for name, at in since.items()}
+    return {name: iso(at) for name, at in until.items() if at > parts.now}
 
 
 def _spec(parts: Parts, name: object) -> PurposeSpec:
@@ -90,6 +115,6 @@ def _plain(spec: PurposeSpec, seen: int) -> dict[str, Any]:
 
 
 def _choices(spec: PurposeSpec, yes: str, no: str) -> list[dict[str, Any]]:
-    if spec.basis != "consent":
+    if spec.basis not in CHOSEN:
         return []  # there is nothing to choose: asking would mislead
     return [{"answer": True, "label": yes}, {"answer": False, "label": no}]

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 MAX_ITEM_TEXT = 65_536
 LONGEST = timedelta(days=36_500)
 ANSWERED = ("subject", "purpose", "kind", "at")
-KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected")
-ENDING = frozenset({"no", "withdrawn", "ended", "objected"})
+KINDS = ("yes", "no", "withdrawn", "begun", "ended", "objected", "opted-out", "opted-in")
+ENDING = frozenset({"no", "withdrawn", "ended", "objected", "opted-out"})
 
 
 def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
