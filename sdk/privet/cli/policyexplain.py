@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from privet.review import Explanation
 
 Many = list[str] | None
+_GROUNDS = frozenset({"contract", "agreed", "withdrawn", "objected", "opted_out", "restricted"})
 _WIDE = 400  # a file or a pipe has no edge to wrap at
 
 
@@ -42,6 +43,7 @@ def explain(
     agreed: Annotated[Many, _of_person("agreed", "she agreed to it.")] = None,
     withdrawn: Annotated[Many, _of_person("withdrawn", "she took that back.")] = None,
     objected: Annotated[Many, _of_person("objected", "she objected to it.")] = None,
+    opted_out: Annotated[Many, _of_person("opted-out", "she opted out of it.")] = None,
     restricted: Annotated[
         bool, typer.Option("--restricted", help="Of a person: her data is restricted.")
     ] = False,
@@ -75,12 +77,12 @@ def explain(
     screen = Screen(json)
     policy = opened(screen, ref, home, keyring, "explaining a decision")
     asked = Ask(frozenset(roles), purpose, action, _expanded(policy, fields or []), to)
-    grounds = (contract, agreed, withdrawn, objected)
+    grounds = (contract, agreed, withdrawn, objected, opted_out)
     known = _known(given or [])
     person = None
     if restricted or any(part is not None for part in grounds):
-        run, yes, gone, against = (frozenset(part or ()) for part in grounds)
-        person = Given(run, yes, gone, against, restricted, known)
+        run, yes, gone, against, out = (frozenset(part or ()) for part in grounds)
+        person = Given(run, yes, gone, against, restricted, known, out)
     found = answered(policy, asked, known, person)
     told = {"policy": policy.name, "hash": policy.hash, **found.to_dict()}
     if not tree:
@@ -99,7 +101,7 @@ def _known(given: list[str]) -> Circumstances:
     data: dict[str, Any] = {}
     for text in given:
         name, found, value = text.partition("=")
-        if not found or name in {"contract", "agreed", "withdrawn", "objected", "restricted"}:
+        if not found or name in _GROUNDS:
             raise _not_given()
         if name.startswith("environment."):
             data.setdefault("environment", {})[name.partition(".")[2]] = value

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SAID = {
     "basis": "rests on",
+    "where": "stands until people opt out in",
     "retention": "is kept for",
     "renew": "is asked again after",
     "text": "is told to people as",
@@ -109,9 +110,9 @@ def fact(key: Key, before: Value | None, after: Value | None) -> str:
     phrase = _SAID.get(" ".join(said), f"{' '.join(said)}:".replace("_", " "))
     if said[0] == "assessment":
         phrase = f"reads what was collected for {said[1]} under the assessment"
-    subject = f"the {_named(about, name)}".strip()
     if said[0] == "own_consent":
         phrase = f"takes a consent in {said[1]} as a child's own from an age of"
+    subject = f"the {_named(about, name)}".strip()
     if isinstance(before, frozenset) or isinstance(after, frozenset):
         return f"{subject} {phrase} {_members(frozenset(before or ()), frozenset(after or ()))}"
     return f"{subject} {phrase} {after or 'nothing'}, before {before or 'nothing'}"
