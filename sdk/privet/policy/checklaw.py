@@ -8,6 +8,7 @@ from privet.policy.children import own_consent
 from privet.policy.kinds import ground
 from privet.policy.period import Period, longer
 from privet.policy.places import spelt, within
+from privet.policy.policyform import OptOutBasis
 from privet.policy.whenform import check_places
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from privet.policy.policyform import PurposeForm
     from privet.policy.reading import Path
 
-_PARTS = frozenset({"basis", "retention", "renew", "recipients_in", "officer", "own_consent"})
+_PARTS = frozenset(
+    {"basis", "retention", "renew", "recipients_in", "contracts", "officer", "own_consent"}
+)
 
 
 def check_law(context: Context) -> None:
@@ -83,7 +86,7 @@ def _check_requirement(context: Context, rule: RequirementForm) -> None:
             _why(rule),
             "Add `officer`: where a person reaches the officer.",
         )
-    if rule.recipients_in is not None:
+    if rule.recipients_in is not None or rule.contracts:
         _check_recipients(context, rule, named)
 
 
@@ -95,7 +98,7 @@ def _short(
     context: Context, rule: RequirementForm, name: str, form: PurposeForm
 ) -> Iterator[tuple[str, str, str]]:
     """Where one purpose falls short: the key, what is wrong, how to mend it."""
-    if rule.basis is not None and ground(form) not in rule.basis:
+    if rule.basis is not None and ground(form) not in rule.basis and _stands(context, rule, form):
         yield "basis", "rests on another ground", f"Rest it on one of: {', '.join(rule.basis)}."
     kept = context.told(name)[1]
     if rule.retention and not _within(context, rule, form, "retention", kept):
@@ -111,6 +114,20 @@ def _protected(context: Context, rule: RequirementForm) -> frozenset[str]:
     pack = context.composed.given.get(("requires", rule.id))
     form = context.composed.imports[pack].form if pack else context.policy
     return spelt(frozenset(form.protects))
+
+
+def _stands(context: Context, rule: RequirementForm, form: PurposeForm) -> bool:
+    """Whether the ground of a purpose is one where the law of a requirement protects people."""
+    protected = _protected(context, rule)
+    if not isinstance(form.basis, OptOutBasis) or not protected:
+        return True
+    where = spelt(frozenset(form.basis.where))
+    # A part of a place that is protected, or a whole that has a protected part.
+    return any(
+        within(here, protected) is not False or within(there, where) is not False
+        for here in where
+        for there in protected
+    )
 
 
 def _within(
@@ -135,6 +152,15 @@ def _check_recipients(context: Context, rule: RequirementForm, purposes: frozens
     named = {r for name in purposes for r in context.policy.purposes[name].recipients}
     for name in sorted(named & context.policy.recipients.keys()):
         form = context.policy.recipients[name]
+        if rule.contracts and form.contract is None:
+            context.wrong(
+                ("recipients", name, "contract"),
+                f"`{name}` is bound by no contract (`{rule.id}`)",
+                _why(rule),
+                "Add `contract`.",
+            )
+        if rule.recipients_in is None:
+            continue
         if form.safeguard is None and not within(form.country, safe):
             context.wrong(
                 ("recipients", name, "country"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from privet.policy.reading import Document, Path
 
 _COLLECTING = frozenset({"collect"})
+_MARKETING = "direct-marketing"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Context:
     families: Mapping[str, frozenset[str]] = field(init=False)
     permits: Sequence[tuple[int, PermitForm]] = field(init=False)
     _serving: Mapping[str, list[PermitForm]] = field(init=False)
+    _kinds: Mapping[str, frozenset[str]] = field(init=False)
     _of_event: Mapping[str, frozenset[str]] = field(init=False)
     _sets: dict[frozenset[str], frozenset[str]] = field(init=False, default_factory=dict)
     _expanded: dict[tuple[str, ...], frozenset[str]] = field(init=False, default_factory=dict)
@@ -72,6 +74,7 @@ class Context:
         for _, permit in self.permits:
             serving.setdefault(permit.purpose, []).append(permit)
         object.__setattr__(self, "_serving", serving)
+        object.__setattr__(self, "_kinds", self._marked())
 
     @property
     def policy(self) -> PolicyForm:
@@ -117,11 +120,9 @@ class Context:
     def denied(self, deny: DenyForm) -> frozenset[str]:
         """The policy's own purposes that a deny is for."""
         named = frozenset(deny.purposes or self.policy.purposes)
-        if deny.kinds is not None:
-            marked = self.of_kinds(deny.kinds)
-            named = named & marked if deny.purposes else marked
         # What is refused for a purpose is refused for every part of it.
-        return named.union(*(self.families.get(name, frozenset()) for name in named))
+        named = named.union(*(self.families.get(name, frozenset()) for name in named))
+        return named if deny.kinds is None else named & self.of_kinds(deny.kinds)
 
     def withheld(self, deny: DenyForm) -> frozenset[str] | None:
         """The fields that a deny is about; None for any."""
@@ -137,10 +138,19 @@ class Context:
         return marked & self.expand(deny.fields) if deny.fields else marked
 
     def of_kinds(self, kinds: Iterable[str]) -> frozenset[str]:
-        """The policy's own purposes of some kinds."""
+        """The policy's own purposes that are of all these kinds."""
         wanted = frozenset(kinds)
-        purposes = self.policy.purposes
-        return frozenset(n for n, form in purposes.items() if not wanted.isdisjoint(marks(form)))
+        return frozenset(name for name, found in self._kinds.items() if wanted <= found)
+
+    def _marked(self) -> dict[str, frozenset[str]]:
+        """Each purpose to its kinds: a part has its own ground, and markets where the whole does."""
+        policy = self.policy
+        markets = {name for name, form in policy.purposes.items() if form.direct_marketing}
+        markets |= {part for name in markets for part in self.families.get(name, ())}
+        return {
+            name: marks(form, policy.recipients) | ({_MARKETING} if name in markets else set())
+            for name, form in policy.purposes.items()
+        }
 
     def own(self) -> list[tuple[int, PermitForm]]:
         """Position and form of the permits for the policy's own purposes."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from privet.policy.dataform import CategoryForm
-    from privet.policy.policyform import PurposeForm
+    from privet.policy.policyform import PurposeForm, RecipientForm
 
 
 def ground(form: PurposeForm) -> str:
@@ -18,8 +20,13 @@ def ground(form: PurposeForm) -> str:
     return field.alias or name
 
 
-def marks(form: PurposeForm) -> frozenset[str]:
-    """The kinds of a purpose: its ground, and what else a law looks at."""
+def marks(form: PurposeForm, recipients: Mapping[str, RecipientForm]) -> frozenset[str]:
+    """The kinds of a purpose by itself: its ground, and what else a law looks at.
+
+    Args:
+        form: the purpose.
+        recipients: those that the policy declares.
+    """
     found = {ground(form)}
     if form.direct_marketing:
         found.add("direct-marketing")
@@ -27,6 +34,8 @@ def marks(form: PurposeForm) -> frozenset[str]:
         found.add("automated-decision")
     if form.special:
         found.add("special")
+    if any(recipients[n].is_ != "processor" for n in form.recipients if n in recipients):
+        found.add("third-party")
     return frozenset(found)
 
 

@@ -16,8 +16,10 @@ PurposeKind = Literal[
     "direct-marketing",
     "automated-decision",
     "special",
+    "third-party",
 ]
-"""The ground of a purpose, or what else marks it: `special` has a ground of Art. 9(2)."""
+"""The ground of a purpose, or what else marks it: `special` has a ground of Art. 9(2),
+`third-party` a recipient that is no processor."""
 PurposeKinds = Annotated[list[PurposeKind], Field(min_length=1)]
 FieldKinds = Annotated[list[Literal["special", "from-device"]], Field(min_length=1)]
 Years = Annotated[int, Field(ge=1, le=21)]
@@ -46,7 +48,7 @@ class RequirementForm(Form):
     text: Text
     """Why, in words, with the article."""
     kinds: PurposeKinds | None = None
-    """Purposes of these kinds; left out, every purpose."""
+    """Purposes that are of all these kinds; left out, every purpose."""
     basis: Annotated[list[Ground], Field(min_length=1)] | None = None
     """The grounds that such a purpose may rest on."""
     retention: PeriodText | None = None
@@ -55,6 +57,8 @@ class RequirementForm(Form):
     """After how long its consent must lapse at the latest."""
     recipients_in: Annotated[list[PlaceCode], Field(min_length=1)] | None = None
     """Where a recipient may sit without a `safeguard`: ISO 3166-1 codes, `EU` or `EEA`."""
+    contracts: Literal[True] | None = None
+    """Whether a contract must bind every recipient, a controller too."""
     officer: Literal[True] | None = None
     """Whether the controller must name a data protection officer."""
     own_consent: Annotated[dict[PlaceCode, Years], Field(min_length=1)] | None = None
