@@ -143,7 +143,7 @@ class Context:
         return frozenset(name for name, found in self._kinds.items() if wanted <= found)
 
     def _marked(self) -> dict[str, frozenset[str]]:
-        """Each purpose to its kinds: a part has its own ground, and markets where the whole does."""
+        """Each purpose to its kinds: a part has its own ground, and markets if the whole does."""
         policy = self.policy
         markets = {name for name, form in policy.purposes.items() if form.direct_marketing}
         markets |= {part for name in markets for part in self.families.get(name, ())}
