@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from privet.gate import grounds, objections
+from privet.gate import emergencies, grounds, objections
 from privet.gate.activation import Stored, stored
+from privet.gate.emergencies import Emergency
 from privet.gate.forget import Erasure, PlanLine, settle
 from privet.gate.grounds import Wish
 from privet.gate.objections import Objection
@@ -344,10 +345,58 @@ class AuditDesk:
         """Permits of the policy, and fields of them, that no request used in so many days."""
         return reviewing.not_used(self._parts, self._caller, days)
 
+    def emergencies(self) -> list[Emergency]:
+        """Every emergency that was ever asked for, oldest first, with its reason."""
+        return emergencies.everything(self._parts, self._caller)
+
     @property
     def verifier_key(self) -> str:
         """The public key that checkpoints and certificates are signed with."""
         return self._parts.log.vkey
+
+
+class EmergencyDesk:
+    """Permits for an emergency ("break-glass"): one person asks, another confirms."""
+
+    def __init__(self, parts: Parts, caller: Caller) -> None:
+        self._parts = parts
+        self._caller = caller
+
+    def ask(self, permit: str, *, reason: str) -> Emergency:
+        """Ask for a permit; nothing is open until somebody else confirms.
+
+        Args:
+            permit: id of a permit with `break_glass` for one of these roles.
+            reason: why, in some words that name nobody; kept sealed.
+
+        Raises:
+            AccessDenied: these roles have no such permit (``emergency.permit``).
+            InvalidInput: the reason cannot be kept (``emergency.reason``).
+        """
+        return emergencies.ask(self._parts, self._caller, permit, reason)
+
+    def confirm(self, number: int) -> Emergency:
+        """Confirm what somebody else asked for: it opens to them, and ends by itself.
+
+        Raises:
+            AccessDenied: you asked for it, or have no role that may confirm
+                (``emergency.second``).
+            InvalidInput: it is over, confirmed already, or unknown.
+        """
+        return emergencies.confirm(self._parts, self._caller, number)
+
+    def end(self, number: int) -> Emergency:
+        """End one that is open, or refuse one that waits.
+
+        Raises:
+            AccessDenied: you neither asked for it nor may confirm it (``emergency.second``).
+            InvalidInput: it is over, or unknown.
+        """
+        return emergencies.end(self._parts, self._caller, number)
+
+    def list(self) -> list[Emergency]:
+        """Those that you asked for or may confirm, oldest first, with their reasons."""
+        return emergencies.mine(self._parts, self._caller)
 
 
 class AdminDesk:

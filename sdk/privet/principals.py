@@ -8,15 +8,15 @@ A ``Principal`` is someone the host vouches for; with a purpose she becomes an
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from privet.clock import micros
-from privet.desks import AdminDesk, AuditDesk, ConsentDesk, RightsDesk
+from privet.desks import AdminDesk, AuditDesk, ConsentDesk, EmergencyDesk, RightsDesk
 from privet.errors import AccessDenied, InvalidInput
 from privet.features import cohort
-from privet.gate import artifact
+from privet.gate import artifact, emergencies
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import Version
 from privet.ingest import LoadReport, Receipt, describe, load, record
@@ -93,6 +93,29 @@ class Principal:
     def admin(self) -> AdminDesk:
         """The catalogue and the policy; purpose ``privet:administration``."""
         return AdminDesk(self._parts, self._caller)
+
+    @property
+    def emergencies(self) -> EmergencyDesk:
+        """Permits for an emergency: asked for, confirmed, ended."""
+        return EmergencyDesk(self._parts, self._caller)
+
+    def break_glass(self, number: int) -> Principal:
+        """Herself under an emergency that she asked for and somebody else confirmed.
+
+        Every record of what she does with it names the emergency; it grants what its permit
+        lists until it ends.
+
+        Args:
+            number: the emergency's.
+
+        Raises:
+            AccessDenied: it is not hers, or not open (``emergency.closed``); recorded.
+        """
+        emergencies.under(self._parts, self._caller, number)
+        made = object.__new__(Principal)
+        made._parts = self._parts
+        made._caller = replace(self._caller, emergency=number)
+        return made
 
     def __repr__(self) -> str:
         return f"Principal(roles={sorted(self._caller.roles)})"

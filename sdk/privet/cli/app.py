@@ -12,6 +12,7 @@ from privet.cli import (
     consent,
     demo,
     doctor,
+    emergency,
     features,
     ingest,
     init,
@@ -70,6 +71,7 @@ app.add_typer(models.app, name="models")
 app.command("evaluate")(models.evaluate)
 app.add_typer(segments.app, name="segments")
 app.add_typer(audit.app, name="audit")
+app.add_typer(emergency.app, name="emergency")
 app.add_typer(rights.app, name="rights")
 app.command("maintain")(maintain.maintain)
 app.command("doctor")(doctor.doctor)

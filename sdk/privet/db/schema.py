@@ -426,6 +426,36 @@ class Notice(DataTable, table=True):
     mac: bytes = _blob()
 
 
+class Emergency(DataTable, table=True):
+    """Who opened which permit for an emergency: a projection of the log, but for the reason."""
+
+    __tablename__ = "emergency"
+    seq: int = _int(key=True)
+    permit: str = _text()
+    policy: str = _text()
+    who: str = _text()
+    asked: int = _int()
+    minutes: int = _int()
+    commitment: str = _text()
+    second: str = _text()
+    confirmed: int = _int()
+    until: int = _int()
+    ended: int = _int()
+    reason: bytes | None = _blob(null=True)
+    mac: bytes = _blob()
+
+
+class Duty(DataTable, table=True):
+    """When a principal last acted in a role that the policy keeps apart from others."""
+
+    __tablename__ = "duty"
+    __table_args__ = (CLUSTERED,)
+    who: str = _text(key=True)
+    role: str = _text(key=True)
+    at: int = _int()
+    mac: bytes = _blob()
+
+
 # --- audit -----------------------------------------------------------------------------
 
 

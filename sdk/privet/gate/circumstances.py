@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from privet.gate.breakglass import opened
 from privet.policy import UNKNOWN, UNREADABLE, Circumstances
 
 if TYPE_CHECKING:
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def known(parts: Parts, caller: Caller, needs: frozenset[str]) -> Circumstances:
-    """The moment and the environment, as far as they are needed."""
-    if needs.isdisjoint({"at", "environment"}):
+    """The moment, the environment and an open emergency, as far as they are needed."""
+    if needs.isdisjoint({"at", "environment", "emergencies"}):
         return UNKNOWN
     return Circumstances(
         at=parts.now,
         environment=_read(caller.environment) if "environment" in needs else {},
+        emergencies=opened(parts, caller) if "emergencies" in needs else frozenset(),
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from privet.gate.parts import Caller, Parts
     from privet.policy import Circumstances
 
-_OF_PEOPLE = frozenset({"jurisdiction", "age", "people", "oldest"})
+_TOLD_ANEW = frozenset({"jurisdiction", "age", "people", "oldest", "emergencies"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,12 @@ class Conditions:
 
 
 def conditions(parts: Parts, caller: Caller, ask: Ask, oldest: int) -> Conditions | None:
-    """What the request depends on; None where it is the same whomever it is about."""
+    """What the request depends on; None where it is the same whomever it is about.
+
+    An emergency is among it: one that ends while a read goes on ends that read.
+    """
     needs = parts.policy.needs(ask)
-    return None if needs.isdisjoint(_OF_PEOPLE) else Conditions(ask, caller, needs, oldest)
+    return None if needs.isdisjoint(_TOLD_ANEW) else Conditions(ask, caller, needs, oldest)
 
 
 def _as_strict(decision: Decision, now: Decision) -> bool:

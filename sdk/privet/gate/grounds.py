@@ -20,6 +20,7 @@ from privet.clock import DAY_US
 from privet.consent import ABSOLUTE, GIVING, NOTICE, Change, Told
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
+from privet.gate import breakglass
 from privet.gate.answerable import Texts
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
@@ -398,6 +399,8 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
             pending = []
             if body["kind"] == NOTICE:
                 parts.ledger.tell(tx, Told.from_leaf(seq, body["notice"]))
+            elif body["kind"] == breakglass.KIND:
+                breakglass.apply(tx, parts, seq, body)
             else:
                 _replay_erasure(tx, parts, seq, body)
             parts.ledger.advance(tx, seq)

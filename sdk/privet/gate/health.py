@@ -10,7 +10,7 @@ from privet.audit.selfcheck import check as check_log
 from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import forget, notices, objections, policies, upkeep
+from privet.gate import emergencies, forget, notices, objections, policies, upkeep
 from privet.gate.answerable import ELSEWHERE, mode
 from privet.gate.parts import Parts
 
@@ -43,6 +43,7 @@ def examine(parts: Parts) -> list[Finding]:
         "policy": _policy,
         "notices": _notices,
         "objections": _objections,
+        "emergencies": _emergencies,
         "clock": _clock,
         "audit log": _log,
         "maintenance": _waiting,
@@ -122,6 +123,16 @@ def _objections(parts: Parts) -> Finding:
     if told:
         return Finding("objections", "warn", f"{told} wait for a decision", decide)
     return Finding("objections", "ok", "none waits for a decision")
+
+
+def _emergencies(parts: Parts) -> Finding:
+    found = emergencies.counts(parts)
+    told = [f"{found[state]} {state}" for state in ("open", "asked") if found.get(state)]
+    if told:
+        look = "Look at them: `privet emergency list`."
+        return Finding("emergencies", "warn", ", ".join(told), look)
+    past = sum(found.get(state, 0) for state in ("over", "ended"))
+    return Finding("emergencies", "ok", f"none is open; {past} were")
 
 
 def _clock(parts: Parts) -> Finding:

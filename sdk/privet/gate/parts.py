@@ -44,6 +44,7 @@ class Caller:
         own: the ordinal that the reserved role ``self`` is bound to; she sees only herself.
         environment: what the host tells of attributes that rules may depend on: texts, or
             what is called for one at each decision.
+        emergency: number of the emergency that she acts under; None for none.
     """
 
     pseudonym: str
@@ -52,6 +53,7 @@ class Caller:
     environment: Mapping[str, str | Callable[[], str]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    emergency: int | None = None
 
     @property
     def bound(self) -> bool:

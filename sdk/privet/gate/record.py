@@ -46,6 +46,8 @@ def entry(
         "policy": parts.policy.hash[:16],
         **more,
     }
+    if caller.emergency is not None:
+        body["emergency"] = caller.emergency
     return Entry(body, frozenset(subjects), purpose, redo)
 
 

@@ -205,7 +205,7 @@ def reads_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
             "action": record.get("action", ""),
             "roles": record.get("roles", []),
             "fields": record.get("fields", []),
-            **({"to": record["to"]} if "to" in record else {}),
+            **{key: record[key] for key in ("to", "emergency") if key in record},
         }
         for record in parts.log.history(sno)
     ]

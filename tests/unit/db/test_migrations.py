@@ -39,7 +39,8 @@ def _downgraded(where: str) -> None:
     stores = create_stores(locate(where), "OFF")
     with stores.data._engine.begin() as connection:
         op = Operations(MigrationContext.configure(connection))
-        op.drop_table("notice")
+        for table in ("notice", "emergency", "duty"):
+            op.drop_table(table)
         names = ("hash", "name", "language", "text")
         op.create_table("notice", *(sa.Column(n, sa.Text(), nullable=False) for n in names))
         for table in ("policy_version", "policy_activation"):
