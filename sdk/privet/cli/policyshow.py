@@ -51,7 +51,16 @@ def _purpose(spec: PurposeSpec) -> dict[str, Any]:
         "recipients": list(spec.recipients),
         "hold": None
         if hold is None
-        else {**_fields_sorted(hold.fields), "for": str(hold.period), "law": hold.law},
+        else {
+            **_fields_sorted(hold.fields),
+            "for": str(hold.period),
+            "law": hold.law,
+            "places": [
+                {"places": sorted(r.places), "for": str(r.held.period), "law": r.held.law}
+                for r in spec.jurisdictions
+                if r.held is not None
+            ],
+        },
     }
 
 
@@ -126,13 +135,17 @@ def _purposes(screen: Screen, policy: Policy) -> None:
 
 def _holds(screen: Screen, policy: Policy) -> None:
     rows = [
-        (p.name, str(p.hold.period), p.hold.law, sorted(p.hold.fields))
+        (p.name, where, str(hold.period), hold.law, sorted(hold.fields))
         for p in policy.purposes.values()
-        if p.hold is not None
+        for where, hold in [
+            ("elsewhere" if any(r.held for r in p.jurisdictions) else "everywhere", p.hold),
+            *((" ".join(sorted(r.places)), r.held) for r in p.jurisdictions),
+        ]
+        if hold is not None and hold.law
     ]
     if rows:
         screen.say()
-        screen.table(("held past erasure", "for", "by", "fields"), rows)
+        screen.table(("held past erasure", "where", "for", "by", "fields"), rows)
 
 
 def _recipients(screen: Screen, policy: Policy) -> None:

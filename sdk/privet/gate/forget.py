@@ -41,11 +41,19 @@ UNTOUCHED = frozenset({"active", "elsewhere"})
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a law keeps after an erasure."""
+    """What a law keeps after an erasure.
+
+    Attributes:
+        fields: the held fields.
+        law: the law of the person's place, in words; of an unknown one the first to end.
+        until: until when, RFC 3339.
+        period: how long it keeps each event.
+    """
 
     fields: tuple[str, ...]
     law: str
     until: str
+    period: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,9 +361,7 @@ def _request(parts: Parts, receipt: str) -> dict[str, Any]:
 
 
 def _outcome(request: Mapping[str, Any]) -> Erasure:
-    held = [
-        Held(tuple(h["fields"]), h["law"], h["until"]) for h in request["detail"].get("held", [])
-    ]
+    held = [_held(h) for h in request["detail"].get("held", [])]
     return Erasure(request["receipt"], request["state"], tuple(held), request["certificate"])
 
 
@@ -402,7 +408,7 @@ def _destroy(
         }
         _mark(parts, receipt, "destroying", decided)
     else:  # decided before a crash: the data that decided it may be gone
-        holds = {d: Held(tuple(h["fields"]), h["law"], h["until"]) for d, h in known.items()}
+        holds = {d: _held(h) for d, h in known.items()}
     parts.subjects.suppress(sno, parts.now + SUPPRESS_FOR_US, receipt)
     parts.vault.shred(sno, sorted(_domains(parts, sno) - _kept_by(holds)) if holds else None)
     parts.subjects.drop_refs(sno, held=bool(holds))
@@ -430,7 +436,8 @@ def _holds(parts: Parts, caller: Caller, sno: int) -> dict[str, Held]:
     for domain, hold, latest in _held_events(parts, caller, sno):
         until = hold.period.after(latest)
         if until > parts.now:
-            found[domain] = Held(tuple(sorted(hold.fields)), hold.law, iso(until))
+            fields = tuple(sorted(hold.fields))
+            found[domain] = Held(fields, hold.law, iso(until), str(hold.period))
     return found
 
 
@@ -461,11 +468,15 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
                 domain: [parts.vault.fetch(tx, plan, [sno]) for plan in _plans(domain, fields)]
                 for domain in domains
             }
+            places = parts.ledger.places(tx, BitMap([sno]))
+        laws = spec.holds(next(code for code, who in places.items() if sno in who))
         for domain, fetched in cells.items():
             times = [int(at) for cell in fetched for at in _open(parts, warrant, cell).at]
             latest = max(times, default=NULL)
             if latest != NULL:  # a person without a profile has an empty one
-                found.append((domain, spec.hold, latest))
+                # Of several laws that may bind, the first to end: hers until it is shown.
+                hold = min(laws, key=lambda hold: hold.period.after(latest))
+                found.append((domain, hold, latest))
     return found
 
 
@@ -560,6 +571,11 @@ def _conclude(
     if not concluded:
         return _outcome(_request(parts, receipt))
     return Erasure(receipt, "held" if holds else "done", tuple(holds.values()), signed)
+
+
+def _held(told: Mapping[str, Any]) -> Held:
+    # Decided by an older version, it says no period.
+    return Held(tuple(told["fields"]), told["law"], told["until"], told.get("period", ""))
 
 
 def _mark(parts: Parts, receipt: str, state: str, detail: Mapping[str, Any]) -> None:

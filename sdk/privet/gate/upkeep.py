@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from privet.clock import DAY_US
 from privet.db import Tx
 from privet.gate import catalogue, separation
+from privet.gate.held import held_periods
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
 from privet.gate.sensitive import item_fields
@@ -26,13 +27,21 @@ def fold(parts: Parts) -> int:
         return parts.ledger.fold(tx)
 
 
-def cutoffs(parts: Parts) -> dict[str, int]:
-    """Domain to the instant before which its events are past retention."""
+def cutoffs(parts: Parts, jurisdiction: str = "") -> dict[str, int]:
+    """Domain to the instant before which its events are past retention.
+
+    Args:
+        parts: the open deployment.
+        jurisdiction: whose law protects the people; of an unknown one the shortest hold holds.
+    """
     found: dict[str, int] = {}
     for name, spec in parts.policy.purposes.items():
-        found |= dict.fromkeys(fates(name), spec.retention.before(parts.now))
-        if spec.hold is not None:
-            found |= dict.fromkeys(fates(name + HELD), spec.hold.period.before(parts.now))
+        retention = spec.retention.before(parts.now)
+        found |= dict.fromkeys(fates(name), retention)
+        holds = spec.holds(jurisdiction)
+        if holds:  # what is still used goes no sooner than what nothing holds
+            ended = max(hold.period.before(parts.now) for hold in holds)
+            found |= dict.fromkeys(fates(name + HELD), min(ended, retention))
     return found
 
 
@@ -42,7 +51,21 @@ def sweep(parts: Parts, caller: Caller) -> int:
     if not due:
         return 0
     warrant = _authorised(parts, caller, "retention", due)
-    return parts.vault.sweep(warrant, parts.now, cutoffs(parts))
+    with parts.home.data.read() as tx:
+        erased = held_periods(tx)
+        groups = [(cutoffs(parts), BitMap(due))]
+        if any(
+            rules.held for spec in parts.policy.purposes.values() for rules in spec.jurisdictions
+        ):
+            places = parts.ledger.places(tx, BitMap(due) - BitMap(erased))
+            groups = [(cutoffs(parts, code), who) for code, who in places.items()]
+    for sno in set(due).intersection(erased):  # as was decided when she was erased
+        kept = {domain: period.before(parts.now) for domain, period in erased[sno].items()}
+        groups = [(bounds, who - BitMap([sno])) for bounds, who in groups]
+        groups.append((cutoffs(parts) | kept, BitMap([sno])))
+    return sum(
+        parts.vault.sweep(warrant, parts.now, bounds, frozenset(who)) for bounds, who in groups
+    )
 
 
 def compact(parts: Parts, caller: Caller) -> int:

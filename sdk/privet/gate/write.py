@@ -20,7 +20,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
 from privet.gate.record import decide, deny, entry, explained, refuse
 from privet.gate.sensitive import item_fields, revealing
-from privet.policy import Ask, apart, is_held
+from privet.policy import Ask, Hold, Period, apart, is_held
 from privet.vault import Rows
 from privet.vault.batch import REFUSED
 
@@ -197,7 +197,8 @@ def _kept(
         extra=rows.extra,
         keys=keys,
         lapses={
-            d: lapses(parts, purpose, d, at) for d in sorted({*domains.values(), *beside.values()})
+            d: lapses(parts, purpose, d, at, snos[allowed])
+            for d in sorted({*domains.values(), *beside.values()})
         },
         apart=sensitive,
         apart_of=beside,
@@ -221,11 +222,37 @@ def _sensitive(parts: Parts, rows: Incoming) -> np.ndarray | None:
     return found
 
 
-def lapses(parts: Parts, purpose: str, domain: str, at: np.ndarray) -> np.ndarray:
-    """When each row passes the retention of its domain, UTC microseconds, to the day."""
+def lapses(parts: Parts, purpose: str, domain: str, at: np.ndarray, snos: np.ndarray) -> np.ndarray:
+    """When each row passes the retention of its domain, UTC microseconds, to the day.
+
+    Args:
+        parts: the open deployment.
+        purpose: what it was collected for.
+        domain: where it is sealed.
+        at: the rows' instants, UTC microseconds.
+        snos: whose they are.
+    """
     spec = parts.policy.purposes[purpose]
-    period = spec.retention
-    if spec.hold is not None and is_held(domain):
-        period = spec.hold.period
+    used = _after(spec.retention, at)
+    if not is_held(domain):
+        return used
+    if not any(rules.held for rules in spec.jurisdictions):
+        later: np.ndarray = np.maximum(used, _held(spec.holds(""), at))
+        return later
+    with parts.home.data.read() as tx:
+        places = parts.ledger.places(tx, BitMap(snos.tolist()))
+    for code, who in places.items():
+        hers = np.isin(snos, np.fromiter(who, np.int64, len(who)))
+        used[hers] = np.maximum(used[hers], _held(spec.holds(code), at[hers]))
+    return used
+
+
+def _held(holds: list[Hold], at: np.ndarray) -> np.ndarray:
+    """When the first of several holds ends for each row."""
+    ends: np.ndarray = np.minimum.reduce([_after(hold.period, at) for hold in holds])
+    return ends
+
+
+def _after(period: Period, at: np.ndarray) -> np.ndarray:
     days, where = np.unique(at // DAY_US, return_inverse=True)
     return np.array([period.after(int(d) * DAY_US) for d in days], np.int64)[where]

@@ -159,16 +159,17 @@ def _periods(spec: PurposeSpec, telling: Telling) -> Iterator[Found]:
             ),
             f"Tell of {spec.retention}, or keep it for {telling.retention}.",
         )
-    if spec.hold is None or not _longer(spec.hold.period, telling.retention):
+    hold = spec.longest_hold
+    if hold is None or not _longer(hold.period, telling.retention):
         return
-    if telling.held is None or _longer(spec.hold.period, telling.held):
+    if telling.held is None or _longer(hold.period, telling.held):
         yield (
             "held",
             (
-                f"a law holds data of {shown(spec.name)} for {spec.hold.period}, which is not told "
+                f"a law holds data of {shown(spec.name)} for {hold.period}, which is not told "
                 "(GDPR Art. 13(2)(a))"
             ),
-            f"Add `held:` with {spec.hold.period}.",
+            f"Add `held:` with {hold.period}.",
         )
 
 

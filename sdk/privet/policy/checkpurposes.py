@@ -9,6 +9,7 @@ from privet.policy.period import Period, longer
 from privet.policy.places import GROUPS, spelt
 from privet.policy.policyform import (
     ContractBasis,
+    HoldForm,
     InterestBasis,
     LawForm,
     OptOutBasis,
@@ -17,8 +18,6 @@ from privet.policy.policyform import (
 from privet.policy.whenform import check_places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from privet.policy.context import Context
     from privet.policy.reading import Path
 
@@ -95,7 +94,7 @@ def _check_purpose(context: Context, name: str, form: PurposeForm) -> None:
     if isinstance(form.basis, OptOutBasis):
         _check_opt_out(context, (*path, "basis", "where"), form.basis)
     if form.hold is not None:
-        _check_hold(context, name, form.hold.fields)
+        _check_hold(context, name, form, form.hold)
 
 
 def _check_opt_out(context: Context, path: Path, basis: OptOutBasis) -> None:
@@ -166,8 +165,17 @@ def _check_reuse(context: Context, name: str, source: str) -> None:
         )
 
 
-def _check_hold(context: Context, name: str, patterns: Iterable[str]) -> None:
+def _check_hold(context: Context, name: str, purpose: PurposeForm, form: HoldForm) -> None:
+    placed = any(rule.hold is not None for rule in purpose.jurisdictions.values())
+    if (form.period is None) != (form.law is None) or (form.period is None and not placed):
+        context.wrong(
+            ("purposes", name, "hold"),
+            "a hold needs a time and the law that asks for it",
+            "what a law does not keep is destroyed with the rest (Art. 17(1), (3)(b))",
+            "Say `for` and `law`, here or under `jurisdictions`.",
+        )
     path: Path = ("purposes", name, "hold", "fields")
+    patterns = form.fields
     context.known_fields(path, patterns)
     if context.expand(patterns) - context.collected(name):
         context.wrong(
@@ -249,12 +257,19 @@ def _check_jurisdictions(context: Context, path: Path, form: PurposeForm) -> Non
         place: Path = (*path, "jurisdictions", code)
         if rule.renew is not None and form.basis != "consent":
             _renews(context, (*place, "renew"))
-        if rule.renew is None and rule.retention is None:
+        if rule.hold is not None and form.hold is None:
+            context.wrong(
+                (*place, "hold"),
+                "the purpose itself holds no fields",
+                "what is held has a key of its own, which all places share",
+                "Add `hold` with its `fields` to the purpose.",
+            )
+        if rule.renew is None and rule.retention is None and rule.hold is None:
             context.wrong(
                 place,
                 "nothing is said of this place",
                 "what is left out is as everywhere",
-                "Say `retention` or `renew`, or remove it.",
+                "Say `retention`, `renew` or `hold`, or remove it.",
             )
         for key, here, everywhere in (
             ("retention", rule.retention, form.retention),

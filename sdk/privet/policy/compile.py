@@ -45,12 +45,14 @@ from privet.policy.policy import Policy
 from privet.policy.policyform import (
     ContractBasis,
     DenyForm,
+    HoldForm,
     InterestBasis,
     LawForm,
     MinimizeForm,
     ObligationBasis,
     OptOutBasis,
     PermitForm,
+    PlaceHoldForm,
     PolicyForm,
     PurposeForm,
     TrialForm,
@@ -280,9 +282,7 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
             SpecialGround(reveal, *_special(ground))
             for reveal, ground in sorted(form.special.items())
         ),
-        hold=Hold(context.expand(hold.fields), Period.parse(hold.period), hold.law)
-        if hold
-        else None,
+        hold=_hold(context, hold, hold) if hold else None,
         direct_marketing=form.direct_marketing,
         recipients=tuple(sorted(form.recipients)),
         models=ModelRules(Period.parse(models.deadline), models.co_count_floor, models.least)
@@ -295,6 +295,7 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
                 spelt(frozenset({code})),
                 Period.parse(rule.retention) if rule.retention else None,
                 Period.parse(rule.renew) if rule.renew else None,
+                _hold(context, hold, rule.hold) if hold and rule.hold else None,
             )
             for code, rule in sorted(form.jurisdictions.items())
         ),
@@ -302,6 +303,12 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
         if isinstance(form.basis, OptOutBasis)
         else frozenset(),
     )
+
+
+def _hold(context: Context, held: HoldForm, said: HoldForm | PlaceHoldForm) -> Hold:
+    """What is held; for no time at all where no law is named for it."""
+    period = Period.parse(said.period) if said.period else Period()
+    return Hold(context.expand(held.fields), period, said.law or "")
 
 
 def _permit(context: Context, form: PermitForm) -> Permit:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from privet.policy.policy import Policy
 
 _LATER = frozenset(
-    {"when", "parent", "human_step", "jurisdictions", "emergency", "break_glass", "where"}
+    {"when", "parent", "human_step", "jurisdictions", "emergency", "break_glass", "where", "held"}
 )
 """Attributes that rules did not always have: left out where they say nothing, so that what
 is bound to an older slice stays bound."""

@@ -77,7 +77,7 @@ def domains(purposes: Iterable[PurposeSpec]) -> tuple[DomainSpec, ...]:
     for purpose in purposes:
         fates = [(purpose.name, "")]
         if purpose.hold is not None:
-            fates.append((purpose.name + HELD, purpose.hold.law))
+            fates.append((purpose.name + HELD, purpose.laws))
         result += [DomainSpec(name, purpose.name, law) for name, law in fates]
         result += [DomainSpec(name + APART, purpose.name, law) for name, law in fates]
     return tuple(result)

@@ -128,6 +128,15 @@ class HoldForm(Form):
 
     fields: Patterns
     """The fields held."""
+    period: PeriodText | None = Field(default=None, alias="for")
+    """How long, from the event's time; left out, only in the places that say so."""
+    law: Text | None = None
+    """The obligation in words."""
+
+
+class PlaceHoldForm(Form):
+    """How long the law of one place keeps what its purpose holds."""
+
     period: PeriodText = Field(alias="for")
     """How long, from the event's time."""
     law: Text
@@ -146,12 +155,14 @@ class ModelsForm(Form):
 
 
 class PlaceForm(Form):
-    """What is stricter for people whom the law of one place protects."""
+    """What is stricter for people whom the law of one place protects, and what it holds."""
 
     retention: PeriodText | None = None
     """A shorter time for which data may be used."""
     renew: PeriodText | None = None
     """A shorter time after which a consent lapses."""
+    hold: PlaceHoldForm | None = None
+    """How long its law keeps the held fields, instead of what holds elsewhere."""
 
 
 class PurposeForm(Form):

@@ -17,6 +17,7 @@ Basis = Literal[
     "opt-out",
 ]
 _A_DAY = Period(hours=24)
+SOME_DAY = 951_782_400_000_000  # 2000-02-29, from which periods are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Hold:
 
     Attributes:
         fields: full names of the held fields.
-        period: how long from the event's time.
+        period: how long from the event's time; none at all where only places hold something.
         law: the obligation in words, as a certificate will name it.
     """
 
@@ -122,11 +123,13 @@ class PlaceRules:
         places: ISO 3166 codes, groups spelt out.
         retention: a shorter time for which data may be used.
         renew: a shorter time after which a consent lapses.
+        held: what its law keeps instead of what holds elsewhere.
     """
 
     places: frozenset[str]
     retention: Period | None
     renew: Period | None
+    held: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class PurposeSpec:
         assessments: the assessment of each of ``reuses``, in the same order.
         special: the special categories that it may use, each with its ground, sorted.
         builds_on: purposes whose grounds must hold as well, sorted.
-        hold: what a law keeps of this purpose's data.
+        hold: what a law keeps of this purpose's data where no place says otherwise.
         direct_marketing: whether an objection is absolute (Art. 21(2)-(3)).
         recipients: who may receive data for it, sorted.
         models: rules for models trained for it.
@@ -189,12 +192,41 @@ class PurposeSpec:
         here = [rules.retention for rules in self._rules(jurisdiction)]
         return [period for period in (self.retention, *here) if period is not None]
 
+    def holds(self, jurisdiction: str | None) -> list[Hold]:
+        """What laws may keep of a person's data, of which the first to end holds.
+
+        A hold is an exception to her right (GDPR Art. 17(3)(b)): whoever claims it shows
+        which law binds him. Of a person whose place is not known that cannot be shown for
+        longer than every place keeps it.
+        """
+        if self.hold is None:
+            return []
+        rules = [rules for rules in self._rules(jurisdiction) if rules.held is not None]
+        where = place(jurisdiction, self._named)
+        hers = [r.held for r in rules if r.held and within(where, r.places)]
+        return hers or [self.hold, *(r.held for r in rules if r.held)]
+
+    @property
+    def laws(self) -> str:
+        """The laws that hold something of its data, wherever, in words; empty for none."""
+        holds = [self.hold, *(rules.held for rules in self.jurisdictions)]
+        return "; ".join(sorted({hold.law for hold in holds if hold is not None and hold.law}))
+
+    @property
+    def longest_hold(self) -> Hold | None:
+        """The hold of the place that keeps it longest."""
+        holds = [h for h in (self.hold, *(r.held for r in self.jurisdictions)) if h is not None]
+        return min(holds, key=lambda hold: hold.period.before(SOME_DAY), default=None)
+
+    @property
+    def _named(self) -> frozenset[str]:
+        return frozenset[str]().union(*(rules.places for rules in self.jurisdictions))
+
     def _rules(self, jurisdiction: str | None) -> list[PlaceRules]:
         """Rules of the places where a person may be: of all, where that is not known."""
         if not self.jurisdictions:
             return []
-        named = frozenset[str]().union(*(rules.places for rules in self.jurisdictions))
-        where = place(jurisdiction, named)
+        where = place(jurisdiction, self._named)
         return [r for r in self.jurisdictions if within(where, r.places) is not False]
 
     @property

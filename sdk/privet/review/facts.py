@@ -103,6 +103,7 @@ def _stricter(spec: PurposeSpec) -> frozenset[str]:
         here = [r for r in spec.jurisdictions if within(code, r.places)]
         told = {f"kept for {r.retention}" for r in here if r.retention is not None}
         told |= {f"asked again after {r.renew}" for r in here if r.renew is not None}
+        told |= {f"held for {r.held.period} by {r.held.law}" for r in here if r.held is not None}
         alike.setdefault(frozenset(told), []).append(code)
     return frozenset(
         f"in {spoken(codes)} {', '.join(sorted(told))}" for told, codes in alike.items()

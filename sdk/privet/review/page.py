@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from privet.review.circumstances import spoken
 from privet.review.matrix import Line, Matrix, matrix
 
 if TYPE_CHECKING:
@@ -98,10 +99,16 @@ def _purposes(policy: Policy) -> str:
 
 
 def _hold(policy: Policy, purpose: str) -> str:
-    hold = policy.purposes[purpose].hold
-    if hold is None:
+    spec = policy.purposes[purpose]
+    if spec.hold is None:
         return "nothing"
-    return f"{', '.join(sorted(hold.fields))} for {hold.period} ({hold.law})"
+    said = [f"for {spec.hold.period} ({spec.hold.law})"] if spec.hold.law else []
+    said += [
+        f"in {spoken(sorted(rules.places))} for {rules.held.period} ({rules.held.law})"
+        for rules in spec.jurisdictions
+        if rules.held is not None
+    ]
+    return f"{', '.join(sorted(spec.hold.fields))} {'; '.join(said)}"
 
 
 def _limits(policy: Policy) -> str:

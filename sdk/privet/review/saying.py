@@ -26,7 +26,7 @@ _SAID = {
     "direct_marketing": "is direct marketing",
     "parent": "is a part of",
     "human_step": "is decided in the end by",
-    "jurisdictions": "is stricter",
+    "jurisdictions": "has rules of places:",
     "hold fields": "keeps past an erasure",
     "hold period": "keeps what a law holds for",
     "hold law": "keeps past an erasure by the law",

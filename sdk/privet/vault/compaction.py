@@ -32,6 +32,9 @@ CROWDED: Final = 4
 _ATTEMPTS: Final = 8
 Choose = Callable[[int, str, list[Row]], list[Row]]
 Keep = Callable[[int, str, Ints], npt.NDArray[np.bool_]]
+Span = Callable[[int, list[Row]], int | None]
+_STALE_WEEKS: Final = 3
+_MONTHS_DIFFER_US: Final = 3 * DAY_US  # the same months are not as many days from every date
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,21 @@ def sweep(room: Room, sno: int, now: int, cutoffs: Mapping[int, int]) -> int:
         slack = DAY_US if event.endswith(KEY_SUFFIX) else 0
         return np.asarray(at + slack >= cutoffs[dom])
 
-    return _recut(room, sno, choose, keep, whole=False).events
+    def span(dom: int, cells: list[Row]) -> int | None:
+        # What is kept longer now than when it was sealed is not looked at again each time.
+        stale = dom in cutoffs and all(c[5] < week - _STALE_WEEKS for c in cells)
+        return now - cutoffs[dom] - _MONTHS_DIFFER_US if stale else None
+
+    return _recut(room, sno, choose, keep, span, whole=False).events
 
 
-def _recut(room: Room, sno: int, choose: Choose, keep: Keep, *, whole: bool) -> Recut:
+def _never(_dom: int, _cells: list[Row]) -> int | None:
+    return None
+
+
+def _recut(
+    room: Room, sno: int, choose: Choose, keep: Keep, span: Span = _never, *, whole: bool
+) -> Recut:
     """Open the chosen cells, keep some rows, put freshly cut cells in their place.
 
     Args:
@@ -122,6 +136,8 @@ def _recut(room: Room, sno: int, choose: Choose, keep: Keep, *, whole: bool) -> 
         sno: whose cells.
         choose: the cells to open, from those of one domain and event.
         keep: which of their rows stay, by time.
+        span: the time from event to lapse that holds for cells from now on, where it is
+            another than they were sealed with (µs).
         whole: re-cut even where every row stays.
     """
     for _ in range(_ATTEMPTS):
@@ -131,7 +147,9 @@ def _recut(room: Room, sno: int, choose: Choose, keep: Keep, *, whole: bool) -> 
         for dom, event, cells in by_event(room, pen):
             chosen = choose(dom, event, cells)
             if chosen:
-                dropped += _again(pen, dom, event, chosen, keep, next_seq, whole=whole)
+                dropped += _again(
+                    pen, dom, event, chosen, keep, next_seq, span(dom, chosen), whole=whole
+                )
         pairs = sorted(pen.gone)
         if not pairs:
             return Recut(0, 0)
@@ -188,6 +206,7 @@ def _again(
     chosen: list[Row],
     keep: Keep,
     next_seq: dict[tuple[int, int], int],
+    span: int | None,
     *,
     whole: bool,
 ) -> int:
@@ -197,7 +216,7 @@ def _again(
     joined = join([part for part, _ in opened.values()], [owner for _, owner in opened.values()])
     mask = keep(dom, event, joined.at)
     dropped = int(np.count_nonzero(~mask))
-    if not dropped and not whole:
+    if not dropped and not whole and span is None:
         return 0
     pen.gone.setdefault((sno, dom), []).extend((c[2], c[3]) for c in chosen)
     columns = {name: values[mask] for name, values in joined.columns.items()}
@@ -206,7 +225,8 @@ def _again(
         _, columns = latest(kept, kept.sno[:1], np.ones(len(kept.at), bool))
         kept = Joined(kept.sno[-1:], kept.at[-1:], kept.row[-1:], columns, kept.extra)
     total = sum(c[4] for c in pen.found if c[1] == dom and c[3] == chosen[0][3])
-    cut_again(pen, dom, event, kept, retention_of(chosen, opened), next_seq, total)
+    retention = retention_of(chosen, opened) if span is None else span
+    cut_again(pen, dom, event, kept, retention, next_seq, total)
     return 0 if event.endswith(KEY_SUFFIX) else dropped
 
 

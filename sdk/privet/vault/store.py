@@ -211,13 +211,20 @@ class Vault:
         doms = {self._room.layouts.dom(a): self._room.layouts.dom(b) for a, b in beside.items()}
         return separating.separate(self._room, sno, separating.Separation(doms, fields, revealing))
 
-    def sweep(self, warrant: Warrant, now: int, cutoffs: Mapping[str, int]) -> int:
+    def sweep(
+        self,
+        warrant: Warrant,
+        now: int,
+        cutoffs: Mapping[str, int],
+        among: frozenset[int] | None = None,
+    ) -> int:
         """Drop events older than their domain's cutoff, of the warrant's subjects.
 
         Args:
             warrant: names the subjects, as ``overdue`` listed them.
             now: UTC µs.
             cutoffs: by domain name, UTC µs; domains left out are not swept.
+            among: whose cutoffs these are; of all that the warrant names where left out.
 
         Returns:
             Events dropped; one with fields in two domains counts in each.
@@ -227,6 +234,7 @@ class Vault:
         if not by_dom:
             return 0
         lapsed = [s for s in compaction.due(room, now, sorted(by_dom)) if s in warrant.subjects]
+        lapsed = [s for s in lapsed if among is None or s in among]
         reading.require(warrant, lapsed)
         return sum(compaction.sweep(room, sno, now, by_dom) for sno in lapsed)
 

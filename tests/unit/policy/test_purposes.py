@@ -240,3 +240,37 @@ def test_recommendations_on_a_contract_alone_are_a_warning(small: Policy, edited
     assert warning["what"] == "recommendations on a contract alone"
     assert "Art. 6(1)(b)" in str(warning["why"])
     assert (warning["file"], warning["line"], warning["column"]) == ("policy.yaml", 15, 5)
+
+
+def test_a_hold_of_a_place_takes_the_place_of_what_holds_elsewhere(edited: Edited) -> None:
+    hold = "    hold: {fields: [purchase.order, purchase.value], for: 7y, law: Tax records}\n"
+    places = "    jurisdictions: {DE: {hold: {for: 10y, law: A}}, EU: {hold: {for: 9y, law: B}}, US-CA: {hold: {for: 2y, law: C}}}\n"
+    spec = edited(policy=((hold, hold + places),)).purposes["orders"]
+    for code, laws in (
+        ("DE", {"A", "B"}),
+        ("FR", {"B"}),
+        ("US-CA", {"C"}),
+        ("CH", {"Tax records"}),
+        ("US", {"Tax records", "C"}),
+        ("", {"A", "B", "C", "Tax records"}),
+        (None, {"A", "B", "C", "Tax records"}),
+        ("ZZ", {"A", "B", "C", "Tax records"}),
+    ):
+        assert {held.law for held in spec.holds(code)} == laws
+    assert str(spec.longest_hold and spec.longest_hold.period) == "120mo"
+    assert spec.laws == "A; B; C; Tax records"
+
+
+HOLD_FAULTS = [
+    ("hold: {fields: [purchase.order, purchase.value]}", "a hold needs a time"),
+    ("hold: {fields: [purchase.order], for: 7y}", "a hold needs a time"),
+    ("hold: {fields: [purchase.order], law: L}", "a hold needs a time"),
+    ("jurisdictions: {DE: {hold: {for: 7y, law: L}}}", "holds no fields"),
+]
+
+
+@pytest.mark.parametrize(("said", "what"), HOLD_FAULTS)
+def test_a_hold_without_a_law_or_fields_is_refused(faults: Faults, said: str, what: str) -> None:
+    hold = "hold: {fields: [purchase.order, purchase.value], for: 7y, law: Tax records}"
+    found = faults(policy=((hold, said),))
+    assert [f for f in found if what in str(f["what"])]

@@ -200,7 +200,7 @@ POLICY_FAULTS = [
     ),
     ("no text", ("    text: Send news.\n", ""), "`text` is missing"),
     ("blank text", ("text: Send news.", "text: '  '"), "visible characters"),
-    ("hold without law", (", law: Tax records", ""), "`law` is missing"),
+    ("hold without law", (", law: Tax records", ""), "a hold needs a time and the law"),
     (
         "hold of what is not collected",
         ("fields: [purchase.order, purchase.value]", "fields: [view.item]"),
