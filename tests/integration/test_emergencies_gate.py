@@ -39,6 +39,7 @@ permits:
   - {id: help, role: support, for: aid, may: [read], fields: [profile.email], break_glass: {minutes: 60, second: [privacy-desk]}}
   - {id: look, role: storefront, for: safety, may: [read], fields: [profile.email], break_glass: {minutes: 30, second: [privacy-desk]}}
 """  # noqa: E501
+APART = "separate: [[support, privacy-desk], [storefront, privacy-desk]]\n"
 WHY = "A recall: the kettle may burn."
 LOUD = "privet"
 
@@ -48,11 +49,7 @@ def documents() -> dict[str, str]:
     policy = texts["policy"]
     for old, new in (
         ("\nroles:\n", f"\n{SAFETY}"),
-        ("permits:\n", PERMITS),
-        (
-            "[[privacy-desk, auditor]]",
-            "[[privacy-desk, auditor], [support, privacy-desk], [storefront, privacy-desk]]",
-        ),
+        ("permits:\n", f"{APART}{PERMITS}"),
         (
             "assessments:\n",
             "assessments:\n  CA-9: {is: compatibility, text: A life is at stake.}\n",

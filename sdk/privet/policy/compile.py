@@ -131,7 +131,7 @@ def _kept(documents: Mapping[str, str], composed: Composed) -> dict[str, str]:
     """Every text that the policy was compiled from, those of its imports included."""
     own = {name: documents[name] for name in ("policy", "data")}
     return own | {
-        f"pack:{pack.name}/{name}": text
+        f"pack:{pack.name}:{name}": text
         for pack in composed.imports.values()
         for name, text in pack.texts.items()
     }

@@ -55,8 +55,8 @@ def load(ref: str | Path) -> Policy:
 def compile_documents(documents: Mapping[str, str]) -> Policy:
     """Compile the texts ``{"policy": ..., "data": ...}``, as a home keeps them.
 
-    Imported packs are taken from the same mapping, under ``"pack:NAME/policy"`` and
-    ``"pack:NAME/data"``, and only where they are not there from those that ship with
+    Imported packs are taken from the same mapping, under ``"pack:NAME:policy"`` and
+    ``"pack:NAME:data"``, and only where they are not there from those that ship with
     privet: an old version needs no pack that is installed.
 
     Raises:
@@ -108,12 +108,13 @@ def _compile(
     from privet.policy.compile import compile_texts
     from privet.policy.imports import Source
 
-    stored = frozenset(n.removeprefix(_PACK).partition("/")[0] for n in documents if _PACK in n)
+    kept = [name.split(":") for name in documents if name.startswith(_PACK)]
+    stored = frozenset(parts[1] for parts in kept)
 
     def find(name: str) -> Mapping[str, str] | None:
         if name not in stored:
             return _pack(name)
-        return {key: documents.get(f"{_PACK}{name}/{key}", "") for key in ("policy", "data")}
+        return {key: documents.get(f"{_PACK}{name}:{key}", "") for key in ("policy", "data")}
 
     source = Source(find, stored | frozenset(packs()))
     return compile_texts(documents, files, policy, source, problems)

@@ -44,7 +44,7 @@ class Policy(Frozen):
         hash: SHA-256 over the canonical form of both documents, 64 hex digits. Imports are
             in it by their own hashes.
         documents: the texts it was compiled from, under ``"policy"`` and ``"data"``; those of
-            imports under ``"pack:NAME/policy"`` and ``"pack:NAME/data"``.
+            imports under ``"pack:NAME:policy"`` and ``"pack:NAME:data"``.
         timezone: IANA name of the deployment's zone, for time-of-day features.
         controller: who answers for the processing.
         subject: who the data is about.

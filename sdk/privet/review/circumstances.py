@@ -28,6 +28,7 @@ SOME_DAY = micros(datetime(2024, 1, 15, tzinfo=UTC))
 """Where nothing depends on the date."""
 _NOW = Period()
 _ATTRIBUTE = "attribute "
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +173,16 @@ def limited(
 
 
 def spoken(codes: Sequence[str]) -> str:
-    """Codes in words: a group's are its name, a country's parts go with the country."""
+    """Codes in words: a group's are its name, a country's parts go with the country.
+
+    Of a group that lacks a few, these are named: ``the EEA without DE``.
+    """
     members = {c for c in codes if c[:2] == c or c[:2] not in codes}
     for name, group in sorted(GROUPS.items(), key=lambda item: -len(item[1])):
-        if group <= members:
-            return words.listed([f"the {name}", *sorted(members - group)])
+        missing = group - members
+        if len(missing) <= _FEW:
+            without = f" without {words.listed(sorted(missing))}" if missing else ""
+            return words.listed([*sorted(members - group), f"the {name}{without}"])
     return words.listed(sorted(members))
 
 

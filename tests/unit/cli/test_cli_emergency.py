@@ -24,9 +24,7 @@ def burning(cli, monkeypatch):
         .replace("permits:\n", WARN, 1)
         .replace("roles:\n", "roles:\n  support: {}\n")
     )
-    policy = policy.replace(
-        "[[privacy-desk, auditor]]", "[[privacy-desk, auditor], [support, privacy-desk]]"
-    )
+    policy = policy.replace("roles:\n", "separate: [[support, privacy-desk]]\nroles:\n", 1)
     for name, text in (("policy", policy), ("data", texts["data"])):
         Path(f"{name}.yaml").write_text(text)
     ended = cli("init", "--policy", "policy.yaml", "--home", "home")

@@ -55,7 +55,7 @@ def test_diff_of_what_is_no_policy_is_bad_input(cli, wrong):
 
 
 def test_lint_names_place_what_and_fix(cli):
-    mine = copied(("  auditor: {}", "  auditor: {}\n  guest: {}"))
+    mine = copied(("  trainer: {}", "  trainer: {}\n  guest: {}"))
     ended = cli("policy", "lint", mine)
     assert ended.code == 1
     (line,) = [text for text in ended.out.splitlines() if "role.idle" in text]
@@ -77,8 +77,8 @@ def test_coverage_is_told_and_may_fail(cli):
     assert f"tests touch {share}% of permits" in shown.out
     gone = copied(
         (
-            "- {id: prove,",
-            '- {id: operate-too, role: auditor, for: "privet:administration", may: [administer]}\n  - {id: prove,',
+            "- {id: begin-contract,",
+            '- {id: operate-too, role: auditor, for: "privet:administration", may: [administer]}\n  - {id: begin-contract,',
         )
     )
     short = cli("policy", "test", gone, "--fail-under", "100", "--json")
@@ -185,7 +185,8 @@ def test_replay_of_a_home_counts_what_would_be_refused(shop):
     same = shop("policy", "replay", "pack:shop", "--since", "2026-01-01")
     assert same.code == 0
     assert "decided the same" in same.out
-    less = copied(("[read, answer, withdraw, object, restrict]", "[read, withdraw, object]"))
+    desk = '{id: desk-consent, role: privacy-desk, for: "privet:consent", may: [read, withdraw]}'
+    less = copied(("permits:\n", f"overrides: [desk-consent]\npermits:\n  - {desk}\n"))
     told = shop("policy", "replay", less, "--since", "2026-01-01T00:00Z", "--json")
     assert (told.code, told.json["same"] < told.json["requests"]) == (1, True)
     (change,) = [c for c in told.json["changes"] if c["action"] == "answer"]

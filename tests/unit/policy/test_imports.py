@@ -175,13 +175,13 @@ def test_a_pack_changed_under_its_hash_is_refused_naming_both(laws: Path) -> Non
 
 def test_texts_that_are_kept_need_no_pack_on_disk(laws: Path) -> None:
     policy = compile_documents(shop("north"))
-    assert set(policy.documents) == {"policy", "data", "pack:north/policy", "pack:north/data"}
+    assert set(policy.documents) == {"policy", "data", "pack:north:policy", "pack:north:data"}
     write(laws, "north", "changed")
     assert compile_documents(policy.documents) == policy
     (laws / "north" / "policy.yaml").unlink()
     assert compile_documents(policy.documents) == policy
     tampered = dict(policy.documents)
-    tampered["pack:north/policy"] = tampered["pack:north/policy"].replace("[read, erase]", "[read]")
+    tampered["pack:north:policy"] = tampered["pack:north:policy"].replace("[read, erase]", "[read]")
     assert "is not the one that is pinned" in the_fault(tampered)["what"]
 
 

@@ -57,10 +57,10 @@ def sentences(before, after) -> list[str]:
             "marketer may no longer derive purchase.store and purchase.value for analytics",
         ),
         (
-            "may: [read, answer, withdraw, object]}\n  - {id: desk-consent",
-            "may: [read, answer, withdraw]}\n  - {id: desk-consent",
+            "may: [begin, end]}",
+            "may: [begin]}",
             "lost",
-            "the person herself may no longer object for privet:consent",
+            "storefront may no longer end for privet:consent",
         ),
         (
             "  - [trainer, marketer] ",
@@ -98,7 +98,7 @@ def sentences(before, after) -> list[str]:
             "changed",
             "the purpose recommendations is asked again after nothing, before 12mo",
         ),
-        ("  auditor: {}", "  auditor: {}\n  guest: {}", "gained", "the role guest is new"),
+        ("  trainer: {}", "  trainer: {}\n  guest: {}", "gained", "the role guest is new"),
     ],
 )
 def test_an_edit_is_one_sentence_that_anybody_reads(grocery, edited, old, new, kind, sentence):

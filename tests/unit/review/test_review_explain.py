@@ -34,7 +34,7 @@ STORE = ("analyst", "analytics", "derive", "purchase.store")
         (ask("privacy-desk+auditor", "privet:accountability", "prove"), "ask", "ask as `auditor` alone"),
         (ask("", *STORE[1:]), "role", "give the role `analyst`"),
         (ask("analyst", "analytics", "derive", "view.item"), "permit", "add `view.item` to the permit `store-hours`, and let `analytics` reuse `recommendations` with a written assessment (Art. 6(4))"),
-        (ask("self", "privet:consent", "restrict"), "permit", "add `restrict` to the permit `own-consent`"),
+        (ask("storefront", "privet:consent", "restrict"), "permit", "add `restrict` to the permit `begin-contract`"),
         (ask("analist", *TRAIN, "purchase.item"), "role", "ask as `analyst` instead of `analist`, and give the role `trainer`"),
     ],
 )  # fmt: skip
