@@ -40,9 +40,26 @@ FAMILIES: Mapping[str, Callable[[str], Feature]] = {
 }
 """Features over a named attribute or field: ``"share:department"``, ``"profile:age"``."""
 
+OVER: Mapping[str, Callable[[str, str], Feature]] = {
+    "recency": rhythm.recency,
+    "frequency": rhythm.frequency,
+    "visits_30_days": rhythm.visits_30_days,
+    "days_between_visits": rhythm.days_between_visits,
+    "monetary": spending.monetary,
+    "time_of_day": daytime.time_of_day,
+}
+"""Features that read one field of one event, so that ``"frequency@watch.play"`` names another."""
+
 
 def feature(name: str | Feature) -> Feature:
     """The feature of this name; a ``Feature`` declared by the caller is taken as it is.
+
+    After an ``@`` stands the field that it reads in place of the shop's own, for a
+    deployment whose events are called otherwise.
+
+    Example:
+        >>> sorted(feature("share:genre@watch.item").needs)
+        ['watch.item']
 
     Raises:
         InvalidInput: there is no such feature.
@@ -50,14 +67,23 @@ def feature(name: str | Feature) -> Feature:
     if isinstance(name, Feature):
         return name
     check_type(name, str, "a feature", "Name features of docs/guide/features.md, as a list.")
-    if name in BUILT_IN:
-        return BUILT_IN[name]
-    family, _, argument = name.partition(":")
-    if family in FAMILIES and argument:
-        return FAMILIES[family](argument)
+    bare, over, field = name.partition("@")
+    family, _, argument = bare.partition(":")
+    event, _, read = field.partition(".")
+    if event and read:
+        if bare in OVER:
+            return OVER[bare](event, read)
+        if family == "share" and argument:
+            return taste.category_share(argument, event, read)
+    if not over:
+        if bare in BUILT_IN:
+            return BUILT_IN[bare]
+        if family in FAMILIES and argument:
+            return FAMILIES[family](argument)
     raise InvalidInput(
         "there is no such feature",
-        why=f"known are {', '.join(BUILT_IN)}, share:<attribute> and profile:<field>",
+        why=f"known are {', '.join(BUILT_IN)}, share:<attribute> and profile:<field>; "
+        f"{', '.join(OVER)} and share:<attribute> take @<event>.<field>",
         remedy="Use one of these, or declare your own with features.Feature.",
         reason="features.unknown",
     )
@@ -105,8 +131,8 @@ def compute(
         object (str or None) for bands.
 
     Raises:
-        InvalidInput: an unknown feature, a field that was not read, or events of
-            different subjects.
+        InvalidInput: an unknown feature, two with one column, a field that was not
+            read, or events of different subjects.
     """
     tables = [*events.values(), *([profiles] if profiles is not None else [])]
     cohort = Cohort(
@@ -120,7 +146,15 @@ def compute(
     )
     result: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(names):  # one that is named twice is one column
-        result.update(feature(name).columns(cohort))
+        found = feature(name).columns(cohort)
+        if result.keys() & found.keys():
+            raise InvalidInput(
+                "two features have one column",
+                why="the second would take the place of the first",
+                remedy="Name the feature over one field only.",
+                reason="features.double",
+            )
+        result.update(found)
     return result
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-VERBS = {"purchase": "bought", "view": "looked at", "click": "clicked on"}
+VERBS = {
+    "purchase": "bought",
+    "view": "looked at",
+    "click": "clicked on",
+    "watch": "watched",
+    "article": "read",
+}
 """How an event reads in a sentence; others are named as they are."""
 
 

@@ -55,7 +55,18 @@ def traits(
 
 def feature_of(name: str, features: Sequence[str]) -> str:
     """The feature that a column is of: ``share:type=TEA`` is one of ``share:type``."""
-    return next(f for f in features if name == f or name.startswith((f"{f}=", f"{f}:")))
+    told = {f: column_of(f) for f in features}
+    return next(f for f, c in told.items() if name == c or name.startswith((f"{c}=", f"{c}:")))
+
+
+def column_of(feature: str) -> str:
+    """How the columns of a feature begin: without the field that it is read from.
+
+    Example:
+        >>> column_of("share:genre@watch.item")
+        'share:genre'
+    """
+    return feature.partition("@")[0]
 
 
 def words(name: str, *, high: bool) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from privet.features.catalogue import Level
 from privet.features.items import known_items
 from privet.gate.parts import Parts
-from privet.segments.personas import feature_of
+from privet.segments.personas import column_of, feature_of
 
 SHARE = "share:"
 
@@ -28,14 +28,19 @@ def may_tell(parts: Parts, purpose: str, feature: str, value: str) -> bool:
     """
     if not feature.startswith(SHARE):
         return True
-    level = known_items(parts, purpose).level(feature.removeprefix(SHARE))
+    level = known_items(parts, purpose).level(column_of(feature).removeprefix(SHARE))
     return value in _shown(level)
 
 
 def columns(parts: Parts, purpose: str, features: Sequence[str], names: Sequence[str]) -> list[int]:
     """Positions of the columns that may be told of."""
     found = [(i, feature_of(name, features), name) for i, name in enumerate(names)]
-    return [i for i, f, name in found if may_tell(parts, purpose, f, name.removeprefix(f"{f}="))]
+    return [i for i, f, name in found if may_tell(parts, purpose, f, in_column(f, name))]
+
+
+def in_column(feature: str, name: str) -> str:
+    """The catalogue's value that a column of a feature is about."""
+    return name.removeprefix(f"{column_of(feature)}=")
 
 
 def value_of(feature: str, told: str) -> str:
@@ -45,7 +50,7 @@ def value_of(feature: str, told: str) -> str:
         >>> value_of("share:type", "much TEA"), value_of("share:type", "less: share:type=TEA")
         ('TEA', 'TEA')
     """
-    _, named, value = told.partition(f": {feature}=")
+    _, named, value = told.partition(f": {column_of(feature)}=")
     return value if named else told.partition(" ")[2]
 
 

@@ -195,3 +195,46 @@ def test_nothing_of_a_person_shows_in_a_repr(events, shop):
 
     columns(Feature("look", frozenset(), look, "."), events, shop)
     assert seen == ["Cohort(subjects=2)"]
+
+
+@pytest.mark.parametrize("name", ["recency", "frequency", "days_between_visits", "time_of_day"])
+def test_a_feature_over_another_event_is_the_same_feature(events, shop, name):
+    renamed = {"visit": events["purchase"]}
+    over = compute([f"{name}@visit.basket"], renamed, None, shop, NOW, NEW_YORK)
+    same = compute([name], events, None, shop, NOW, NEW_YORK)
+    assert over.keys() == same.keys()
+    for column, values in same.items():
+        np.testing.assert_array_equal(over[column], values)
+    assert needs([f"{name}@visit.basket"]) == {"visit.basket"}
+
+
+def test_shares_over_another_event_leave_out_what_is_hidden_as_well(events, shop):
+    found = compute(
+        ["share:department@visit.item"], {"visit": events["purchase"]}, None, shop, NOW, NEW_YORK
+    )
+    assert list(found) == ["share:department=food", "share:department=home"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "average_order@visit.value",  # reads two fields
+        "profile:age@visit.item",
+        "recency@visit",
+        "recency@.basket",
+        "recency@",
+        "share:@visit.item",
+        "nothing@visit.basket",
+    ],
+)
+def test_what_cannot_be_read_from_another_field_is_no_feature(name):
+    with pytest.raises(InvalidInput) as refusal:
+        feature(name)
+    assert refusal.value.reason == "features.unknown"
+
+
+def test_two_features_with_one_column_are_refused(events, shop):
+    both = {"purchase": events["purchase"], "visit": events["purchase"]}
+    with pytest.raises(InvalidInput) as refusal:
+        compute(["recency", "recency@visit.basket"], both, None, shop, NOW, NEW_YORK)
+    assert refusal.value.reason == "features.double"
