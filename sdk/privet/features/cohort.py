@@ -60,7 +60,8 @@ def features(
         subjects = check_list(subjects, "subjects")
     found = None
     if subjects is not None:
-        decide(parts, caller, purpose, "derive", wanted)  # or a refusal would tell who is known
+        # Before anybody is looked for, or a refusal would tell who is known.
+        decide(parts, caller, purpose, "derive", wanted, at_all=True)
         found = _ordinals(parts, subjects)
     reading = read(parts, caller, purpose, "derive", wanted, found, until=at)
     shown, now = known_items(parts, purpose), parts.now if at is None else at

@@ -17,10 +17,11 @@ from typing import Any
 from pyroaring import BitMap
 
 from privet.db import Tx
-from privet.gate.parts import Parts
-from privet.gate.read import narrow
+from privet.gate.conditions import conditions
+from privet.gate.parts import Caller, Parts
+from privet.gate.read import narrow, not_before
 from privet.gate.versions import Version, contribution_label
-from privet.policy import Decision
+from privet.policy import Ask, Decision
 from privet.types import Warrant
 
 
@@ -66,6 +67,33 @@ def eligible(parts: Parts, decision: Decision, people: BitMap) -> BitMap:
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         return narrow(tx, parts, decision, people)
+
+
+def allowed(
+    parts: Parts, caller: Caller, ask: Ask, decision: Decision, people: BitMap
+) -> tuple[Decision, BitMap]:
+    """Those of these people whose grounds hold and for whom no condition refuses it.
+
+    Args:
+        parts: the open deployment.
+        caller: who asks.
+        ask: the request.
+        decision: what was decided before anybody was known (``decide`` with ``at_all``).
+        people: ordinals.
+
+    Returns:
+        what holds for all who are left, and who they are; a refusal and nobody where a
+        condition leaves none.
+    """
+    found = eligible(parts, decision, people)
+    since = not_before(parts, ask.purpose, parts.policy.sources(ask.purpose))
+    depends = conditions(parts, caller, ask, since)
+    if depends is None or not found:
+        return decision, found
+    depends = depends.aged(parts, found)
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        return depends.decided(tx, parts, found)
 
 
 def why_not(parts: Parts, decision: Decision, sno: int) -> str | None:

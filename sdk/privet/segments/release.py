@@ -25,7 +25,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, read
 from privet.gate.record import decide, entry, explained, too_few
 from privet.gate.versions import Version
-from privet.policy import Decision
+from privet.policy import Ask, Decision
 from privet.segments import table
 from privet.segments.placing import coarse
 from privet.segments.serving import find, quarantine
@@ -117,7 +117,8 @@ def release(
     wanted = _profile_fields(fields)
     check_type(segment, str, "a segment", "Give the id of a segment, as `show` lists them.")
     check_type(to, str, "a recipient", "Name a recipient of the policy.")
-    decision = decide(parts, caller, purpose, "export", wanted, to=to)
+    ask = Ask(caller.roles, purpose, "export", frozenset(wanted), to)
+    decision = decide(parts, caller, purpose, "export", wanted, to=to, at_all=True)
     served, figures = find(parts, purpose, model)
     quarantine(parts, served.purpose)
     known = _figure(figures, segment)
@@ -129,7 +130,7 @@ def release(
             remedy="Add it to `builds_on`, and ask people for both.",
             reason="purpose.not-built-on",
         )
-    members = _members(parts, caller, purpose, decision, served, segment)
+    members = _members(parts, caller, ask, decision, served, segment)
     if len(members) < least:
         raise too_few(parts, caller, purpose, "export", least)
     reading = read(parts, caller, purpose, "export", wanted, members, to=to)
@@ -169,13 +170,14 @@ def _figure(figures: Figures, segment: str) -> Mapping[str, Any]:
 def _members(
     parts: Parts,
     caller: Caller,
-    purpose: str,
+    ask: Ask,
     decision: Decision,
     served: Version,
     segment: str,
 ) -> BitMap:
-    """Who is placed in the segment, of those with every ground; opened under a record."""
-    eligible = membership.eligible(parts, decision, membership.placed(parts, served.model))
+    """Who is placed in the segment, of those with every ground and no rule against it."""
+    placed = membership.placed(parts, served.model)
+    decision, eligible = membership.allowed(parts, caller, ask, decision, placed)
     if not eligible:
         return eligible
     warrant = parts.log.authorise(
@@ -183,7 +185,7 @@ def _members(
             parts,
             caller,
             "access",
-            purpose=purpose,
+            purpose=ask.purpose,
             action="export",
             subjects=eligible,
             model=served.model,

@@ -18,11 +18,11 @@ from privet.features.compute import needs
 from privet.gate import artifact, forget, membership
 from privet.gate.membership import Figures
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, entry, explained, refuse, too_few
+from privet.gate.record import decide, deny, entry, explained, may, refuse, too_few
 from privet.gate.versions import Version, check_slice, model_entry
 from privet.policy import Ask, Decision
 from privet.segments.personas import feature_of
-from privet.segments.telling import may_tell, value_of
+from privet.segments.telling import in_column, may_tell, value_of
 from privet.types import Id, Warrant, check_subject
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def drift(parts: Parts, caller: Caller, purpose: str, model: str | None = None) 
     rows = [
         (name, moved, psi)
         for feature, name, moved, psi in found
-        if _may_see(parts, caller, version, feature, name.removeprefix(f"{feature}="))
+        if _may_see(parts, caller, version, feature, in_column(feature, name))
     ]
     return pd.DataFrame(rows, columns=["feature", "moved", "psi"])
 
@@ -168,7 +168,7 @@ def _told(
 
 def _may_see(parts: Parts, caller: Caller, version: Version, feature: str, value: str) -> bool:
     ask = Ask(caller.roles, version.purpose, "derive", needs([feature]))
-    return parts.policy.decide(ask).allowed and may_tell(parts, version.purpose, feature, value)
+    return may(parts, caller, ask) and may_tell(parts, version.purpose, feature, value)
 
 
 def seen(parts: Parts, caller: Caller, purpose: str, model: str | None) -> tuple[Version, Figures]:
@@ -180,10 +180,10 @@ def seen(parts: Parts, caller: Caller, purpose: str, model: str | None) -> tuple
     spec = parts.policy.purposes[purpose]
     sources = (purpose, *spec.builds_on)
     asks = [Ask(caller.roles, source, "derive", frozenset[str]()) for source in sources]
-    if not any(parts.policy.decide(ask).allowed for ask in asks):
-        decide(parts, caller, purpose, "derive", ())  # refuses, and records it
+    if not any(may(parts, caller, ask) for ask in asks):
+        decide(parts, caller, purpose, "derive", (), at_all=True)  # refuses, and records it
     version, figures = find(parts, purpose, model)
-    decide(parts, caller, version.purpose, "derive", ())
+    decide(parts, caller, version.purpose, "derive", (), at_all=True)  # of people decided before
     quarantine(parts, version.purpose)
     parts.log.append([model_entry(parts, caller, "derive", version)])
     return version, figures
@@ -203,7 +203,8 @@ def of(
     found = parts.subjects.find([check_subject(subject)])[0]
     version, _ = find(parts, purpose, model)
     about = () if found is None else (found,)
-    decision = decide(parts, caller, version.purpose, "derive", _fields(version), about=about)
+    ask = Ask(caller.roles, version.purpose, "derive", _fields(version))
+    decision = decide(parts, caller, ask.purpose, "derive", ask.fields, about=about, at_all=True)
     if found is None:
         raise UnknownSubject("nobody is known under this id")
     if decision.least > 1:
@@ -212,7 +213,10 @@ def of(
     reason = membership.why_not(parts, decision, found)
     if reason is not None:
         raise refuse(parts, caller, version.purpose, "derive", reason)
-    return _open(parts, caller, decision, version, BitMap([found])).get(found)
+    decision, she = membership.allowed(parts, caller, ask, decision, BitMap([found]))
+    if not decision.allowed:
+        deny(parts, caller, ask, decision, about)
+    return _open(parts, caller, decision, version, she).get(found) if she else None
 
 
 def of_many(
@@ -226,13 +230,14 @@ def of_many(
     """
     ids = [check_subject(subject) for subject in subjects]
     version, _ = find(parts, purpose, model)
-    decision = decide(parts, caller, version.purpose, "derive", _fields(version))
+    ask = Ask(caller.roles, version.purpose, "derive", _fields(version))
+    decision = decide(parts, caller, ask.purpose, "derive", ask.fields, at_all=True)
     if decision.least > 1:
         raise too_few(parts, caller, version.purpose, "derive", decision.least)
     quarantine(parts, version.purpose)
     who = dict(zip(ids, parts.subjects.find(ids), strict=True))
     known = BitMap([sno for sno in who.values() if sno is not None])
-    people = membership.eligible(parts, decision, known)
+    decision, people = membership.allowed(parts, caller, ask, decision, known)
     placed = _open(parts, caller, decision, version, people) if people else {}
     return {i: None if sno is None else placed.get(sno) for i, sno in who.items()}
 
