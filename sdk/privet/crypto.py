@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -136,6 +136,52 @@ class Signer:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a key cannot be pickled")
+
+
+SMALL_ORDER = frozenset(
+    bytes.fromhex(point)
+    for point in (
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    )
+)
+"""Encodings of the eight points of small order, canonical or not: as a public key, each takes
+signatures that anybody can make (Chalkias, Garillot, Nikolaenko, Taming the many EdDSAs, 2020)."""
+
+
+def new_seed() -> bytes:
+    """A fresh Ed25519 private key, as the 32 bytes that RFC 8032 begins from."""
+    return os.urandom(KEY_BYTES)
+
+
+def pem_of(seed: bytes) -> bytes:
+    """An Ed25519 private key as PKCS #8 in PEM (RFC 8410), as OpenSSL reads it."""
+    return Ed25519PrivateKey.from_private_bytes(seed).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def seed_of(pem: bytes) -> bytes | None:
+    """The seed in a PEM file; None for anything but an Ed25519 private key without passphrase."""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key.private_bytes_raw() if isinstance(key, Ed25519PrivateKey) else None
 
 
 def verify(public: bytes, signature: bytes, message: bytes) -> bool:

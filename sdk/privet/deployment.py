@@ -25,7 +25,7 @@ from privet.rights.notices import Notices
 from privet.segments import training as segmenting
 from privet.settings import resolve
 from privet.subject import Subject
-from privet.types import Id
+from privet.types import Id, check_type
 from privet.vault import Keys, Subjects, Vault, open_keyring
 
 _OPENER = Caller("privet", frozenset({"privet"}))
@@ -90,6 +90,19 @@ class Deployment:
     def policy(self) -> Policy:
         """The active policy, compiled."""
         return self._parts.policy
+
+    def version(self, digest: str) -> Policy:
+        """A version of the policy that was active here once.
+
+        Args:
+            digest: its hash, or the first 16 digits or more, as an audit record names it.
+
+        Raises:
+            PolicyError: no such version is kept (``policy.unknown``), or it does not compile
+                with this version of privet.
+        """
+        check_type(digest, str, "a hash", "Give a text of 16 to 64 hex digits.")
+        return policies.of_hash(self._parts, digest)
 
     @property
     def home(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,10 +14,12 @@ from privet.gate.forget import Erasure, PlanLine, settle
 from privet.gate.grounds import Wish
 from privet.gate.objections import Objection
 from privet.gate.parts import Caller, Parts
+from privet.gate.policies import Activation
 from privet.gate.renewal import Renewal
+from privet.gate.resealing import Cost
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
-from privet.rights import answering, objecting, reviewing
+from privet.rights import activating, answering, objecting, reviewing
 from privet.rights import desk as rights
 from privet.rights import notices as telling
 from privet.rights.answering import ConsentReceipt
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from privet.policy import Policy
+    from privet.policy.approval import Approval
     from privet.review.replay import Replayed
     from privet.review.unused import Unused
 
@@ -97,25 +100,37 @@ class ConsentDesk:
         notice: str,
         channel: str,
         evidence: str,
+        source: str = "",
         country: str = "",
     ) -> int:
-        """Record many answers kept elsewhere, in the order of the frame.
+        """Record many answers kept elsewhere, in the order of their times.
+
+        Each entry says that it was imported. Its time is only claimed: a permission that is
+        not newer than a refusal, or that comes after an objection, is recorded and has no
+        effect.
 
         Args:
             frame: columns ``subject``, ``purpose``, ``kind`` (``yes``, ``no``,
-                ``withdrawn``, ``begun``, ``ended``, ``objected``) and ``at`` (aware);
-                ``event_id``, where there is one, makes a repeat change nothing. Rows
-                of erased people are passed over.
+                ``withdrawn``, ``begun``, ``ended``, ``objected``, ``opted-out``,
+                ``opted-in``) and ``at`` (aware), perhaps ``event_id``; a row that is
+                recorded already changes nothing. Rows of erased people are passed over.
             notice: the notice that the answers refer to.
             channel: where they were given.
             evidence: how they can be shown; refused unless stated.
+            source: which system or file they are from.
             country: whose law protects these people, an ISO 3166 code.
 
         Returns:
-            The number of changes recorded; repeats change nothing.
+            The number of changes recorded.
+
+        Raises:
+            InvalidInput: rows contradict each other (``import.contradiction``), a time is in
+                the future (``time.future``), or every row is recorded already
+                (``import.repeated``). Nothing was recorded.
         """
         answering.behalf("desk", evidence)
-        proof = answering.proof(notice, country, channel=channel, evidence=evidence, actor="desk")
+        details = {"channel": channel, "evidence": evidence, "source": source, "actor": "desk"}
+        proof = answering.proof(notice, country, **details)
         return rights.load_answers(self._parts, self._caller, frame, proof)
 
     def withdraw(self, subject: Id, *purposes: str, evidence: str) -> ConsentReceipt:
@@ -437,13 +452,51 @@ class AdminDesk:
         """
         return telling.add(self._parts, self._caller, document)
 
-    def activate(self, policy: str | Path) -> str:
+    def activate(
+        self,
+        policy: str | Path | Policy,
+        *,
+        approvals: Sequence[Approval | str | Path] = (),
+        loosens: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> str:
         """Make another policy the active one; open the deployment again to use it.
+
+        What it keeps apart and was sealed together is re-sealed first, under the policy in
+        force. If that is broken off, the policy in force holds; activate again to go on.
+
+        Args:
+            policy: a pack, a document's path, a compiled policy, or ``"home:HASH"`` for one
+                that was active here before.
+            approvals: signatures, or their files, as the policy in force asks for them.
+            loosens: activate it though restrictions are gone and its documents do not mark
+                their end.
+            progress: is called with the number of people re-sealed, and of how many.
 
         Returns:
             The hash of the policy that is active now.
+
+        Raises:
+            AccessDenied: no permit for ``privet:administration``, or too few approved of it.
+            PolicyError: it cannot be accepted, or may have been cut short (``policy.cut``).
+            StoreUnavailable: another policy is being activated (``policy.busy``).
         """
-        return rights.activate(self._parts, self._caller, policy)
+        return activating.activate(
+            self._parts, self._caller, policy, approvals, loosens=loosens, progress=progress
+        )
+
+    def cost(self, policy: str | Path | Policy) -> Cost:
+        """What would have to be re-sealed before a policy can be activated; only numbers."""
+        return activating.cost(self._parts, self._caller, policy)
+
+    def history(self) -> list[Activation]:
+        """Every activation of a policy in this home, oldest first, and who approved of it."""
+        return activating.history(self._parts, self._caller)
+
+    @property
+    def place(self) -> str:
+        """What an approval of the next policy must be for: see ``privet.policy.sign``."""
+        return activating.place(self._parts, self._caller)
 
     def stored(self) -> tuple[Stored, ...]:
         """How much is stored of what, by layout and domain; only numbers."""

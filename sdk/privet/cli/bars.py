@@ -27,6 +27,21 @@ def stages(screen: Screen) -> Iterator[Stage]:
         yield lambda name, total: _bar(bars, name, total)
 
 
+@contextmanager
+def measured(screen: Screen, name: str) -> Iterator[Callable[[int, int], None]]:
+    """What is told how many are done, of how many: a bar from the first call on."""
+    if not sys.stderr.isatty():
+        began = time.monotonic()
+        last = [0]
+        yield lambda done, _of: last.__setitem__(0, done)
+        if last[0] and not screen.as_json:
+            sys.stderr.write(f"{name}: {last[0]} in {time.monotonic() - began:.1f} s\n")
+        return
+    with _bars() as bars:
+        task = bars.add_task(name, total=None, visible=False)
+        yield lambda done, of: bars.update(task, completed=done, total=of, visible=True)
+
+
 def _bars() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

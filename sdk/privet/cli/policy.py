@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from privet.cli import policydiff, policyexplain, policylint, policyreplay, policytest
-from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
+from privet.cli import (
+    policydiff,
+    policyexplain,
+    policylife,
+    policylint,
+    policyreplay,
+    policytest,
+)
+from privet.cli.options import Home, Json, Keyring
 from privet.cli.policysource import MaybeReference, Reference, opened
 from privet.cli.screen import Screen, fault
 from privet.errors import PolicyError
-from privet.types import ADMINISTRATION
 
 if TYPE_CHECKING:
     from privet.policy import Policy
@@ -109,23 +115,10 @@ def pin(
     screen.answer({"import": line}, lambda: screen.say(line))
 
 
-@app.command()
-def activate(
-    ref: Reference,
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "operator",
-    roles: Annotated[list[str] | None, role("operator")] = None,
-    json: Json = False,
-) -> None:
-    """Make another policy the active one of a home; open handles refuse from then on."""
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or ["operator"]))
-    with acting(screen, who, ADMINISTRATION) as (_, principal):
-        active = principal.admin.activate(ref)
-    screen.answer({"hash": active}, lambda: screen.say(f"active now: {active}"))
-
-
+app.command("keygen")(policylife.keygen)
+app.command("sign")(policylife.sign)
+app.command("activate")(policylife.activate)
+app.command("history")(policylife.history)
 app.command("test")(policytest.try_out)
 app.command("explain")(policyexplain.explain)
 app.command("diff")(policydiff.diff)

@@ -18,7 +18,10 @@ Reference = Annotated[
 ]
 MaybeReference = Annotated[
     str | None,
-    typer.Argument(metavar="[REF]", help="As for check; the home's active policy if left out."),
+    typer.Argument(
+        metavar="[REF]",
+        help="As for check; home:HASH, active once; the home's active policy if left out.",
+    ),
 ]
 
 
@@ -26,26 +29,23 @@ def opened(
     screen: Screen, ref: str | None, home: str | None, keyring: str | None, task: str
 ) -> Policy:
     """The policy that ``ref`` names, or the home's active one; says so first."""
-    from privet.policy import load
-
-    if ref is not None and ref != ACTIVE:
-        screen.begin("anybody", (), task)
-        return load(ref)
-    screen.begin("anybody", (), task, resolve(home, keyring).place)
-    return active(home, keyring)
+    ref = ACTIVE if ref is None else ref
+    of_home = ref.startswith(ACTIVE)
+    screen.begin("anybody", (), task, resolve(home, keyring).place if of_home else "")
+    return either(ref, home, keyring)
 
 
 def either(ref: str, home: str | None, keyring: str | None) -> Policy:
-    """The policy that ``ref`` names; ``home:`` is the active one of the home."""
+    """The policy that ``ref`` names; ``home:`` is the home's active one, or one of a hash."""
     from privet.policy import load
 
-    return active(home, keyring) if ref == ACTIVE else load(ref)
+    return kept(ref, home, keyring) if ref.startswith(ACTIVE) else load(ref)
 
 
-def active(home: str | None, keyring: str | None) -> Policy:
-    """The active policy of a home."""
+def kept(ref: str, home: str | None, keyring: str | None) -> Policy:
+    """The active policy of a home, or a version that it keeps."""
     from privet.deployment import open_deployment
 
-    found = resolve(home, keyring)
+    found, digest = resolve(home, keyring), ref.removeprefix(ACTIVE)
     with open_deployment(found.home, keyring=found.keyring) as shop:
-        return shop.policy
+        return shop.version(digest) if digest else shop.policy

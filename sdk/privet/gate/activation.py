@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privet.consent import Ledger
-from privet.db import Home, Store
+from privet.db import Home, Store, Tx
 from privet.errors import AccessDenied
-from privet.gate import catalogue, policies, separation
+from privet.gate import approving, catalogue, dropping, policies, resealing, separation
+from privet.gate.approving import NOBODY, Approved
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.policies import Activation
 from privet.gate.record import decide, entry
+from privet.gate.resealing import Progress
 from privet.policy import Policy
+from privet.policy.approval import Approval
 from privet.types import ADMINISTRATION
 from privet.vault import Vault
+
+
+def _silent(_done: int, _of: int) -> None:
+    pass
 
 
 def ledger_of(data: Store, mac_key: bytes, policy: Policy) -> Ledger:
@@ -58,27 +66,71 @@ def install(home: Home, vault: Vault, policy: Policy, *, first: bool = False) ->
         policies.make_active(tx, policy)
 
 
-def activate(parts: Parts, caller: Caller, policy: Policy) -> None:
+def activate(
+    parts: Parts,
+    caller: Caller,
+    policy: Policy,
+    signed: Sequence[Approval] = (),
+    *,
+    loosens: bool = False,
+    progress: Progress = _silent,
+) -> None:
     """Make another policy active; handles opened before refuse from their next read on.
 
+    What it keeps apart and was sealed together is re-sealed first, under the policy in force,
+    which holds until then. Where it is interrupted, it holds still; the same again goes on.
+
+    Args:
+        parts: the open deployment.
+        caller: who activates.
+        policy: what is to hold.
+        signed: approvals by the people whom the policy in force asks.
+        loosens: whoever activates has seen that restrictions are gone from it.
+        progress: is told how many people's cells are re-sealed, and of how many.
+
     Raises:
-        AccessDenied: no permit for ``privet:administration``.
+        AccessDenied: no permit for ``privet:administration``; too few people approved; or
+            another policy was activated meanwhile.
+        PolicyError: a restriction is gone from a document that may be cut short
+            (``policy.cut``), or a field has another type than its stored values.
+        StoreUnavailable: another policy is being activated (``policy.busy``).
     """
     decide(parts, caller, ADMINISTRATION, "administer", ())
-    activation = recorded(parts, caller, policy)
-    install_layout(parts.vault, policy)
+    if not loosens:
+        dropping.check(parts, caller, policy)
+    approving.check(parts, caller, policy, signed)
+    vault = Vault(parts.home, parts.keys, parts.subjects, parts.clock)
+    install_layout(vault, policy)
+    resealing.begin(parts, policy)
+    resealing.reseal(parts, caller, vault, policy, progress)
+    # Again, since it took its time: whatever was activated meanwhile decides now.
+    approved = approving.check(parts, caller, policy, signed)
+    activation = recorded(parts, caller, policy, approved)
     # Grounds are judged by basis; another policy may give a purpose another one.
     ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
     with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
+        _check_still(tx, parts, approved)
         policies.make_active(tx, policy)
         policies.note(tx, activation)
         ledger.rebuild(tx)
         if policy.items != parts.policy.items:
             separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
+        resealing.end(tx)
+    resealing.finish(parts, caller, vault, policy)
 
 
-def recorded(parts: Parts, caller: Caller, policy: Policy) -> Activation:
-    """Record that a policy becomes the active one."""
+def _check_still(tx: Tx, parts: Parts, approved: Approved) -> None:
+    """Refuse where another policy was activated since this one was approved of."""
+    tx.one(f"SELECT value FROM meta WHERE key = ?{tx.for_update}", (policies.ACTIVE,))
+    parts.check_policy(tx)
+    if approving.place(tx, parts) != approved.place:  # away from this one, and back to it
+        parts.replaced()
+
+
+def recorded(
+    parts: Parts, caller: Caller, policy: Policy, approved: Approved = NOBODY
+) -> Activation:
+    """Record that a policy becomes the active one, and who approved of it."""
     told = entry(
         parts,
         caller,
@@ -87,10 +139,12 @@ def recorded(parts: Parts, caller: Caller, policy: Policy) -> Activation:
         action="administer",
         subject="policy",
         hash=policy.hash,
+        **approved.recorded(),
     )
     (seq,) = parts.log.append([told])
     ((_, body),) = parts.log.leaves(seq, 1)
-    return Activation(seq, policy.hash, int(body["ts"]), policy.name, caller.pseudonym)
+    at, who = int(body["ts"]), caller.pseudonym
+    return Activation(seq, policy.hash, at, policy.name, who, approved.people)
 
 
 @dataclass(frozen=True, slots=True)

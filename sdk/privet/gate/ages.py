@@ -5,19 +5,21 @@ Read under a record of its own, and kept no longer than the decision: only bound
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
 from privet.gate.record import entry
 from privet.policy.when import parse_age
-from privet.vault import Plan
+from privet.vault import Plan, twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from privet.gate.parts import Caller, Parts
     from privet.policy import Ask
+    from privet.types import Events, Warrant
 
 Age = tuple[int, int | None]
 
@@ -60,10 +62,7 @@ def ages(parts: Parts, caller: Caller, ask: Ask, snos: BitMap) -> dict[int, Age]
     plan = Plan(event, (bare,), *_where(parts, event, bare))
     found: dict[int, Age] = {}
     for part in _parts(snos):
-        with parts.home.data.read() as tx:
-            parts.check_policy(tx)
-            cells = parts.vault.fetch(tx, plan, part)
-        profiles = parts.vault.profiles(warrant, cells)
+        profiles = twice(partial(_profiles, parts, warrant, plan, part))
         for sno, at, value in zip(
             profiles.subjects, profiles.at, profiles.columns[bare], strict=True
         ):
@@ -71,6 +70,13 @@ def ages(parts: Parts, caller: Caller, ask: Ask, snos: BitMap) -> dict[int, Age]
             if age is not None:
                 found[int(sno)] = age
     return found
+
+
+def _profiles(parts: Parts, warrant: Warrant, plan: Plan, snos: BitMap) -> Events:
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        cells = parts.vault.fetch(tx, plan, snos)
+    return parts.vault.profiles(warrant, cells)
 
 
 def _where(parts: Parts, event: str, bare: str) -> tuple[tuple[str, ...], int]:

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pyroaring import BitMap
@@ -29,7 +30,7 @@ from privet.gate.record import decide, entry
 from privet.gate.removal import Removed, destroy_gone, removals, remove
 from privet.policy import HELD, Hold, fates
 from privet.types import FORGETTING, RIGHTS, Events, Warrant
-from privet.vault import Fetched, Plan
+from privet.vault import Fetched, Plan, twice
 
 # A process that read a model's epoch must release its list within this time, or drop it.
 RELEASE_WITHIN_US = 1_000_000
@@ -464,20 +465,24 @@ def _held_events(parts: Parts, caller: Caller, sno: int) -> list[tuple[str, Hold
             )
         )
         with parts.home.data.read() as tx:
-            cells = {
-                domain: [parts.vault.fetch(tx, plan, [sno]) for plan in _plans(domain, fields)]
-                for domain in domains
-            }
             places = parts.ledger.places(tx, BitMap([sno]))
         laws = spec.holds(next(code for code, who in places.items() if sno in who))
-        for domain, fetched in cells.items():
-            times = [int(at) for cell in fetched for at in _open(parts, warrant, cell).at]
+        for domain in domains:
+            times = twice(partial(_times, parts, warrant, domain, fields))
             latest = max(times, default=NULL)
             if latest != NULL:  # a person without a profile has an empty one
                 # Of several laws that may bind, the first to end: hers until it is shown.
                 hold = min(laws, key=lambda hold: hold.period.after(latest))
                 found.append((domain, hold, latest))
     return found
+
+
+def _times(parts: Parts, warrant: Warrant, domain: str, fields: Sequence[str]) -> list[int]:
+    """When each row happened that one domain holds of these fields, of the warrant's subject."""
+    with parts.home.data.read() as tx:
+        snos = sorted(warrant.subjects)
+        cells = [parts.vault.fetch(tx, plan, snos) for plan in _plans(domain, fields)]
+    return [int(at) for cell in cells for at in _open(parts, warrant, cell).at]
 
 
 def _plans(domain: str, fields: Sequence[str]) -> Iterator[Plan]:

@@ -8,8 +8,11 @@ from typing import Any, Final
 from privet.clock import iso
 from privet.consent import Standing
 from privet.errors import InvalidInput
+from privet.gate import policies
+from privet.gate.activation import ledger_of
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
+from privet.policy import Policy
 from privet.types import ACCOUNTABILITY, ADMINISTRATION, CONSENT, FORGETTING, RIGHTS
 
 LAW: Final[Mapping[str, str]] = {
@@ -57,34 +60,38 @@ def ground_of(parts: Parts, caller: Caller, sno: int, seq: int) -> dict[str, Any
         "allowed": body.get("kind") != "denial",
         "permits": body.get("permits", []),
         "policy": body.get("policy", ""),
-        "grounds": _grounds(parts, sno, seq, str(body.get("purpose", "")), int(body["ts"])),
+        "grounds": _grounds(parts, sno, body),
     }
 
 
-def _grounds(parts: Parts, sno: int, seq: int, purpose: str, at: int) -> list[dict[str, Any]]:
+def _grounds(parts: Parts, sno: int, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The grounds behind a record, by the policy that it was decided under."""
+    purpose, seq, at = str(body.get("purpose", "")), int(body["seq"]), int(body["ts"])
     if purpose in LAW:
         return [
             {"purpose": purpose, "basis": "legal-obligation", "law": LAW[purpose], "holds": True}
         ]
+    policy = policies.kept(parts, str(body.get("policy", ""))) or parts.policy
+    ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
     with parts.home.data.read() as tx:
         return [
-            _plain(parts, name, parts.ledger.standing_at(tx, sno, name, seq - 1, at))
-            for name in _supports(parts, purpose)
+            _plain(policy, name, ledger.standing_at(tx, sno, name, seq - 1, at))
+            for name in _supports(policy, purpose)
         ]
 
 
-def _supports(parts: Parts, purpose: str) -> list[str]:
-    """The purpose and all that it builds on; nothing where the policy dropped it."""
-    found = [purpose] if purpose in parts.policy.purposes else []
+def _supports(policy: Policy, purpose: str) -> list[str]:
+    """The purpose and all that it builds on; nothing where the policy does not have it."""
+    found = [purpose] if purpose in policy.purposes else []
     for name in found:
-        found += [n for n in parts.policy.purposes[name].builds_on if n not in found]
+        found += [n for n in policy.purposes[name].builds_on if n not in found]
     return found
 
 
-def _plain(parts: Parts, purpose: str, standing: Standing) -> dict[str, Any]:
+def _plain(policy: Policy, purpose: str, standing: Standing) -> dict[str, Any]:
     return {
         "purpose": purpose,
-        "basis": parts.policy.purposes[purpose].basis,
+        "basis": policy.purposes[purpose].basis,
         "status": standing.status,
         "holds": standing.active,
         "position": standing.seq,

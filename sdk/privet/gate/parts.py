@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from zoneinfo import ZoneInfo
 
 from privet import crypto
@@ -180,9 +180,17 @@ class Parts:
 
     def _require(self, active: bytes | None) -> None:
         if active is None or active.decode() != self.policy.hash:
-            raise AccessDenied(
-                "this handle holds a policy that is no longer active",
-                why="another version was activated in this deployment",
-                remedy="Open the deployment again; the new version then applies.",
-                reason="policy.replaced",
-            )
+            self.replaced()
+
+    def replaced(self) -> NoReturn:
+        """Refuse: another policy was activated since this handle was opened.
+
+        Raises:
+            AccessDenied: always, reason ``policy.replaced``.
+        """
+        raise AccessDenied(
+            "this handle holds a policy that is no longer active",
+            why="another version was activated in this deployment",
+            remedy="Open the deployment again; the new version then applies.",
+            reason="policy.replaced",
+        )

@@ -149,7 +149,7 @@ def of_hash(parts: Parts, digest: str) -> Policy:
         return parts.policy
     if not _PREFIX.match(digest):
         raise _unknown()
-    known = parts.cache.setdefault("policies", {})
+    known: dict[str, Policy] = parts.cache.setdefault("policies", {})
     for policy in list(known.values()):
         if policy.hash.startswith(digest):
             return policy
@@ -162,6 +162,14 @@ def of_hash(parts: Parts, digest: str) -> Policy:
         known.clear()
     policy = known[str(rows[0][0])] = _compiled(str(rows[0][0]), documents)
     return policy
+
+
+def kept(parts: Parts, digest: str) -> Policy | None:
+    """As ``of_hash``; None where it is not kept here or cannot be compiled any more."""
+    try:
+        return of_hash(parts, digest)
+    except PolicyError:
+        return None
 
 
 def check_recorded(parts: Parts) -> None:

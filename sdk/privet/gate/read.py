@@ -30,7 +30,7 @@ from privet.gate.retention import bounds, retained
 from privet.gate.sensitive import item_fields, unseen, without
 from privet.policy import Ask, Decision, Minimize, Policy, apart
 from privet.types import BUILT_IN_PURPOSES, Action, Events, Warrant
-from privet.vault import Plan
+from privet.vault import Plan, twice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +126,9 @@ class Reading:
             ConsentMissing, Objected, Erased: the ground of the only one asked for ended
                 after R2. In a bulk read whoever has none any more is left out.
         """
+        return twice(lambda: self._open(snos, inspect))
+
+    def _open(self, snos: BitMap, inspect: Callable[[Tx], Any] | None) -> Released:
         parts = self.parts
         with parts.home.data.read() as tx:
             parts.check_policy(tx)

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from privet.clock import DAY_US
 from privet.db import Tx
-from privet.gate import catalogue, separation
+from privet.gate import catalogue, resealing, separation
 from privet.gate.held import held_periods
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
@@ -70,6 +70,9 @@ def sweep(parts: Parts, caller: Caller) -> int:
 
 def compact(parts: Parts, caller: Caller) -> int:
     """Pack small cells of those who have many; also re-seals an outdated layout."""
+    with parts.home.data.read() as tx:
+        if resealing.under_way(tx, parts.now):  # for a policy to come: it would be undone here
+            return 0
     found = parts.vault.overdue(parts.now)
     due = sorted({*found.crowded, *found.outdated})[:MANY]
     if not due:

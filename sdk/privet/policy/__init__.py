@@ -15,6 +15,7 @@ The rules of this room:
 ('suggest',)
 """
 
+from privet.policy.approval import Approval, make_key, sign
 from privet.policy.decide import Ask, Decision
 from privet.policy.imported import Imported
 from privet.policy.knowledge import (
@@ -27,6 +28,7 @@ from privet.policy.knowledge import (
     fold,
 )
 from privet.policy.layout import APART, HELD, Atom, DomainSpec, apart, fates, is_held
+from privet.policy.life import Life
 from privet.policy.load import compile_documents, load, packs, pin, schema
 from privet.policy.minimize import Minimize
 from privet.policy.period import Period
@@ -49,6 +51,7 @@ __all__ = [
     "HELD",
     "UNKNOWN",
     "UNREADABLE",
+    "Approval",
     "Ask",
     "Assessment",
     "Atom",
@@ -63,6 +66,7 @@ __all__ = [
     "Hold",
     "Imported",
     "ItemSpec",
+    "Life",
     "Minimize",
     "ModelRules",
     "Period",
@@ -82,8 +86,10 @@ __all__ = [
     "fold",
     "is_held",
     "load",
+    "make_key",
     "packs",
     "pin",
     "run_tests",
     "schema",
+    "sign",
 ]

@@ -31,6 +31,7 @@ from privet.policy.knowledge import (
     SubjectSpec,
     fold,
 )
+from privet.policy.life import check_approvals, check_end, life
 from privet.policy.limits import check_limits, check_named
 from privet.policy.minimize import (
     NOTHING,
@@ -112,6 +113,9 @@ def compile_texts(
     # Without a problem each document was read and has its form.
     if data is None or policy is None or data_document is None or policy_document is None:
         raise PolicyError("the policy documents could not be read")
+    check_end(data_document, documents["data"], data.end, problems)
+    check_end(policy_document, documents["policy"], policy.end, problems)
+    problems.raise_if_any()
     composed = compose(policy_document, policy, packs, problems)
     check_limits(data, composed.form, data_document, policy_document, problems)
     problems.raise_if_any()
@@ -122,6 +126,7 @@ def compile_texts(
     check_policy(context)
     check_rules(context)
     check_law(context)
+    check_approvals(context)
     problems.raise_if_any()
     check_overrides(context)
     return _build(context, _kept(documents, composed), _hash(data, policy))
@@ -176,16 +181,18 @@ def _build(context: Context, documents: Mapping[str, str], hashed: str) -> Polic
         own_consent=stricter_ages(context),
         imports=imports(context.composed),
         protects=spelt(frozenset(policy.protects)),
+        life=life(data, policy),
         warnings=tuple(context.problems.warned[key] for key in sorted(context.problems.warned)),
     )
 
 
 def _hash(data: DataForm, policy: PolicyForm) -> str:
-    plain = data.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    # Where a document ends says nothing of what it means.
+    plain = data.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"end"})
     for name, event in data.events.items():
         # The order of an event's fields is the order of its columns.
         plain["events"][name]["fields_in_order"] = list(event.fields)
-    rules = policy.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    rules = policy.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"end"})
     return digest("privet-policy-v1", {"data": plain, "policy": rules})
 
 

@@ -87,6 +87,8 @@ class DataForm(Form):
 
     privet: Literal["data/1"]
     """The version of this form."""
+    end: Literal["marked"] | None = None
+    """Say so where the last line is `...`: a document that was cut short is then refused."""
     subject: SubjectForm
     """Who the data is about."""
     timezone: Annotated[str, Field(min_length=1, max_length=64)]

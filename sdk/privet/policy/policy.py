@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from privet.policy.imported import Imported
     from privet.policy.knowledge import EventSpec, FieldSpec, ItemSpec, SubjectSpec
     from privet.policy.layout import Atom, DomainSpec
+    from privet.policy.life import Life
     from privet.policy.purpose import Assessment, Controller, PurposeSpec, Recipient
     from privet.policy.rules import Deny, Permit
     from privet.policy.trials import Trial
@@ -65,6 +66,7 @@ class Policy(Frozen):
             where a requirement asks for more than the law of that place.
         imports: the packs that it imports, by name.
         protects: of a law pack, the places whose people its denies protect, groups spelt out.
+        life: how it gives way to the next one, and who must approve of that.
         warnings: what was not refused, and yet is likely to be wrong; as faults are told.
     """
 
@@ -87,6 +89,7 @@ class Policy(Frozen):
     trials: tuple[Trial, ...] = field(repr=False)
     atoms: tuple[Atom, ...] = field(repr=False)
     domains: tuple[DomainSpec, ...] = field(repr=False)
+    life: Life = field(repr=False)
     warnings: tuple[Mapping[str, str | int], ...] = field(repr=False)
     own_consent: Mapping[str, int] = field(repr=False, default_factory=dict)
     imports: tuple[Imported, ...] = field(repr=False, default=())

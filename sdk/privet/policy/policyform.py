@@ -20,6 +20,7 @@ from privet.policy.scalars import (
     Name,
     PeriodText,
     PlaceCode,
+    PublicKey,
     PurposeName,
     Reference,
     RuleText,
@@ -307,7 +308,7 @@ class DenyForm(Form):
     purposes: Names | None = Field(default=None, alias="for")
     """For which of the policy's own purposes."""
     kinds: PurposeKinds | None = None
-    """For its own purposes of these kinds, whatever they are called."""
+    """For its own purposes that are of all these kinds, whatever they are called."""
     may_not: Actions | None = None
     """Which actions."""
     fields: Patterns | None = None
@@ -370,6 +371,15 @@ class TrialForm(Form):
     """What must come out."""
 
 
+class ApprovalsForm(Form):
+    """Whose signatures another policy needs before it takes the place of this one."""
+
+    needed: Annotated[int, Field(ge=1, le=16)]
+    """How many different people."""
+    by: Annotated[dict[Name, Annotated[list[PublicKey], Field(min_length=1)]], Field(min_length=1)]
+    """Each person with her public keys; she counts once, whichever of them she uses."""
+
+
 class PolicyForm(Form):
     """Who may use what the shop knows, for what, on which ground."""
 
@@ -385,6 +395,14 @@ class PolicyForm(Form):
     """Names of imported roles, permits, denies and requirements that this policy defines anew."""
     protects: list[PlaceCode] = Field(default=[])
     """Of a law pack: whom its denies protect, as ISO 3166 codes, `EU` or `EEA`."""
+    end: Literal["marked"] | None = None
+    """Say so where the last line is `...`: a document that was cut short is then refused."""
+    approvals: ApprovalsForm | None = None
+    """Who must approve of the policy that follows this one."""
+    running: Literal["stop", "finish"] = "stop"
+    """What becomes of bulk jobs that run under another policy when this one is activated."""
+    changed_file: Literal["record", "refuse"] = "record"
+    """What becomes of a process whose document was changed after it was read."""
     controller: ControllerForm
     """Who answers for it all."""
     recipients: dict[Name, RecipientForm] = Field(default={})

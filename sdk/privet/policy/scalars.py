@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from privet.policy.life import PUBLIC_KEY
 from privet.policy.minimize import parse_last, parse_least, parse_rule
 from privet.policy.period import Period
 from privet.policy.when import parse_age, parse_date, parse_hours, parse_instant
@@ -107,6 +108,9 @@ FieldType = Annotated[
 ]
 Text = Annotated[str, AfterValidator(visible), WithJsonSchema({"type": "string", "minLength": 1})]
 PeriodText = Annotated[str, *_parsed(Period.parse, "[1-9][0-9]{0,4}(?:h|d|w|mo|y)")]
+PublicKey = Annotated[
+    str, *_form(PUBLIC_KEY, "not a public key such as `privet policy keygen` prints")
+]
 LastText = Annotated[str, *_parsed(parse_last, "[1-9][0-9]{0,5} events?")]
 LeastText = Annotated[str, *_parsed(parse_least, "[1-9][0-9]{0,8} (?:people|person)")]
 RuleText = Annotated[str, *_parsed(parse_rule, r"(?:band|round)\([1-9][0-9]{0,5}\)")]

@@ -43,6 +43,10 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
         "subject": policy.subject,
         "timezone": policy.timezone,
         "catalogue": frozenset(policy.items.fields),
+        "running": policy.life.running,
+        "changed_file": policy.life.changed_file,
+        "approvals": policy.life.needed,
+        "approvers": policy.life.approvers,
         "own_consent": {place: str(age) for place, age in policy.own_consent.items()},
     }
     yield from _flat(("policy", ""), of_itself)

@@ -85,6 +85,8 @@ def request_of(key: Key, before: Policy) -> Request:
     kind, roles, purpose, action, fields, to, permits, reason, refused, policy = key
     held = frozenset(_given(roles, before))
     told: Told
+    if kind == "denial" and str(reason).startswith(("approval.", "policy.")):
+        return Request("other", Ask(held, purpose, action, frozenset(), to), permits, policy)
     if kind == "denial":
         ground = reason is None or reason.partition(".")[0] in {"ground", "subject", "cohort"}
         told = "ground" if ground else "denied"

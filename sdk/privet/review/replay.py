@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Members = Callable[[int], Iterable[int]]
     """Index of a record to the ordinals of whom it is about."""
+    Past = Callable[[str], Policy | None]
+    """First digits of a hash, as a record names it, to that version; None where it is not kept."""
 
 Outcome = Literal["refused", "untold", "otherwise", "perhaps"]
 Verdict = tuple[Outcome, str]
@@ -79,8 +81,8 @@ class Replayed:
         requests: how many were replayed.
         same: how many of them would be decided the same.
         changes: the others, the worst first.
-        compared: of those allowed, how many could be compared in how they are minimized: they
-            were decided by the policy that is given as ``before``.
+        compared: of those allowed, how many could be compared in how they are minimized: the
+            version that decided them is kept.
         not_replayed: why records are no part of it, to how many.
     """
 
@@ -97,6 +99,7 @@ class _Group:
 
     Attributes:
         request: what they are.
+        before: the policy that decided them; the home's where it is not kept.
         each: whether the answer depends on the record's own time or number of people.
         verdict: what becomes of all of them; None for nothing new.
         weight: how many so far.
@@ -105,6 +108,7 @@ class _Group:
     """
 
     request: Request
+    before: Policy
     each: bool
     verdict: Verdict | None
     weight: int = 0
@@ -117,6 +121,7 @@ def replay(
     before: Policy,
     candidate: Policy,
     members: Members | None = None,
+    past: Past | None = None,
 ) -> Replayed:
     """Decide recorded requests again.
 
@@ -125,6 +130,7 @@ def replay(
         before: the policy that the home is under.
         candidate: the policy to try.
         members: whom a record with a large set is about; without it such people are not counted.
+        past: the versions that decided them then; without it only ``before`` is known.
     """
     groups: dict[Key, _Group] = {}
     unreadable = 0
@@ -136,29 +142,28 @@ def replay(
             unreadable += 1
             continue
         if group is None:
-            group = groups[key] = _group(request_of(key, before), before, candidate)
+            then = (past(key[-1]) if past else None) or before
+            group = groups[key] = _group(request_of(key, then), then, candidate)
         weight = body.get("n", 1)
         group.weight += weight
         verdict = group.verdict
         if group.each:
-            verdict = _each(group, before, candidate, body)
+            verdict = _each(group, candidate, body)
         if verdict is not None:
             _count(group, verdict, weight, seq, body, members)
-    return _together(groups.values(), before, unreadable)
+    return _together(groups.values(), unreadable)
 
 
 def _group(request: Request, before: Policy, candidate: Policy) -> _Group:
     if request.told in {"ground", "other"}:
-        return _Group(request, each=False, verdict=None)
+        return _Group(request, before, each=False, verdict=None)
     if _TOLD & (candidate.needs(request.ask) | before.needs(request.ask)):
-        return _Group(request, each=True, verdict=None)
+        return _Group(request, before, each=True, verdict=None)
     verdict = _verdict(request, before, candidate, UNKNOWN)
-    return _Group(request, each=False, verdict=verdict)
+    return _Group(request, before, each=False, verdict=verdict)
 
 
-def _each(
-    group: _Group, before: Policy, candidate: Policy, body: Mapping[str, Any]
-) -> Verdict | None:
+def _each(group: _Group, candidate: Policy, body: Mapping[str, Any]) -> Verdict | None:
     about = body.get("set")
     people = about.get("n") if isinstance(about, dict) else None
     minute = body["ts"] // _MINUTE_US
@@ -167,7 +172,7 @@ def _each(
         if len(group.known) >= _CACHED:
             group.known.clear()
         known = Circumstances(at=minute * _MINUTE_US, people=people)
-        group.known[key] = _verdict(group.request, before, candidate, known)
+        group.known[key] = _verdict(group.request, group.before, candidate, known)
     return group.known[key]
 
 
@@ -227,7 +232,7 @@ def _count(
     group.told[verdict] = (requests + weight, people)
 
 
-def _together(groups: Iterable[_Group], before: Policy, unreadable: int) -> Replayed:
+def _together(groups: Iterable[_Group], unreadable: int) -> Replayed:
     """Groups that differ only in what was recorded beside, as one."""
     total = changed = compared = 0
     left: dict[str, int] = {"unreadable": unreadable}
@@ -238,7 +243,7 @@ def _together(groups: Iterable[_Group], before: Policy, unreadable: int) -> Repl
             left[request.told] = left.get(request.told, 0) + group.weight
             continue
         total += group.weight
-        if request.told == "whole" and _by(request, before):
+        if request.told == "whole" and _by(request, group.before):
             compared += group.weight
         for (outcome, reason), (requests, people) in group.told.items():
             changed += requests

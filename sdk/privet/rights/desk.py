@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 from privet.clock import micros
 from privet.errors import AccessDenied, InvalidInput
 from privet.gate import (
-    activation,
     catalogue,
     evidence,
     forget,
     grounded,
     grounds,
+    importable,
     renewal,
     subject,
 )
 from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
+from privet.gate.importable import Said
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.gate.renewal import Renewal
 from privet.ingest.columns import identifier, is_missing
 from privet.ingest.rows import Receipt
-from privet.policy import load
 from privet.rights.answering import is_text
 from privet.types import CONSENT, check_list, check_subject, check_text, check_type
 
@@ -98,13 +99,6 @@ def export_log(
     return evidence.export_log(parts, caller, directory, progress)
 
 
-def activate(parts: Parts, caller: Caller, policy: str | Path) -> str:
-    """Compile a policy and make it the active one."""
-    compiled = load(policy)
-    activation.activate(parts, caller, compiled)
-    return compiled.hash
-
-
 def eligible(
     parts: Parts, caller: Caller, ids: Sequence[str | int], purpose: str
 ) -> dict[str | int, bool]:
@@ -152,38 +146,56 @@ def _until(parts: Parts, within: timedelta) -> int:
 
 
 def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof) -> int:
-    """Record answers kept elsewhere, in the order of the frame.
+    """Record answers kept elsewhere, in the order of their times.
 
     Raises:
         InvalidInput: a column is missing, a kind or purpose is unknown, a time is naive
-            or in the future. Nothing was recorded.
+            or in the future, rows contradict each other (``import.contradiction``), or all
+            of them are recorded already (``import.repeated``). Nothing was recorded.
     """
     names = _columns(frame)
     if not all(isinstance(kind, str) and kind in KINDS for kind in frame["kind"]):
         raise InvalidInput(
             "a kind of answer is unknown", remedy=f"Use {', '.join(KINDS)}.", reason="consent.kind"
         )
-    ids = [check_subject(s) for s in frame["subject"]]
-    events = frame["event_id"] if "event_id" in names else [""] * len(frame)
-    asked = [
-        Wish(purpose, kind, micros(at), _event_id(event))
-        for purpose, kind, at, event in zip(
-            frame["purpose"], frame["kind"], frame["at"], events, strict=True
+    rows = [
+        Said(check_subject(subject), purpose, kind, micros(at), _event_id(event))
+        for subject, purpose, kind, at, event in zip(
+            frame["subject"],
+            frame["purpose"],
+            frame["kind"],
+            frame["at"],
+            frame["event_id"] if "event_id" in names else [""] * len(frame),
+            strict=True,
         )
     ]
+    asked = [_wish(row) for row in rows]
     for wish in asked:
         grounds.check(parts, wish)
     grounds.check_texts(parts, asked, proof.notice)
-    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in asked}):
+    for action in sorted({grounds.ACTION_OF[row.kind] for row in rows}):
         decide(parts, caller, CONSENT, action, ())
-    known = subject.not_suppressed(parts, list(dict.fromkeys(ids)))
+    ordered = importable.in_order(rows)
+    ids = list(dict.fromkeys(row.subject for row in rows))
+    known = subject.not_suppressed(parts, ids)
     snos = dict(zip(known, grounds.enrol(parts, caller, known), strict=True))
-    wishes = [(snos[i], wish) for i, wish in zip(ids, asked, strict=True) if i in snos]
-    done = grounds.change(parts, caller, wishes, proof)
+    wishes = [(snos[row.subject], _wish(row)) for row in ordered if row.subject in snos]
+    done = grounds.change(parts, caller, wishes, _of_import(proof, rows))
+    if wishes and not done.changes:
+        raise importable.repeated()
     ended = {(sno, wish.purpose) for sno, wish in wishes if wish.kind in ENDING}
     for sno, purpose in sorted(ended):
         forget.settle(parts, caller, sno, purpose)
     return len(done.changes)
+
+
+def _wish(row: Said) -> Wish:
+    return Wish(row.purpose, row.kind, row.at, row.event_id, imported=True)
+
+
+def _of_import(proof: Proof, rows: Sequence[Said]) -> Proof:
+    """The same, with the hash of what was imported: it is sealed with the rest."""
+    return replace(proof, details={**proof.details, "import": importable.digest(rows)})
 
 
 def _columns(frame: pd.DataFrame) -> list[object]:

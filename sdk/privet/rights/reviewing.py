@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from privet.clock import DAY_US, micros
 from privet.errors import InvalidInput
-from privet.gate import evidence
-from privet.policy import Policy, load
+from privet.gate import evidence, policies
+from privet.rights.activating import named
 from privet.types import check_type
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from privet.gate.parts import Caller, Parts
+    from privet.policy import Policy
     from privet.review.replay import Replayed
     from privet.review.unused import Unused
 
@@ -37,10 +38,11 @@ def replayed(
     """
     from privet.review.replay import replay  # tools of a reviewer: no open pays for them
 
-    policy = candidate if isinstance(candidate, Policy) else load(candidate)
+    policy = named(parts, candidate)
     end = parts.now + 1 if until is None else micros(until)
     found = evidence.records(parts, caller, micros(since), end)
-    return replay(found, parts.policy, policy, partial(evidence.members, parts))
+    members, past = partial(evidence.members, parts), partial(policies.kept, parts)
+    return replay(found, parts.policy, policy, members, past)
 
 
 def not_used(parts: Parts, caller: Caller, days: int) -> Unused:

@@ -6,7 +6,7 @@ from privet.vault.keyring import Destruction, Keyring, open_keyring
 from privet.vault.keyring.file import FileKeyring
 from privet.vault.keys import Keys
 from privet.vault.reading import Fetched, Plan
-from privet.vault.store import Holding, Vault
+from privet.vault.store import Holding, Vault, twice
 from privet.vault.subjects import Subjects
 from privet.vault.writing import Committed, Prepared
 
@@ -25,4 +25,5 @@ __all__ = [
     "Subjects",
     "Vault",
     "open_keyring",
+    "twice",
 ]

@@ -87,6 +87,16 @@ def compact(room: Room, sno: int) -> int:
     return _recut(room, sno, choose, keep, whole=True).cells
 
 
+def wide(room: Room, tx: Tx) -> list[int]:
+    """Subjects with a cell that holds together what the current atoms keep apart."""
+    grps = room.layouts.wide()
+    if not grps:
+        return []
+    marks = ", ".join("?" * len(grps))
+    rows = tx.all(f"SELECT DISTINCT sno FROM cell WHERE grp IN ({marks}) ORDER BY sno", grps)
+    return [int(row[0]) for row in rows]
+
+
 def due(room: Room, now: int, doms: Sequence[int]) -> list[int]:
     """Subjects with a cell in these domains whose first event has lapsed."""
     marks = ", ".join("?" * len(doms))
@@ -269,8 +279,9 @@ def _targets(room: Room, event: str, columns: Mapping[str, Column]) -> list[Layo
     held = frozenset().union(*(layout.names for layout in current))
     orphans = filled - held
     found = [layout for layout in current if layout.names & filled]
-    for layout in room.layouts.of_event(event):
-        if layout.names & orphans and layout not in current:
+    apart = [x for x in room.layouts.of_event(event) if x.names & orphans and not x.names & held]
+    for layout in sorted(apart, key=lambda x: (-len(x.names & orphans), x.grp)):
+        if layout.names & orphans:
             found.append(layout)
             orphans -= layout.names
     return found or current[:1]

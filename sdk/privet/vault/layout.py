@@ -73,6 +73,19 @@ class Layouts:
         atoms = (atom.names for atom in self.current.get(event, ()))
         return frozenset().union(*(names for names in atoms if names & wanted))
 
+    def wide(self) -> list[int]:
+        """Numbers of the groups that hold together what the current atoms keep apart.
+
+        A read of any of their fields that is in use is refused until they are re-sealed.
+        """
+        found = []
+        for grp, layout in self.by_grp.items():
+            atoms = self.current.get(layout.event, ())
+            touched = [atom.names for atom in atoms if atom.names & layout.names]
+            if touched and not any(layout.names <= names for names in touched):
+                found.append(grp)
+        return found
+
     def outdated(self) -> list[int]:
         """Numbers of the groups that compaction re-seals into current ones."""
         now = {layout.grp for atoms in self.current.values() for layout in atoms}
@@ -99,6 +112,16 @@ class Layouts:
         return sorted(dom for dom, purpose in self.purposes.items() if purpose in purposes)
 
 
+def unknown() -> StoreUnavailable:
+    """Cells were re-sealed, by another process, under a layout that this one has not read yet."""
+    return StoreUnavailable(
+        "a home has cells of a layout that this process does not know",
+        why="another process installed a newer policy",
+        remedy="Try again; if it stays, open the deployment again.",
+        reason="layout.unknown",
+    )
+
+
 def outdated() -> StoreUnavailable:
     """Older cells would open fields that a read was not granted: re-seal first, then permit."""
     return StoreUnavailable(
@@ -119,6 +142,9 @@ def install(
     """Give numbers to new atoms and domains and read all of them back; safe to repeat."""
     wanted = _wanted(atoms, kinds)
     layouts = _install_layouts(data, wanted)
+    rest = _rest(layouts, wanted)
+    if rest:
+        layouts = _install_layouts(data, [*wanted, *rest])
     numbers, purposes = _install_domains(keys, domains)
     current: dict[str, tuple[Layout, ...]] = {}
     for event, fields in wanted:
@@ -137,6 +163,25 @@ def _wanted(atoms: Sequence[Atom], kinds: Kinds) -> list[tuple[str, tuple[Field,
     events = dict.fromkeys(event for event, _ in atoms if event != "profile")
     wanted += [(event + KEY_SUFFIX, (Field(TAG, "tag"),)) for event in events]
     return wanted
+
+
+def _rest(
+    layouts: Sequence[Layout], wanted: Sequence[tuple[str, tuple[Field, ...]]]
+) -> list[tuple[str, tuple[Field, ...]]]:
+    """What of older layouts no atom has any more: where its values go when the rest is re-sealed.
+
+    Without a layout of their own they would stay together with fields that reads open.
+    """
+    held: dict[str, set[str]] = {}
+    for event, fields in wanted:
+        held.setdefault(event, set()).update(field.name for field in fields)
+    found = []
+    for layout in layouts:
+        names = held.get(layout.event, set())
+        left = tuple(field for field in layout.fields if field.name not in names)
+        if names and left and left != layout.fields:
+            found.append((layout.event, left))
+    return list(dict.fromkeys(found))
 
 
 def _install_layouts(data: Store, wanted: Sequence[tuple[str, tuple[Field, ...]]]) -> list[Layout]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from privet.errors import AccessDenied, IntegrityError, StoreUnavailable
+from privet.errors import AccessDenied, IntegrityError
 from privet.types import Events, Warrant
 from privet.vault.codec import Column, Decoded, Ints, decode, null_of
 from privet.vault.handful import decode_few
 from privet.vault.heads import Manifest, Record
 from privet.vault.joining import Joined, join, latest
-from privet.vault.layout import outdated
+from privet.vault.layout import outdated, unknown
 from privet.vault.rows import by_subject
 
 if TYPE_CHECKING:
@@ -205,7 +205,10 @@ def open_layouts(room: Room, fetched: Fetched) -> dict[int, tuple[Decoded, Ints]
 
     Raises:
         IntegrityError: a cell is missing, foreign, moved, replayed or changed.
+        StoreUnavailable: layouts became known since it was fetched (``layout.unknown``).
     """
+    if room.numbers(fetched.plan).grps != fetched.grps:  # cells of theirs were not asked for
+        raise unknown()
     pairs = {head[:2] for head in fetched.heads}
     if not pairs.issuperset([cell[:2] for cell in fetched.cells]):
         raise _not_listed()
@@ -263,12 +266,7 @@ def check_listed(
     for pair, manifest in manifests.items():
         expected = manifest.cells()
         if not known >= {*map(_GRP, expected)}:
-            raise StoreUnavailable(
-                "a home has cells of a layout that this process does not know",
-                why="another process installed a newer policy",
-                remedy="Open the deployment again.",
-                reason="layout.unknown",
-            )
+            raise unknown()
         if [cell for cell in expected if cell[1] in asked] != found[pair]:
             raise _not_listed()
 

@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from privet.errors import StoreUnavailable
 from privet.vault import compaction, reading, separating, shred, writing
@@ -35,6 +36,20 @@ if TYPE_CHECKING:
     from privet.vault.keys import Keys
     from privet.vault.subjects import Subjects
     from privet.vault.writing import Committed, Prepared
+
+
+UNKNOWN: Final = "layout.unknown"
+T = TypeVar("T")
+
+
+def twice(work: Callable[[], T]) -> T:
+    """Fetch and open; once more where cells have a layout that this process did not know."""
+    try:
+        return work()
+    except StoreUnavailable as error:
+        if error.reason != UNKNOWN:
+            raise
+    return work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +97,34 @@ class Vault:
         Raises:
             PolicyError: a field changed its type (reason ``layout.kind``).
         """
-        layouts = install(self._home.data, self._keys.store, policy_atoms, domains, kinds)
+        self._asked = (policy_atoms, domains, kinds)
+        self._installed = self._made()
+
+    def _made(self) -> Room:
+        layouts = install(self._home.data, self._keys.store, *self._asked)
         sealer = Sealer(self._home.deployment, self._keys.timeline())
-        self._installed = Room(self._home.data, self._keys, layouts, sealer)
+        return Room(self._home.data, self._keys, layouts, sealer)
+
+    def _anew(self, work: Callable[[Room], T]) -> T:
+        """Work in snapshots of its own; once more where cells have a layout that is new here.
+
+        Another process re-seals under the layout of a policy that is to be activated.
+        """
+        try:
+            return work(self._room)
+        except StoreUnavailable as error:
+            if error.reason != UNKNOWN:
+                raise
+        self._installed = self._made()
+        return work(self._room)
+
+    def _opened(self, how: Callable[[Room, Fetched], Events], fetched: Fetched) -> Events:
+        try:
+            return how(self._room, fetched)
+        except StoreUnavailable as error:
+            if error.reason == UNKNOWN:  # what is fetched next is of layouts that are known
+                self._installed = self._made()
+            raise
 
     # --- reading -------------------------------------------------------------------------
 
@@ -106,10 +146,12 @@ class Vault:
         Raises:
             AccessDenied: the warrant does not name every subject (``warrant.missing``).
             IntegrityError: a cell, head or key is not what privet wrote.
+            StoreUnavailable: cells have a layout that was not known here (``layout.unknown``):
+                fetch again.
             KeyUnavailable: the keyring gives no key.
         """
         reading.require(warrant, fetched.snos)
-        return reading.open_events(self._room, fetched)
+        return self._opened(reading.open_events, fetched)
 
     def profiles(self, warrant: Warrant, fetched: Fetched) -> Events:
         """Open fetched profiles: one row per subject asked for, null where nothing is known.
@@ -118,7 +160,7 @@ class Vault:
             AccessDenied, IntegrityError, KeyUnavailable: as ``open``.
         """
         reading.require(warrant, fetched.snos)
-        return reading.open_profiles(self._room, fetched)
+        return self._opened(reading.open_profiles, fetched)
 
     # --- writing -------------------------------------------------------------------------
 
@@ -130,7 +172,7 @@ class Vault:
             InvalidInput: a value that its field's kind cannot hold.
         """
         reading.require(warrant, set(rows.snos.tolist()))
-        return writing.prepare(self._room, rows)
+        return self._anew(lambda room: writing.prepare(room, rows))
 
     def commit(self, tx: Tx, prepared: Prepared, allowed: BitMap) -> Committed | None:
         """Write what was prepared, for those allowed; in the caller's transaction.
@@ -188,7 +230,7 @@ class Vault:
     def compact(self, warrant: Warrant, sno: int) -> int:
         """Merge small cells and re-seal outdated layouts; how many cells fewer there are."""
         reading.require(warrant, (sno,))
-        return compaction.compact(self._room, sno)
+        return self._anew(lambda room: compaction.compact(room, sno))
 
     def separate(
         self,
@@ -209,7 +251,8 @@ class Vault:
         """
         reading.require(warrant, (sno,))
         doms = {self._room.layouts.dom(a): self._room.layouts.dom(b) for a, b in beside.items()}
-        return separating.separate(self._room, sno, separating.Separation(doms, fields, revealing))
+        what = separating.Separation(doms, fields, revealing)
+        return self._anew(lambda room: separating.separate(room, sno, what))
 
     def sweep(
         self,
@@ -229,14 +272,20 @@ class Vault:
         Returns:
             Events dropped; one with fields in two domains counts in each.
         """
-        room = self._room
-        by_dom = {room.layouts.dom(name): us for name, us in cutoffs.items()}
+        by_dom = {self._room.layouts.dom(name): us for name, us in cutoffs.items()}
         if not by_dom:
             return 0
-        lapsed = [s for s in compaction.due(room, now, sorted(by_dom)) if s in warrant.subjects]
-        lapsed = [s for s in lapsed if among is None or s in among]
+        due = compaction.due(self._room, now, sorted(by_dom))
+        lapsed = [s for s in due if s in warrant.subjects and (among is None or s in among)]
         reading.require(warrant, lapsed)
-        return sum(compaction.sweep(room, sno, now, by_dom) for sno in lapsed)
+        return sum(self._swept(sno, now, by_dom) for sno in lapsed)
+
+    def _swept(self, sno: int, now: int, by_dom: Mapping[int, int]) -> int:
+        return self._anew(lambda room: compaction.sweep(room, sno, now, by_dom))
+
+    def wide(self, tx: Tx) -> list[int]:
+        """Subjects with cells that open more than the installed atoms allow: to be re-sealed."""
+        return compaction.wide(self._room, tx)
 
     def overdue(self, now: int) -> Overdue:
         """Subjects whose cells maintenance should visit at ``now`` (UTC µs)."""
