@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from privet.errors import PolicyError
-from privet.policy import Ask, Circumstances, Policy, compile_documents
+from privet.policy import Ask, Circumstances, Policy, compile_documents, load
 
 DATA = """\
 privet: data/1
@@ -140,3 +140,40 @@ def test_whoever_receives_data_is_bound_by_a_contract() -> None:
     (problem,) = caught.value.problems
     assert problem["what"] == "`partner` is bound by no contract (`law-c`)"
     assert problem["fix"] == "Add `contract`."
+
+
+def faults_of(pack: str, old: str, new: str) -> list[str]:
+    """What is wrong with a pack's own policy once something of it is changed."""
+    texts = load(f"pack:{pack}").documents
+    assert old in texts["policy"]
+    with pytest.raises(PolicyError) as caught:
+        compile_documents({"policy": texts["policy"].replace(old, new), "data": texts["data"]})
+    return [str(problem["what"]) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("pack", "officer", "rule"),
+    [
+        ("lgpd", ", officer: encarregado@example.com", "lgpd-officer"),
+        ("pipeda", ", officer: privacy.officer@example.com", "pipeda-officer"),
+    ],
+)
+def test_an_officer_must_be_named(pack: str, officer: str, rule: str) -> None:
+    assert faults_of(pack, officer, "") == [f"no data protection officer is named (`{rule}`)"]
+
+
+def test_abroad_needs_a_safeguard() -> None:
+    safeguard = 'safeguard: "Standard clauses of Resolução CD/ANPD 19/2024", '
+    (what,) = faults_of("lgpd", safeguard, "")
+    assert what.startswith("`printer` sits where nothing is known to protect the data")
+
+
+def test_a_third_party_in_california_has_an_agreement() -> None:
+    (what,) = faults_of("ccpa-cpra", ", contract: TPA-1", "")
+    assert what == "`partner` is bound by no contract (`ccpa-agreements`)"
+
+
+def test_silence_is_no_ground_in_brazil() -> None:
+    silent = "basis: {opt-out: No law, where: [BR]}"
+    told = faults_of("lgpd", "basis: {legitimate-interest: LIA-1}", silent)
+    assert "`demand` rests on another ground (`lgpd-grounds`)" in told
