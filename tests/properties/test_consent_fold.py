@@ -124,3 +124,25 @@ def test_a_stale_answer_is_told_as_stale(life: list[tuple[int, Change]]) -> None
 )
 def test_every_change_survives_its_leaf(change: Change) -> None:
     assert Change.from_leaf(change.to_leaf()) == change
+
+
+@given(bases, lives, st.sampled_from(REFUSALS), st.integers(0, 60), st.booleans())
+def test_nothing_brought_in_revives_what_was_refused(
+    basis: str, life: list[tuple[int, Change]], kind: str, at: int, seen: bool
+) -> None:
+    assume(basis != SUBJECT)
+    refused = [*life, (99, Change(1, "p", kind, 60, event_id="fresh"))]
+    brought = [
+        (100 + i, Change(1, "p", f"imported:{said}", at, seen=99 if seen else -1))
+        for i, said in enumerate(("yes", "begun", "opted-in"))
+    ]
+    assert fold(basis, [*refused, *brought]).status != "active"
+
+
+@given(lives, st.integers(61, 80))
+def test_nothing_brought_in_ends_an_objection(life: list[tuple[int, Change]], at: int) -> None:
+    objected = [*life, (99, Change(1, "p", "objected", 60, event_id="fresh"))]
+    for basis in FITTING.keys() - {SUBJECT}:
+        for said in ("yes", "begun", "opted-in"):
+            brought = (100, Change(1, "p", f"imported:{said}", at))
+            assert fold(basis, [*objected, brought]).status == fold(basis, objected).status

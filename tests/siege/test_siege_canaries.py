@@ -28,7 +28,7 @@ import structlog
 
 import privet
 from privet.audit.verifier import verify_certificate, verify_directory
-from privet.errors import PrivetError
+from privet.errors import InvalidInput, PrivetError
 from privet.recommend import (
     EASE,
     ContentTFIDF,
@@ -303,7 +303,8 @@ def change_minds(life: Life) -> None:
     life.clock.advance(timedelta(seconds=1))
     said = {"notice": "n", "channel": rows[0]["event_id"], "evidence": rows[1]["event_id"]}
     assert desk.consent.load(pd.DataFrame(rows), **said) == 10
-    assert desk.consent.load(pd.DataFrame(rows), **said) == 0, "a repeat changes nothing"
+    with pytest.raises(InvalidInput):  # a repeat changes nothing
+        desk.consent.load(pd.DataFrame(rows), **said)
 
 
 def activate(life: Life) -> None:

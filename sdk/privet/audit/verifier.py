@@ -952,6 +952,7 @@ def _certified(data: bytes, given: _Key | None) -> _Checkpoint:
 
 STATUS: Final = {
     "yes": "dpv:ConsentGiven",
+    "renewed": "dpv:RenewedConsentGiven",
     "authorised": "dpv:ConsentGiven",
     "no": "dpv:ConsentRefused",
     "withdrawn": "dpv:ConsentWithdrawn",

@@ -1,6 +1,6 @@
 """Grounds: the ledger of who agreed to what, where each purpose stands, who is eligible."""
 
-from privet.consent.change import EVERYTHING, GIVING, KINDS, Change
+from privet.consent.change import EVERYTHING, GIVING, IMPORTED, KINDS, Change, effect
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
 from privet.consent.project import ABSOLUTE, expiry
 from privet.consent.standing import Standing
@@ -12,12 +12,14 @@ __all__ = [
     "APPLIED_KEY",
     "EVERYTHING",
     "GIVING",
+    "IMPORTED",
     "KINDS",
     "NOTICE",
     "Change",
     "Ledger",
     "Standing",
     "Told",
+    "effect",
     "expiry",
     "position_of",
 ]

@@ -14,9 +14,23 @@ if TYPE_CHECKING:
 EVERYTHING: Final = "*"
 """The purpose of changes that bear on all purposes: enrolment and restriction (Art. 18)."""
 
+IMPORTED: Final = "imported:"
+"""Before the kind of what was said elsewhere and brought in: its time is only claimed."""
+
+IMPORTABLE: Final = (
+    "yes",
+    "no",
+    "withdrawn",
+    "begun",
+    "ended",
+    "objected",
+    "opted-out",
+    "opted-in",
+)
 KINDS: Final = frozenset(
     {
         "yes",
+        "renewed",
         "authorised",
         "no",
         "withdrawn",
@@ -30,11 +44,12 @@ KINDS: Final = frozenset(
         "lifted",
         "opted-out",
         "opted-in",
+        *(IMPORTED + kind for kind in IMPORTABLE),
     }
 )
 GIVING: Final = frozenset({"yes", "authorised", "opted-in"})
 """Kinds that give a permission: the person's own yes, for a child her parent's (Art. 8), and
-her yes to what she had opted out of."""
+her yes to what she had opted out of; each by its effect."""
 
 UNSEEN: Final = -1
 MAX_SNO: Final = 2**32 - 1  # a roaring bitmap holds 32-bit ordinals
@@ -52,6 +67,11 @@ _TEXTS: Final = (
 )
 
 
+def effect(kind: str) -> str:
+    """What a kind does to a ground: a renewal is a yes, an import what was said elsewhere."""
+    return "yes" if kind == "renewed" else kind.removeprefix(IMPORTED)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What happened to one ground of one subject.
@@ -59,12 +79,14 @@ class Change:
     Attributes:
         sno: the subject's ordinal.
         purpose: a purpose of the policy, or ``"*"`` for enrolment and restriction.
-        kind: ``yes``, ``no``, ``withdrawn`` (consent, Art. 7); ``authorised`` (a child's
+        kind: ``yes``, ``renewed`` (a yes of who had agreed already), ``no``,
+            ``withdrawn`` (consent, Art. 7); ``authorised`` (a child's
             consent, by her parent, Art. 8); ``begun``, ``ended``
             (contract, Art. 6(1)(b), or a new beginning after an upheld objection);
             ``objected``, ``upheld``, ``overruled`` (Art. 21); ``opted-out``,
             ``opted-in`` (Cal. Civ. Code 1798.120, 1798.121, 1798.135); ``known``,
-            ``restricted``, ``lifted`` (Art. 18; purpose ``"*"``).
+            ``restricted``, ``lifted`` (Art. 18; purpose ``"*"``); ``imported:KIND``, what
+            was said elsewhere and brought in later.
         at: when it happened, UTC microseconds.
         notice: code of the notice that was shown, such as its hash.
         jurisdiction: code of the law that applies, such as a country.
@@ -84,6 +106,16 @@ class Change:
     seen: int = UNSEEN
     expires: int | None = None
     commitment: str = ""
+
+    @property
+    def effect(self) -> str:
+        """What it does to the ground."""
+        return effect(self.kind)
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was said elsewhere and brought in: its time is only claimed."""
+        return self.kind.startswith(IMPORTED)
 
     def to_leaf(self) -> dict[str, Any]:
         """The body of the audit leaf; empty texts and a missing expiry are left out.

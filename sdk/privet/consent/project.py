@@ -18,6 +18,8 @@ Rules:
 - A permission that does not fit the basis has no effect; a refusal always has one, so
   that a policy which moves a purpose to another basis does not drown a withdrawal.
 - A repeated event has no effect.
+- What was said elsewhere and brought in revives nothing: a permission has no effect where
+  a refusal of the same time or later is known, or an objection.
 - Time is not in the fold. Expiry is compared when somebody asks.
 """
 
@@ -82,6 +84,7 @@ class State:
         notice: the notice that the entry refers to.
         resumes: status and expiry that come back when an objection is overruled.
         refused: position of the last refusal.
+        refused_at: the greatest instant of all refusals.
         objection: position of an objection that no later ``yes`` has answered.
         latest: the greatest instant of all changes that had an effect.
     """
@@ -93,6 +96,7 @@ class State:
     notice: str = ""
     resumes: tuple[str, int | None] = ("none", None)
     refused: int = -1
+    refused_at: int = _NEVER
     objection: int = -1
     latest: int = _NEVER
 
@@ -105,31 +109,38 @@ def fold(basis: str, entries: Iterable[tuple[int, Change]]) -> State:
     state = NOTHING
     told: set[tuple[str, str]] = set()
     for seq, change in entries:
-        event = (change.kind, change.event_id)
-        if change.event_id and event in told:
-            continue
-        told.add(event)
+        if change.event_id:
+            event = (change.effect, change.event_id)
+            if event in told:
+                continue
+            told.add(event)
         state = step(basis, state, seq, change)
     return state
 
 
 def step(basis: str, state: State, seq: int, change: Change) -> State:
     """The state after one more change; the same object where it has no effect."""
-    fits = change.kind in FITTING[basis] or (change.kind in _REFUSALS and basis != SUBJECT)
+    kind = change.effect
+    refusal = kind in _REFUSALS and basis != SUBJECT
+    fits = kind in FITTING[basis] or refusal
     # No leaf has seen its own position: such a claim is not believed.
     if not fits or change.seen >= seq or stale(state, change):
         return state
-    after = _STEPS[change.kind](basis, state, seq, change)
+    after = _STEPS[kind](basis, state, seq, change)
     if after is state:
         return state
-    return replace(after, latest=max(state.latest, change.at))
+    refused_at = max(state.refused_at, change.at) if refusal else state.refused_at
+    return replace(after, latest=max(state.latest, change.at), refused_at=refused_at)
 
 
 def stale(state: State, change: Change) -> bool:
     """Whether ``change`` gives permission without having seen the last refusal."""
-    if change.kind not in GIVING and change.kind != "begun":
+    kind = change.effect
+    if kind not in GIVING and kind != "begun":
         return False
-    if change.kind in GIVING and change.seen < state.objection:
+    if change.imported and (state.objection >= 0 or change.at <= state.refused_at):
+        return True
+    if kind in GIVING and change.seen < state.objection:
         return True
     if change.seen >= 0:
         return change.seen < state.refused
@@ -173,7 +184,7 @@ def _given(basis: str, state: State, seq: int, change: Change) -> State:
 
 
 def _refused(basis: str, state: State, seq: int, change: Change) -> State:
-    return replace(_set(state, seq, change, _REFUSED[change.kind]), refused=seq)
+    return replace(_set(state, seq, change, _REFUSED[change.effect]), refused=seq)
 
 
 def _ended(basis: str, state: State, seq: int, change: Change) -> State:

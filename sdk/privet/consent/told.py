@@ -209,7 +209,7 @@ def shortened(entries: Entries, under: Sequence[Floor]) -> Entries:
 
 
 def _shorten(seq: int, change: Change, under: Sequence[Floor]) -> Change:
-    if change.kind not in GIVING:
+    if change.effect not in GIVING:
         return change
     ends = [floor.lapses for floor in under if floor.ends(seq, change)]
     if not ends:

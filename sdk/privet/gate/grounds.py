@@ -17,7 +17,7 @@ from pyroaring import BitMap
 
 from privet import crypto
 from privet.clock import DAY_US
-from privet.consent import ABSOLUTE, GIVING, NOTICE, Change, Told
+from privet.consent import ABSOLUTE, GIVING, IMPORTED, NOTICE, Change, Told
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
 from privet.gate import breakglass
@@ -60,6 +60,8 @@ class Wish:
         at: when it was said, UTC microseconds; None for now.
         event_id: the client's own id of the event: a repeat changes nothing.
         seen: position of the ledger that the person saw; -1 where unknown.
+        imported: it was said elsewhere and is brought in: ``at`` is only claimed, and it
+            never revives what was refused.
     """
 
     purpose: str
@@ -67,6 +69,7 @@ class Wish:
     at: int | None = None
     event_id: str = ""
     seen: int = -1
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +251,7 @@ def change(
     evidence = [(sno, details) for sno in sorted({sno for sno, _ in fresh}) if proof.details]
     # A permission must be shown (Art. 7(1)): its evidence is there before it counts. A
     # refusal counts at once.
-    permitted = any(wanted.kind in GIVING | {"begun"} for _, wanted in fresh)
+    permitted = any(wanted.effect in GIVING | {"begun"} for _, wanted in fresh)
     if evidence and permitted:
         seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
     seqs = _commit(parts, caller, fresh)
@@ -282,6 +285,7 @@ def _refuse_objected(tx: Tx, parts: Parts, wanted: Change) -> None:
     Where the basis is consent, a 'yes' that did not see the objection is stale anyway.
     """
     spec = parts.policy.purposes.get(wanted.purpose)
+    # What was brought in has no effect then: it tells what was said elsewhere.
     if wanted.kind != "begun" or spec is None or not spec.direct_marketing:
         return
     if parts.ledger.standing(tx, wanted.sno, wanted.purpose, parts.now).objected:
@@ -326,7 +330,7 @@ def _change(
     return Change(
         sno=sno,
         purpose=wish.purpose,
-        kind=wish.kind,
+        kind=IMPORTED + wish.kind if wish.imported else wish.kind,
         at=at,
         notice=texts.code(wish.purpose, wish.kind, at, claimed=wish.at is not None),
         jurisdiction=proof.jurisdiction,
@@ -352,7 +356,7 @@ def _commit(parts: Parts, caller: Caller, changes: Sequence[tuple[int, Change]])
                 caller,
                 "ground",
                 purpose=CONSENT,
-                action=ACTION_OF[wanted.kind],
+                action=ACTION_OF[wanted.effect],
                 subjects=(sno,),
                 redo=True,
                 ground=wanted.to_leaf(),

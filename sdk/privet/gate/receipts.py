@@ -34,6 +34,7 @@ CONTEXT: Final = {
 SCHEMA: Final = "https://w3id.org/dpv/schema/dpv-27560#"
 STATUS: Final = {
     "yes": "dpv:ConsentGiven",
+    "renewed": "dpv:RenewedConsentGiven",
     "authorised": "dpv:ConsentGiven",
     "no": "dpv:ConsentRefused",
     "withdrawn": "dpv:ConsentWithdrawn",

@@ -171,7 +171,7 @@ def _word(standing: Standing) -> str:
 def was_child(parts: Parts, sno: int) -> bool:
     """Whether a parent consented for her, and she never by herself since."""
     with parts.home.data.read() as tx:
-        kinds = [change.kind for _, change in parts.ledger.entries(tx, sno)]
+        kinds = [change.effect for _, change in parts.ledger.entries(tx, sno)]
     given = [kind for kind in kinds if kind in {"yes", "authorised"}]
     return bool(given) and given[-1] == "authorised"
 

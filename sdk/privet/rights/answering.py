@@ -150,9 +150,9 @@ def _said(parts: Parts, purpose: str, *, yes: bool, parent: bool) -> str:
     return "opted-in" if out else "yes"
 
 
-def stands_until_out(parts: Parts, purpose: str) -> bool:
+def stands_until_out(parts: Parts, purpose: object) -> bool:
     """Whether a purpose stands until the person opts out; none that is not known does."""
-    spec = parts.policy.purposes.get(purpose)
+    spec = parts.policy.purposes.get(purpose) if isinstance(purpose, str) else None
     return spec is not None and spec.basis == "opt-out"
 
 
