@@ -195,7 +195,7 @@ def _check(clock: object, sync: object) -> None:
 def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock) -> Parts:
     keys = Keys(stores.keys, open_keyring(keyring, stores.location), stores.deployment, clock)
     keys.initialise()
-    subjects = Subjects(stores.keys, keys)
+    subjects = Subjects(stores.keys, keys, clock)
     vault = Vault(stores, keys, subjects, clock)
     signer = Signer(keys.secret("signing"))
     log = Log(stores.audit, signer, f"privet.dev/{stores.deployment.hex()}", clock)
