@@ -12,6 +12,7 @@ import pytest
 
 from privet.audit.verifier import verify_certificate
 from privet.deployment import Deployment, open_deployment
+from privet.errors import Erased
 from privet.gate import upkeep
 from privet.gate.grounds import Proof, Wish, change
 from privet.maintenance import CALLER
@@ -188,3 +189,48 @@ def test_after_an_erasure_the_decided_hold_stands_until_its_day(opened: Open, cl
     assert held_rows(shop, sno) == 0
     with shop._parts.home.data.read() as tx:
         assert tx.one("SELECT state FROM request") == ("done",)
+
+
+LEFT = """\
+after_erasure:
+  records: Claims of ours
+  suppression: {for: 3y, ground: Old files}
+never: []
+"""
+
+
+def certified(done: Any) -> list[dict[str, Any]]:
+    left: list[dict[str, Any]] = json.loads(done.certificate)["certificate"]["remains"]
+    return left
+
+
+def test_what_is_left_of_the_ledger_is_said_in_the_plan_and_the_certificate(
+    where: str, tmp_path: Path, clock: Any
+) -> None:
+    texts = load("pack:shop").documents
+    for name, text in {**texts, "policy": texts["policy"] + LEFT}.items():
+        if "/" not in name:
+            (tmp_path / f"{name}.yaml").write_text(text)
+    keyring = f"file:{tmp_path / 'k'}"
+    with open_deployment(
+        where, policy=tmp_path / "policy.yaml", keyring=keyring, clock=clock, sync="OFF"
+    ) as shop:
+        shop.principal("till", roles=["storefront"]).consent.begin("ada", "orders")
+        desk = shop.principal("desk", roles=["privacy-desk"]).rights
+        kept = {(p.name, p.law, p.until[:4]) for p in desk.plan("ada") if p.fate == "kept"}
+        assert kept == {("records", "Claims of ours", ""), ("suppression", "Old files", "2029")}
+        records, mark = certified(erased(shop, "ada"))
+        assert records == {"what": "records", "ground": "Claims of ours", "until": None}
+        assert (mark["ground"], mark["until"][:10]) == ("Old files", "2029-03-02")
+        web = shop.principal("till", roles=["storefront"])
+        clock.instant = datetime(2029, 3, 1, tzinfo=UTC)
+        with pytest.raises(Erased):
+            web.consent.begin("ada", "orders")
+        clock.instant = datetime(2029, 3, 3, tzinfo=UTC)  # as long as the policy says, no longer
+        web.consent.begin("ada", "orders")
+
+
+def test_a_policy_that_says_nothing_of_it_has_grounds_all_the_same(opened: Open) -> None:
+    shop = opened()
+    buys(shop, "ada", "IT")
+    assert [("Art. " in left["ground"]) for left in certified(erased(shop, "ada"))] == [True, True]

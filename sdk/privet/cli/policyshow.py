@@ -26,6 +26,13 @@ def data(policy: Policy) -> dict[str, Any]:
         "separate": [sorted(group) for group in policy.separate],
         "permits": [_permit(p) for p in policy.permits.values()],
         "denies": [_deny(d) for d in policy.denies],
+        "after_erasure": {
+            "records": policy.after_erasure.records,
+            "suppression": {
+                "for": str(policy.after_erasure.period),
+                "ground": policy.after_erasure.suppression,
+            },
+        },
         "never": list(policy.items.never),
         "reveals": [_reveal(n, r) for n, r in policy.items.reveals.items()],
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from privet import crypto
 from privet.clock import iso
+from privet.gate.held import kept_out_until, remains
 from privet.gate.parts import IDENTITY, Parts
 from privet.gate.removal import Removed
 from privet.gate.upkeep import epoch_ends
@@ -44,6 +45,7 @@ def body(
         "fenced": iso(detail["fenced"]),
         "concluded": iso(parts.now),
         "gone": sorted(gone),
+        "remains": remains(parts, detail.get("suppressed", kept_out_until(parts))),
         "held": [{"fields": list(h.fields), "law": h.law, "until": h.until} for h in held],
         "models": [
             {

@@ -18,12 +18,13 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from privet.clock import DAY_US, iso
+from privet.clock import iso
 from privet.consent import ABSOLUTE, Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate, membership
 from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
+from privet.gate.held import kept_out_until, remains
 from privet.gate.minimize import NULL
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
@@ -34,7 +35,6 @@ from privet.vault import Fetched, Plan, twice
 
 # A process that read a model's epoch must release its list within this time, or drop it.
 RELEASE_WITHIN_US = 1_000_000
-SUPPRESS_FOR_US = 10 * 365 * DAY_US
 CONCLUDED = ("done", "held")
 UNTOUCHED = frozenset({"active", "elsewhere"})
 """Where a ground stands without her word against it: nothing is destroyed for it."""
@@ -62,12 +62,12 @@ class PlanLine:
     """One line of an erasure's dry run.
 
     Attributes:
-        what: ``"data"``, ``"model"`` or ``"grounds"``.
+        what: ``"data"``, ``"model"``, ``"grounds"`` or ``"log"``.
         name: domain, or purpose and model.
         rows: sealed events or cells of hers in it.
-        fate: ``"destroyed"``, ``"subtracted"`` or ``"held"``.
-        law: which law holds it.
-        until: until when it is held, RFC 3339.
+        fate: ``"destroyed"``, ``"subtracted"``, ``"held"`` or ``"kept"``.
+        law: which law holds it, or the ground on which it is kept.
+        until: until when, RFC 3339; empty for as long as the log.
     """
 
     what: str
@@ -109,6 +109,8 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     lines = [_line(f"{h.domain}/{h.event}", h.rows, holds.get(h.domain)) for h in holdings]
     lines += models_of(parts, sno)
     lines.append(PlanLine("grounds", "ledger", grounds, "destroyed"))
+    for left in remains(parts, kept_out_until(parts)):
+        lines.append(PlanLine("log", left["what"], 1, "kept", left["ground"], left["until"] or ""))
     return lines
 
 
@@ -402,15 +404,18 @@ def _destroy(
     if known is None:
         holds = _holds(parts, caller, sno)
         until = _held_until(parts, caller, sno) if holds else None
-        decided = {
+        decided: dict[str, Any] = {
             "holds": {d: asdict(h) for d, h in holds.items()},
             "held_until": until,
             "destroyed": sorted(_domains(parts, sno) - _kept_by(holds)),
+            "suppressed": kept_out_until(parts),
         }
         _mark(parts, receipt, "destroying", decided)
+        suppressed = decided["suppressed"]
     else:  # decided before a crash: the data that decided it may be gone
         holds = {d: _held(h) for d, h in known.items()}
-    parts.subjects.suppress(sno, parts.now + SUPPRESS_FOR_US, receipt)
+        suppressed = request["detail"].get("suppressed", kept_out_until(parts))
+    parts.subjects.suppress(sno, suppressed, receipt)
     parts.vault.shred(sno, sorted(_domains(parts, sno) - _kept_by(holds)) if holds else None)
     parts.subjects.drop_refs(sno, held=bool(holds))
     with parts.home.data.write() as tx:

@@ -12,7 +12,7 @@ import json
 
 from privet.errors import StoreUnavailable
 from privet.gate import removal
-from privet.gate.forget import SUPPRESS_FOR_US
+from privet.gate.held import kept_out_until
 from privet.gate.parts import IDENTITY, Parts
 
 
@@ -57,6 +57,7 @@ def _destroy_again(parts: Parts) -> None:
         held = {*json.loads(detail).get("holds", {}), IDENTITY} if state == "held" else set()
         back = keyed.get(sno, set()) - held
         if back or sno in linked:
-            parts.subjects.suppress(sno, parts.now + SUPPRESS_FOR_US, receipt)
+            until = json.loads(detail).get("suppressed", kept_out_until(parts))
+            parts.subjects.suppress(sno, until, receipt)
             parts.vault.shred(sno, sorted(back) if held else None)
             parts.subjects.drop_refs(sno, held=bool(held))

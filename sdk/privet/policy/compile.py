@@ -44,6 +44,7 @@ from privet.policy.period import Period
 from privet.policy.places import spelt
 from privet.policy.policy import Policy
 from privet.policy.policyform import (
+    AfterErasureForm,
     ContractBasis,
     DenyForm,
     HoldForm,
@@ -60,6 +61,7 @@ from privet.policy.policyform import (
     VitalBasis,
 )
 from privet.policy.purpose import (
+    AfterErasure,
     Assessment,
     Basis,
     Controller,
@@ -180,6 +182,7 @@ def _build(context: Context, documents: Mapping[str, str], hashed: str) -> Polic
         domains=layout.domains(purposes.values()),
         own_consent=stricter_ages(context),
         imports=imports(context.composed),
+        after_erasure=_after_erasure(policy.after_erasure),
         protects=spelt(frozenset(policy.protects)),
         life=life(data, policy),
         warnings=tuple(context.problems.warned[key] for key in sorted(context.problems.warned)),
@@ -309,6 +312,18 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
         where=spelt(frozenset(form.basis.where))
         if isinstance(form.basis, OptOutBasis)
         else frozenset(),
+    )
+
+
+def _after_erasure(form: AfterErasureForm | None) -> AfterErasure:
+    usual = AfterErasure()
+    if form is None:
+        return usual
+    mark = form.suppression
+    return AfterErasure(
+        form.records or usual.records,
+        mark.ground if mark else usual.suppression,
+        Period.parse(mark.period) if mark else usual.period,
     )
 
 

@@ -12,6 +12,7 @@ from privet.policy.decide import Ask, Decision, refuse
 from privet.policy.digest import slice_digest
 from privet.policy.frozen import Frozen
 from privet.policy.index import Index
+from privet.policy.purpose import AfterErasure
 from privet.policy.when import UNKNOWN, Circumstances
 from privet.types import BUILT_IN_PURPOSES, SELF_ROLE, Action, check_list, check_type
 
@@ -67,6 +68,7 @@ class Policy(Frozen):
         imports: the packs that it imports, by name.
         protects: of a law pack, the places whose people its denies protect, groups spelt out.
         life: how it gives way to the next one, and who must approve of that.
+        after_erasure: what is left of the ledger once a person is erased, and why.
         warnings: what was not refused, and yet is likely to be wrong; as faults are told.
     """
 
@@ -94,6 +96,7 @@ class Policy(Frozen):
     own_consent: Mapping[str, int] = field(repr=False, default_factory=dict)
     imports: tuple[Imported, ...] = field(repr=False, default=())
     protects: frozenset[str] = field(repr=False, default=frozenset())
+    after_erasure: AfterErasure = field(repr=False, default_factory=AfterErasure)
     _index: Index = field(init=False, repr=False)
     _names: frozenset[str] = field(init=False, repr=False)
     _cases: dict[_Key, Cell | Case | Decision] = field(init=False, repr=False, default_factory=dict)

@@ -380,6 +380,24 @@ class ApprovalsForm(Form):
     """Each person with her public keys; she counts once, whichever of them she uses."""
 
 
+class SuppressionForm(Form):
+    """The mark that keeps out who was erased, when her id comes again."""
+
+    period: PeriodText = Field(alias="for")
+    """How long it is kept."""
+    ground: Text
+    """Why, in words with the article."""
+
+
+class AfterErasureForm(Form):
+    """What is left of the ledger once a person is erased (GDPR Art. 17(3))."""
+
+    records: Text | None = None
+    """On which ground the log's records stay, whose number leads to nobody any more."""
+    suppression: SuppressionForm | None = None
+    """How long who was erased is kept out, and why."""
+
+
 class PolicyForm(Form):
     """Who may use what the shop knows, for what, on which ground."""
 
@@ -411,6 +429,8 @@ class PolicyForm(Form):
     """The weighings that purposes refer to."""
     purposes: Annotated[dict[Name, PurposeForm], Field(min_length=1)]
     """Why data is used."""
+    after_erasure: AfterErasureForm | None = None
+    """What is left of the ledger once a person is erased, why and for how long."""
     never: list[Name] = Field(default=[])
     """Names of `items.reveals` that no purpose learns from or shows."""
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]

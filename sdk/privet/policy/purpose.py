@@ -17,6 +17,7 @@ Basis = Literal[
     "opt-out",
 ]
 _A_DAY = Period(hours=24)
+_TEN_YEARS = Period(months=120)
 SOME_DAY = 951_782_400_000_000  # 2000-02-29, from which periods are compared
 
 
@@ -82,6 +83,21 @@ class Hold:
     fields: frozenset[str]
     period: Period
     law: str
+
+
+@dataclass(frozen=True, slots=True)
+class AfterErasure:
+    """What is left of the ledger once a person is erased (GDPR Art. 17(3)).
+
+    Attributes:
+        records: why the log's records stay as long as the log, without a link to her.
+        suppression: why a keyed mark of her ids stays.
+        period: how long it does.
+    """
+
+    records: str = "accountability and the defence of claims (GDPR Art. 5(2), 7(1), 17(3)(e))"
+    suppression: str = "who was erased is not taken in again unnoticed (GDPR Art. 17(1), 25(1))"
+    period: Period = _TEN_YEARS
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
         "changed_file": policy.life.changed_file,
         "approvals": policy.life.needed,
         "approvers": policy.life.approvers,
+        "after_erasure": policy.after_erasure,
         "own_consent": {place: str(age) for place, age in policy.own_consent.items()},
     }
     yield from _flat(("policy", ""), of_itself)

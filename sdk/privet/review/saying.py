@@ -26,7 +26,7 @@ _SAID = {
     "direct_marketing": "is direct marketing",
     "parent": "is a part of",
     "human_step": "is decided in the end by",
-    "jurisdictions": "has rules of places:",
+    "jurisdictions": "is stricter",
     "hold fields": "keeps past an erasure",
     "hold period": "keeps what a law holds for",
     "hold law": "keeps past an erasure by the law",
@@ -44,6 +44,9 @@ _SAID = {
     "min_age": "asks for an age of",
     "minutes": "is open for so many minutes:",
     "second": "is confirmed by",
+    "after_erasure records": "keeps its records after an erasure on the ground:",
+    "after_erasure suppression": "keeps out who was erased on the ground:",
+    "after_erasure period": "keeps out who was erased for",
 }
 """What is said of a thing under a key; any other key stands for itself."""
 

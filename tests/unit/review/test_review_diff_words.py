@@ -248,7 +248,7 @@ def test_every_attribute_of_a_policy_is_compared(grocery):
     decided = {"roles", "separate", "permits", "denies"}
     told = {
         *("timezone", "controller", "subject", "recipients", "events", "fields", "items"),
-        *("purposes", "assessments", "own_consent", "life"),
+        *("purposes", "assessments", "own_consent", "life", "after_erasure"),
     }
     binds_nobody = {"name", "hash", "documents", "trials", "warnings"}
     follows = {"atoms", "domains"}
