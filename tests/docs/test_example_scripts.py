@@ -28,6 +28,7 @@ def test_every_script_has_a_test() -> None:
         "data_scientist.py",
         "erasure.py",
         "nightly.py",
+        "policy_change.py",
         "shop.py",
     }
 
@@ -95,6 +96,28 @@ def test_a_data_scientist_comes_from_features_to_a_model_that_serves(tmp_path: P
     with privet.open(tmp_path / "home", sync="OFF") as shop:
         models = shop.principal("n", roles=["trainer"]).purpose("recommendations").models
         assert [(v.name, v.state) for v in models.list()] == [("picks", "live")]
+
+
+def test_a_policy_changes_after_last_week_was_tried_on_it_and_two_people_signed(
+    tmp_path: Path,
+) -> None:
+    told = printed("policy_change.py", str(tmp_path))
+    lost, better = told.index("# careful"), told.index("# better")
+    assert told[lost + 1] == (
+        "lost: storefront may no longer recommend view.item for recommendations"
+    )
+    assert told[lost + 3].startswith("refused: storefront, recommend view.item")
+    assert "6 requests about 6 people would be refused (field.refused)" in told[lost + 3]
+    assert told[better + 1].startswith("tighter: ")
+    assert told[better + 1].endswith("times to the week, before times to the day")
+    assert not [line for line in told[better:] if line.startswith("refused")]
+    assert told[-5:] == [
+        "one signature: approval.missing",
+        "re-sealed first: 0 cells",
+        "activated: True",
+        "approved by: head-of-it, privacy-officer",
+        "still suggested: steel pot because you looked at steel kettle",
+    ]
 
 
 @pytest.fixture
