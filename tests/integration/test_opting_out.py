@@ -33,7 +33,7 @@ PERMITS = """\
 
 def written(directory: Path) -> Path:
     texts = load("pack:shop").documents
-    policy = texts["policy"].replace("\nroles:", f"{PURPOSE}\nroles:", 1)
+    policy = texts["policy"].replace("\nroles:", f"\n{PURPOSE}\nroles:", 1)
     policy = policy.replace("\ntests:\n", f"{PERMITS}\ntests:\n")
     policy = policy.replace("receives: [profile.email]", "receives: [profile.email, purchase.item]")
     directory.mkdir()

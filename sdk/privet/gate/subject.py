@@ -18,6 +18,7 @@ from privet.types import CONSENT, RIGHTS, check_type
 from privet.vault import Plan
 
 UNKNOWN = -1  # nobody has this ordinal
+_REFUSED = frozenset({"declined", "withdrawn", "opted-out"})
 
 
 def external_ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
@@ -145,13 +146,13 @@ def standing_of(
         return {n: _word(parts.ledger.standing(tx, asked, n, parts.now)) for n in names}
 
 
-def opted_out(parts: Parts, caller: Caller, sno: int, purposes: Sequence[str]) -> dict[str, int]:
-    """Since when she is out, in UTC microseconds, of each of these that she opted out of."""
+def refused(parts: Parts, caller: Caller, sno: int, purposes: Sequence[str]) -> dict[str, int]:
+    """Since when, in UTC microseconds, her word is no, of each of these to which it is."""
     _record_look(parts, caller, (sno,))
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         found = {n: parts.ledger.standing(tx, sno, n, parts.now) for n in purposes}
-    return {n: s.since for n, s in found.items() if s.status == "opted-out" and s.since is not None}
+    return {n: s.since for n, s in found.items() if s.status in _REFUSED and s.since is not None}
 
 
 def _record_look(parts: Parts, caller: Caller, snos: Iterable[int], **more: Any) -> None:

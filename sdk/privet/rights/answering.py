@@ -10,13 +10,14 @@ from datetime import datetime
 from privet.clock import micros
 from privet.errors import InvalidInput, PrivetError, UnknownSubject
 from privet.gate import grounds, notices, receipts
+from privet.gate import subject as people
 from privet.gate.forget import settle
 from privet.gate.grounds import Done, Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
 from privet.log import get_logger
-from privet.rights import growing
+from privet.rights import growing, meaning
 from privet.types import CONSENT, SELF_ROLE, Action, Id, check_subject, check_text, check_type
 
 _log = get_logger("consent")
@@ -33,7 +34,8 @@ class ConsentReceipt(Receipt):
 
     Attributes:
         document: the signed receipt as JSON-LD (ISO/IEC TS 27560, W3C DPV), to be given to
-            her alone; empty where nothing changed, or where a store failed after the
+            her alone; of an answer that came again under its event id, of what was recorded
+            the first time. Empty where nothing changed, or where a store failed after the
             answer was recorded. Anybody can verify it offline.
     """
 
@@ -120,40 +122,45 @@ def answer(
     check_type(event_id, str, "an event id", "Give text, or leave it out.", "id.type")
     when = None if at is None else micros(at)
     parent = proof.details.get("actor") == PARENT
-    if any(answers.values()):
-        growing.check(parts, caller, subject, age, proof.jurisdiction, parent=parent)
     wishes = [
         Wish(
             purpose,
-            _said(parts, purpose, yes=yes, parent=parent),
+            kind,
             when,
             f"{check_text(event_id, 'an event id')}:{purpose}" if event_id else "",
             seen,
         )
-        for purpose, yes in answers.items()
+        for purpose, kind in meaning.said(parts.policy.purposes, answers, parent=parent).items()
     ]
+    # An acknowledgement may have been lost: what was recorded once is not judged anew.
+    before = _recorded(parts, caller, subject, wishes)
+    if before is not None:
+        return before
+    if any(answers.values()):
+        growing.check(parts, caller, subject, age, proof.jurisdiction, parent=parent)
     sno = enrolled(parts, caller, subject, wishes, proof.notice)
     done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
     for wish in wishes:
-        if wish.kind in {"no", "opted-out"}:
+        if wish.kind in {"no", "opted-out", "withdrawn"}:
             settle(parts, caller, sno, wish.purpose)
     return given(parts, done)
 
 
-def _said(parts: Parts, purpose: str, *, yes: bool, parent: bool) -> str:
-    """The kind of change that an answer is, by what the purpose rests on."""
-    out = stands_until_out(parts, purpose)
-    if not yes:
-        return "opted-out" if out else "no"
-    if parent:
-        return "authorised"
-    return "opted-in" if out else "yes"
-
-
-def stands_until_out(parts: Parts, purpose: object) -> bool:
-    """Whether a purpose stands until the person opts out; none that is not known does."""
-    spec = parts.policy.purposes.get(purpose) if isinstance(purpose, str) else None
-    return spec is not None and spec.basis == "opt-out"
+def _recorded(
+    parts: Parts, caller: Caller, subject: Id, wishes: Sequence[Wish]
+) -> ConsentReceipt | None:
+    """The receipt of answers that were recorded before under the same event id; None: not yet."""
+    (sno,) = parts.subjects.find([check_subject(subject)])
+    if sno is None or not all(wish.event_id for wish in wishes):
+        return None
+    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in wishes}):
+        decide(parts, caller, CONSENT, action, (), about=one(sno))
+    before = grounds.recorded(parts, sno, wishes)
+    if not before.changes:
+        return None
+    details = people.details_of(parts, caller, sno, before.changes[-1][1].commitment)
+    again = given(parts, replace(before, details=details))
+    return replace(again, new=False)
 
 
 def opt_out(
@@ -165,7 +172,9 @@ def opt_out(
         InvalidInput: no purpose was named, or one that nobody opts out of
             (``ground.kind``).
     """
-    wishes = [Wish(purpose, "opted-out") for purpose in _named(purposes)]
+    named = dict.fromkeys(_named(purposes), "opted-out")
+    said = meaning.with_parts(parts.policy.purposes, named)
+    wishes = [Wish(purpose, kind) for purpose, kind in said.items()]
     sno = enrolled(parts, caller, subject, wishes)
     done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
     for wish in wishes:
@@ -180,8 +189,8 @@ def _named(purposes: Sequence[str]) -> list[str]:
 
 
 def withdrawal(parts: Parts, purpose: str) -> Wish:
-    """A withdrawal as the ledger takes it: of what stands until she opts out, an opt-out."""
-    return Wish(purpose, "opted-out" if stands_until_out(parts, purpose) else "withdrawn")
+    """A withdrawal as the ledger takes it."""
+    return Wish(purpose, meaning.withdrawal(parts.policy.purposes, purpose))
 
 
 def _check_answers(parts: Parts, answers: object, seen: object) -> None:
@@ -207,16 +216,17 @@ def withdraw(
     parts: Parts, caller: Caller, sno: int, purposes: Sequence[str], proof: Proof
 ) -> ConsentReceipt:
     """Record a withdrawal, and take her out of what rested on the consents. Art. 7(3)."""
-    purposes = _named(purposes)
-    wishes = [(sno, withdrawal(parts, purpose)) for purpose in purposes]
-    done = grounds.change(parts, caller, wishes, proof)
-    for purpose in purposes:
-        settle(parts, caller, sno, purpose)
+    named = {name: withdrawal(parts, name).kind for name in _named(purposes)}
+    said = meaning.with_parts(parts.policy.purposes, named)
+    wishes = [Wish(purpose, kind) for purpose, kind in said.items()]
+    done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
+    for wish in wishes:
+        settle(parts, caller, sno, wish.purpose)
     return given(parts, done)
 
 
 def given(parts: Parts, done: Done) -> ConsentReceipt:
-    """The receipt that a person takes away from her answer; none for a repeat."""
+    """The receipt that a person takes away from her answer; none where nothing changed."""
     if not done.changes:
         return ConsentReceipt(-1, new=False)
     try:

@@ -18,13 +18,12 @@ from privet.gate.record import decide
 from privet.notices import Notice
 from privet.policy import Period, PurposeSpec
 from privet.rights.answering import herself, one
+from privet.rights.meaning import CHOSEN, above, stands_until_out
 from privet.types import CONSENT, Id, check_list, check_type
 
 QUIET = Period(months=12)
-"""How long somebody who opted out is not asked again: Cal. Civ. Code 1798.135(c)(4)."""
-
-CHOSEN = frozenset({"consent", "opt-out"})
-"""What rests on her own word: there is something to choose."""
+"""How long somebody who opted out, or said no to a part of what people opt out of, is not asked
+again: Cal. Civ. Code 1798.135(c)(4) and (5)."""
 
 
 def form(parts: Parts, person: Id, purposes: Sequence[str], language: str) -> list[dict[str, Any]]:
@@ -40,7 +39,7 @@ def form(parts: Parts, person: Id, purposes: Sequence[str], language: str) -> li
     specs = [_spec(parts, name) for name in names]
     seen = subject.position(parts)
     texts = [notices.shown_for(parts, spec.name, language) for spec in specs]
-    quiet = _quiet(parts, person, [spec.name for spec in specs if spec.basis == "opt-out"])
+    quiet = _quiet(parts, person, [spec.name for spec in specs if _sale(parts, spec.name)])
     return [
         {
             **(_plain(spec, seen) if text is None else _told(spec, text, seen)),
@@ -50,14 +49,20 @@ def form(parts: Parts, person: Id, purposes: Sequence[str], language: str) -> li
     ]
 
 
+def _sale(parts: Parts, name: str) -> bool:
+    """Whether a purpose, or one that it is a part of, stands until people opt out."""
+    whole = (name, *above(parts.policy.purposes, name))
+    return any(stands_until_out(parts.policy.purposes, one) for one in whole)
+
+
 def _quiet(parts: Parts, person: Id, purposes: Sequence[str]) -> dict[str, str]:
-    """Until when she is not to be asked, for each of these purposes that she opted out of."""
+    """Until when she is not to be asked, for each of these purposes that she refused."""
     (sno,) = parts.subjects.find([person])
     if not purposes or sno is None:
         return {}
     caller = herself(sno)
     decide(parts, caller, CONSENT, "read", (), about=one(sno))
-    since = subject.opted_out(parts, caller, sno, purposes)
+    since = subject.refused(parts, caller, sno, purposes)
     until = {name: QUIET.after(at) for name, at in since.items()}
     return {name: iso(at) for name, at in until.items() if at > parts.now}
 
