@@ -14,6 +14,8 @@ from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from privet.errors import IntegrityError
 
@@ -80,13 +82,13 @@ class Mac:
     __slots__ = ("_begun",)
 
     def __init__(self, key: bytes) -> None:
-        self._begun = hmac.new(key, digestmod="sha256")
+        self._begun = HMAC(key, SHA256())
 
     def __call__(self, message: bytes, length: int = 16) -> bytes:
         """HMAC-SHA-256 of ``message``, cut to ``length`` bytes."""
         one = self._begun.copy()
         one.update(message)
-        return one.digest()[:length]
+        return one.finalize()[:length]
 
     def __repr__(self) -> str:
         return "Mac(<key hidden>)"

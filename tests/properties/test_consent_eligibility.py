@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from operator import itemgetter
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis.stateful import (
 )
 from pyroaring import BitMap
 
-from privet.consent import Change, Ledger, Told
+from privet.consent import Change, Ledger, Said, Shared, Told, sheet
 from privet.consent.chunk import decode
 from privet.consent.ledger import FEW
 from privet.consent.optout import placed
@@ -47,6 +48,18 @@ SETS = [s for n in (1, 2, 5) for s in combinations(BASES, n)]
 
 subjects = st.sampled_from(SUBJECTS)
 purposes = st.sampled_from([*BASES, "*", "*"])
+
+
+@st.composite
+def said(draw: st.DrawFn, now: int) -> list[Said]:
+    """What one person says at once, each purpose being named once or twice."""
+    found = [Said("known", "*", now, -1, None, "")] if draw(st.booleans()) else []
+    for purpose in draw(st.lists(st.sampled_from([*BASES]), min_size=0 if found else 1)):
+        lasts = draw(st.none() | st.integers(0, 60))
+        expires = None if lasts is None else now + lasts
+        kind = draw(st.sampled_from(KINDS[purpose]))
+        found.append(Said(kind, purpose, now - draw(st.integers(0, 40)), -1, expires, ""))
+    return list(dict.fromkeys(found))
 
 
 class Grounds(RuleBasedStateMachine):
@@ -90,6 +103,18 @@ class Grounds(RuleBasedStateMachine):
         self.late += leaves[:held]
         self.apply(leaves[held:])
 
+    @rule(data=st.data(), people=st.lists(subjects, min_size=1, max_size=4, unique=True))
+    def people_are_taken_in(self, data: st.DataObject, people: list[int]) -> None:
+        """What an import does: several things at once, mostly of people not heard of."""
+        said_by = {sno: data.draw(said(self.now)) for sno in people}
+        where = data.draw(st.sampled_from(PLACES))
+        leaves = [(sno, sheet(sno, Shared("", where, ""), s)) for sno, s in said_by.items()]
+        taken = [(self.seq + n, one) for n, (_, one) in enumerate(leaves, 1)]
+        self.seq += len(taken)
+        with self.home.data.write() as tx:
+            self.ledger.take_in(tx, taken)
+        self.applied += [(seq, change) for seq, one in taken for change in one.changes()]
+
     @precondition(lambda self: self.late)
     @rule(data=st.data())
     def a_leaf_arrives_late(self, data: st.DataObject) -> None:
@@ -98,7 +123,8 @@ class Grounds(RuleBasedStateMachine):
     @precondition(lambda self: self.applied)
     @rule(data=st.data())
     def a_leaf_is_replayed(self, data: st.DataObject) -> None:
-        self.apply([data.draw(st.sampled_from(self.applied))])
+        seq, _ = data.draw(st.sampled_from(self.applied))
+        self.apply([leaf for leaf in self.applied if leaf[0] == seq])
 
     @rule(by=st.integers(1, 50))
     def time_passes(self, by: int) -> None:
@@ -164,15 +190,18 @@ class Grounds(RuleBasedStateMachine):
     def a_ground_is_the_fold_of_its_entries(self) -> None:
         with self.home.data.read() as tx:
             rows = {
-                (r[0], r[1]): r[2:] for r in tx.all("SELECT sno, purpose, status, seq FROM ground")
+                (sno, purpose): (row.status, row.seq)
+                for sno, stands in self.ledger._grounds.rows.of(tx, SUBJECTS).items()
+                for purpose, row in stands.items()
             }
         told: dict[tuple[int, str], list[tuple[int, Change]]] = {}
-        for seq, change in sorted(dict(self.applied).items()):
+        for seq, change in sorted(dict.fromkeys(self.applied), key=itemgetter(0)):
             told.setdefault((change.sno, change.purpose), []).append((seq, change))
         bases = {**BASES, "*": "subject"}
         states = {key: project(bases[key[1]], past) for key, past in told.items()}
         for sno in {sno for sno, _ in told}:
-            life = sorted(e for (s, _), past in told.items() if s == sno for e in past)
+            entries = [e for (s, _), past in told.items() if s == sno for e in past]
+            life = sorted(entries, key=itemgetter(0))
             where = [e for e in life if e[1].jurisdiction]
             states[sno, "share"] = placed(WHERE["share"], told.get((sno, "share"), []), where)
         assert rows == {k: (s.status, s.seq) for k, s in states.items() if s.status != "none"}
@@ -187,7 +216,7 @@ class Grounds(RuleBasedStateMachine):
 
 def stored(tx: Tx) -> tuple[object, ...]:
     """The projection; not the newest position a bitmap knew, which forgetting cannot undo."""
-    grounds = sorted(tx.all("SELECT sno, purpose, status, seq, since, expires, mac FROM ground"))
+    grounds = sorted(tx.all("SELECT sno, body, pending, mac FROM ground"))
     assert tx.all("SELECT 1 FROM ground_delta") == []
     sets = {}
     for purpose, number, bits, due in tx.all("SELECT purpose, chunk, bits, due FROM ground_set"):

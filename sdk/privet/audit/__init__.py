@@ -2,6 +2,7 @@
 
 from privet.audit.entry import Entry
 from privet.audit.export import ExportReport, export
+from privet.audit.form import Form
 from privet.audit.log import Log
 
-__all__ = ["Entry", "ExportReport", "Log", "export"]
+__all__ = ["Entry", "ExportReport", "Form", "Log", "export"]

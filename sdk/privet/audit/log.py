@@ -13,6 +13,7 @@ from privet.audit import head as heads
 from privet.audit import merkle, proof, sets
 from privet.audit.checkpoint import Verifier, check_origin
 from privet.audit.entry import Entry, Prepared, not_before, prepare
+from privet.audit.form import Form, Spliced
 from privet.audit.groups import Groups
 from privet.audit.head import LOG, Head
 from privet.audit.record import decode
@@ -33,6 +34,7 @@ KEEP_CHECKPOINT_US = 60_000_000
 PAGE = 1000
 REDO = b'"redo":true'  # as canonical JSON has it; within a text its quotes would be escaped
 MAX_SEQ = 2**63 - 1
+Ready = Prepared | Spliced
 
 
 class Log:
@@ -56,7 +58,7 @@ class Log:
         self._clock = clock
         self._verifier = Verifier(origin, signer.public)
         self._file = StoreFile(store.file)
-        self._groups: Groups[Sequence[Prepared], list[int]] = Groups(self._commit)
+        self._groups: Groups[Sequence[Ready], list[int]] = Groups(self._commit)
         self._known: Head | None = None
         self._kept_us: int | None = None
         self._newest = 0
@@ -88,6 +90,29 @@ class Log:
         try:
             ts = micros(self._clock.now())
             prepared = [prepare(entry, ts) for entry in entries]
+        except Exception as error:
+            raise _unavailable(error) from None
+        return self._groups.submit(prepared)
+
+    def append_each(self, parts: Sequence[tuple[Form, int, bytes]]) -> list[int]:
+        """Record one record a subject, very many at once: state is rebuilt from each.
+
+        Args:
+            parts: what a record has in common with others, its subject's ordinal, and its own
+                part as canonical JSON.
+
+        Returns:
+            The index of each record in the log.
+
+        Raises:
+            AuditUnavailable, HandleInvalid: as ``append``.
+        """
+        self._store.check_handle()
+        if not parts:
+            return []
+        try:
+            ts = micros(self._clock.now())
+            prepared = [form.fill(sno, part, ts) for form, sno, part in parts]
         except Exception as error:
             raise _unavailable(error) from None
         return self._groups.submit(prepared)
@@ -240,7 +265,7 @@ class Log:
         self._newest = max(self._newest, head.ts)
         return head
 
-    def _commit(self, batch: Sequence[Sequence[Prepared]]) -> list[list[int]]:
+    def _commit(self, batch: Sequence[Sequence[Ready]]) -> list[list[int]]:
         try:
             self._file.check()
             with self._store.write() as tx:
@@ -256,11 +281,11 @@ class Log:
         return seqs
 
     def _write(
-        self, tx: Tx, old: Head, batch: Sequence[Sequence[Prepared]]
+        self, tx: Tx, old: Head, batch: Sequence[Sequence[Ready]]
     ) -> tuple[list[list[int]], Head]:
         ts, seq = old.ts, old.size
         seqs: list[list[int]] = []
-        records: list[tuple[int, Prepared]] = []
+        records: list[tuple[int, Ready]] = []
         for group in batch:
             seqs.append(list(range(seq, seq + len(group))))
             for prepared in group:
@@ -293,7 +318,7 @@ class Log:
         return head.ts
 
 
-def _insert(tx: Tx, records: Sequence[tuple[int, Prepared]], leaves: Sequence[bytes]) -> None:
+def _insert(tx: Tx, records: Sequence[tuple[int, Ready]], leaves: Sequence[bytes]) -> None:
     tx.many(
         "INSERT INTO record (log, seq, ts, redo, body, leaf) VALUES (?, ?, ?, ?, ?, ?)",
         [

@@ -3,6 +3,8 @@
 from privet.consent.change import EVERYTHING, GIVING, IMPORTED, KINDS, Change, effect
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
 from privet.consent.project import ABSOLUTE, expiry
+from privet.consent.sheet import Said, Shared, Sheet, sheet
+from privet.consent.sheet import from_leaf as changes_of
 from privet.consent.standing import Standing
 from privet.consent.told import KIND as NOTICE
 from privet.consent.told import Told
@@ -17,9 +19,14 @@ __all__ = [
     "NOTICE",
     "Change",
     "Ledger",
+    "Said",
+    "Shared",
+    "Sheet",
     "Standing",
     "Told",
+    "changes_of",
     "effect",
     "expiry",
     "position_of",
+    "sheet",
 ]

@@ -8,11 +8,15 @@ isolation. Every MAC is checked before a byte is parsed.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from privet.consent import chunk as chunks
+from privet.consent.change import MAX_SNO
 from privet.consent.chunk import SPAN, Chunk, Mark
 from privet.consent.entries import marks as placeholders
 from privet.consent.macs import Macs, check
@@ -51,6 +55,21 @@ class Sides:
     on: BitMap
     off: BitMap
     lapsed: BitMap
+
+
+@dataclass(slots=True)
+class Marks:
+    """Marks of very many people for one purpose, the last one of each person holding."""
+
+    snos: array[int] = field(default_factory=lambda: array("q"))
+    on: bytearray = field(default_factory=bytearray)
+    expires: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, sno: int, expires: int | None, *, on: bool) -> None:
+        """One more mark."""
+        self.snos.append(sno)
+        self.on.append(on)
+        self.expires.append(chunks.NEVER if expires is None else expires)
 
 
 @dataclass(slots=True)
@@ -133,6 +152,42 @@ class Bitmaps:
             self.put(tx, purpose, pile.merged(number), max(pile.upto, newest))
         tx.run("DELETE FROM ground_delta WHERE purpose = ?", (purpose,))
         return sum(count for _, count in touched)
+
+    def merge(self, tx: Tx, purpose: str, marks: Marks, upto: int) -> None:
+        """Pack very many marks at once, and the deltas that lie in their chunks.
+
+        Args:
+            tx: a writing transaction that holds the purpose's epoch row.
+            purpose: whose bitmaps.
+            marks: what is on and off from here on.
+            upto: position of the newest entry that they know.
+        """
+        snos = np.frombuffer(marks.snos, np.int64)
+        on = np.frombuffer(marks.on, np.bool_)
+        expires = np.frombuffer(marks.expires, np.int64)
+        numbers = snos // SPAN
+        for number in np.unique(numbers).tolist():
+            mine = numbers == number
+            pile = self._piles(tx, [purpose], number, number).get((purpose, number), _Pile())
+            packed = chunks.merged(pile.merged(number), snos[mine], on[mine], expires[mine])
+            later = max((seq for seq, _ in (pile.later or {}).values()), default=-1)
+            self.put(tx, purpose, packed, max(pile.upto, later, upto))
+            tx.run("DELETE FROM ground_delta WHERE purpose = ? AND chunk = ?", (purpose, number))
+
+    def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
+        """Ordinals whose ground is on and expires before ``until``, with the instant.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        found: list[tuple[int, int]] = []
+        for (_, number), pile in self._piles(tx, [purpose], 0, MAX_SNO // SPAN).items():
+            chunk = pile.merged(number)
+            count = np.searchsorted(chunk.expires, until)
+            found += zip(
+                chunk.lapsing[:count].tolist(), chunk.expires[:count].tolist(), strict=True
+            )
+        return sorted(found)
 
     def put(self, tx: Tx, purpose: str, chunk: Chunk, upto: int) -> None:
         """Write one packed row. ``upto``: position of the newest entry that it knows."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
 
 SPAN: Final = 1 << 16
+NEVER: Final = -(2**63)
+"""Stands in arrays for a ground that does not expire."""
 _HEAD = struct.Struct("<III")
 
 Mark = tuple[bool, int | None]
@@ -54,14 +56,13 @@ class Chunk:
 
     def lapsed(self, now: int) -> BitMap:
         """Ordinals whose ground has lapsed at ``now`` (UTC microseconds)."""
-        from pyroaring import BitMap
-
         count = np.searchsorted(self.expires, now, side="right")
-        # An array of machine integers is read as one block, a numpy array item by item.
-        return BitMap(array("I", self.lapsing[:count].tobytes()))
+        return _bitmap(self.lapsing[:count])
 
     def encode(self) -> bytes:
         """The bytes of ``ground_set.bits``."""
+        for bitmap in (self.on, self.off):
+            bitmap.run_optimize()  # one form for each set, however it came about
         on, off = self.on.serialize(), self.off.serialize()
         offsets = (self.lapsing - self.number * SPAN).astype("<u2")
         return b"".join(
@@ -108,6 +109,40 @@ def update(chunk: Chunk, marks: Mapping[int, Mark | None]) -> Chunk:
         expires[order],
         lapsing[order],
     )
+
+
+def merged(chunk: Chunk, snos: np.ndarray, on: np.ndarray, expires: np.ndarray) -> Chunk:
+    """The chunk with very many ordinals marked anew; of several marks of one, the last holds.
+
+    Args:
+        chunk: the chunk before.
+        snos: ordinals of this chunk, shape (n,), int64.
+        on: whether each ground is on, shape (n,), bool.
+        expires: when each lapses, UTC microseconds, or ``NEVER``, shape (n,), int64.
+    """
+    _, last = np.unique(snos[::-1], return_index=True)
+    place = len(snos) - 1 - last
+    snos, on, expires = snos[place].astype(np.uint32), on[place], expires[place]
+    named, given = _bitmap(snos), _bitmap(snos[on])
+    lapses = on & (expires != NEVER)
+    stay = ~np.isin(chunk.lapsing, snos)
+    ends = np.concatenate((chunk.expires[stay], expires[lapses]))
+    lapsing = np.concatenate((chunk.lapsing[stay], snos[lapses]))
+    order = np.lexsort((lapsing, ends))
+    return Chunk(
+        chunk.number,
+        (chunk.on - named) | given,
+        (chunk.off - named) | (named - given),
+        ends[order],
+        lapsing[order],
+    )
+
+
+def _bitmap(snos: np.ndarray) -> BitMap:
+    from pyroaring import BitMap
+
+    # An array of machine integers is read as one block, a numpy array item by item.
+    return BitMap(array("I", snos.tobytes()))
 
 
 def decode(number: int, bits: bytes) -> Chunk:

@@ -1,10 +1,15 @@
-"""The ledger's rows: written once, read with their MACs checked."""
+"""The ledger's rows, one a leaf: what one person said at once, as the leaf says it.
+
+A row holds the leaf's own text, so that reading the ledger and replaying the log are one
+thing; it is written once, and read with its MAC checked.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from privet.consent.change import Change
+from privet.consent import sheet
 from privet.consent.macs import Macs, check
 from privet.errors import IntegrityError
 
@@ -13,16 +18,18 @@ if TYPE_CHECKING:
 
     from pyroaring import BitMap
 
+    from privet.consent.change import Change
     from privet.db import Tx
 
 T = TypeVar("T")
-Entries = list[tuple[int, Change]]
+Entries = list[tuple[int, "Change"]]
+Lives = dict[tuple[int, str], Entries]
+"""Ordinal and purpose to the entries of that ground, ascending."""
+
 BATCH = 500  # parameters of one IN list; SQLite takes 999 everywhere
 
-_COLUMNS = (
-    "seq, sno, purpose, kind, at, notice, jurisdiction, event_id, seen, expires, commitment, mac"
-)
-_MARKS = ", ".join("?" * 12)
+_PUT = "INSERT INTO ledger (sno, seq, body, mac) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ROWS = "SELECT sno, seq, body, mac FROM ledger WHERE "
 
 
 def batches(values: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
@@ -42,50 +49,72 @@ def insert(tx: Tx, macs: Macs, changes: Sequence[tuple[int, Change]]) -> Entries
     Raises:
         IntegrityError: another entry stands at one of these positions.
     """
-    made: dict[int, bytes] = {}
+    leaves: dict[int, list[Change]] = {}
     for seq, change in changes:
-        mac = macs.entry(seq, change)
-        if made.setdefault(seq, mac) != mac:
+        said = leaves.setdefault(seq, [])
+        if change not in said:
+            said.append(change)
+    rows = []
+    for seq, said in leaves.items():
+        if len({change.sno for change in said}) > 1:
             raise _two_histories()
+        rows.append((said[0].sno, seq, sheet.text(said)))
+    fresh = put(tx, macs, rows)
+    return [(seq, change) for seq, said in leaves.items() if seq in fresh for change in said]
+
+
+def put(tx: Tx, macs: Macs, rows: Sequence[tuple[int, int, bytes]]) -> set[int]:
+    """Write rows (ordinal, position, text of the leaf); the positions that are new.
+
+    Raises:
+        IntegrityError: another row stands at one of these positions.
+    """
+    made = [(sno, seq, body, macs.entry(seq, sno, body)) for sno, seq, body in rows]
+    tx.run("SAVEPOINT entries")
+    if tx.many(_PUT, made) == len(made):
+        tx.run("RELEASE SAVEPOINT entries")
+        return {row[1] for row in made}
+    tx.run("ROLLBACK TO SAVEPOINT entries")
+    tx.run("RELEASE SAVEPOINT entries")
+    mac_at = {row[1]: row[3] for row in made}
     stored: set[int] = set()
-    for part in batches(list(made)):
-        for seq, mac in tx.all(
-            f"SELECT seq, mac FROM ledger WHERE seq IN ({marks(len(part))})", part
-        ):
-            if bytes(mac) != made[seq]:
+    for part in batches(list(mac_at)):
+        found = tx.all(f"SELECT seq, mac FROM ledger WHERE seq IN ({marks(len(part))})", part)
+        for seq, mac in found:
+            if bytes(mac) != mac_at[seq]:
                 raise _two_histories()
             stored.add(seq)
-    fresh = [(seq, change) for seq, change in dict(changes).items() if seq not in stored]
-    tx.many(
-        f"INSERT INTO ledger ({_COLUMNS}) VALUES ({_MARKS})",
-        [_row(seq, change, made[seq]) for seq, change in fresh],
-    )
-    return fresh
+    tx.many(_PUT, [row for row in made if row[1] not in stored])
+    return mac_at.keys() - stored
 
 
-def of_subjects(tx: Tx, macs: Macs, snos: Sequence[int]) -> dict[tuple[int, str], Entries]:
+def of_subjects(tx: Tx, macs: Macs, snos: Sequence[int]) -> Lives:
     """All entries of these subjects by (ordinal, purpose), each list ascending."""
-    found: dict[tuple[int, str], Entries] = {}
+    found: Lives = {}
     for part in batches(snos):
-        rows = tx.all(
-            f"SELECT {_COLUMNS} FROM ledger WHERE sno IN ({marks(len(part))}) ORDER BY seq", part
-        )
-        _collect(macs, rows, found)
+        _collect(macs, tx.all(f"{_ROWS}sno IN ({marks(len(part))}) ORDER BY sno, seq", part), found)
     return found
 
 
 def of_range(
     tx: Tx, macs: Macs, first: int, last: int, purposes: Sequence[str] | None = None
-) -> dict[tuple[int, str], Entries]:
+) -> Lives:
     """The same for all subjects from ``first`` to ``last``; of these purposes, or of all."""
-    only = "" if purposes is None else f" AND purpose IN ({marks(len(purposes))})"
-    rows = tx.all(
-        f"SELECT {_COLUMNS} FROM ledger WHERE sno BETWEEN ? AND ?{only} ORDER BY seq",
-        (first, last, *(purposes or ())),
-    )
-    found: dict[tuple[int, str], Entries] = {}
+    found: Lives = {}
+    rows = tx.all(f"{_ROWS}sno BETWEEN ? AND ? ORDER BY sno, seq", (first, last))
     _collect(macs, rows, found)
-    return found
+    if purposes is None:
+        return found
+    return {key: life for key, life in found.items() if key[1] in purposes}
+
+
+def silent(tx: Tx, snos: Sequence[int]) -> set[int]:
+    """Those of these subjects of whom the ledger says nothing."""
+    heard: set[int] = set()
+    for part in batches(snos):
+        sql = f"SELECT DISTINCT sno FROM ledger WHERE sno IN ({marks(len(part))})"
+        heard.update(sno for (sno,) in tx.all(sql, part))
+    return set(snos) - heard
 
 
 def places(tx: Tx, macs: Macs, snos: BitMap) -> dict[str, BitMap]:
@@ -106,41 +135,27 @@ def places(tx: Tx, macs: Macs, snos: BitMap) -> dict[str, BitMap]:
 
 def of_ground(tx: Tx, macs: Macs, sno: int, purpose: str) -> Entries:
     """The entries of one ground of one subject, ascending."""
-    rows = tx.all(
-        f"SELECT {_COLUMNS} FROM ledger WHERE sno = ? AND purpose = ? ORDER BY seq",
-        (sno, purpose),
-    )
-    return [(row[0], _change(macs, row)) for row in rows]
+    return of_subjects(tx, macs, [sno]).get((sno, purpose), [])
 
 
-def _collect(
-    macs: Macs, rows: Iterable[Sequence[Any]], into: dict[tuple[int, str], Entries]
-) -> None:
+def notice_of(tx: Tx, macs: Macs, seq: int, purpose: str) -> str:
+    """The notice that the entry of a purpose at one position refers to; none where it is not."""
+    rows = tx.all(f"{_ROWS}seq = ?", (seq,))
+    said = [change for row in rows for change in _said(macs, row)]
+    return next((change.notice for change in said if change.purpose == purpose), "")
+
+
+def _collect(macs: Macs, rows: Iterable[Sequence[Any]], into: Lives) -> None:
     for row in rows:
-        into.setdefault((row[1], row[2]), []).append((row[0], _change(macs, row)))
+        for change in _said(macs, row):
+            into.setdefault((change.sno, change.purpose), []).append((row[1], change))
 
 
-def _row(seq: int, c: Change, mac: bytes) -> tuple[Any, ...]:
-    return (
-        seq,
-        c.sno,
-        c.purpose,
-        c.kind,
-        c.at,
-        c.notice,
-        c.jurisdiction,
-        c.event_id,
-        c.seen,
-        c.expires,
-        c.commitment,
-        mac,
-    )
-
-
-def _change(macs: Macs, row: Sequence[Any]) -> Change:
-    change = Change(*row[1:11])
-    check(macs.entry(row[0], change), row[11], "an entry of the ledger")
-    return change
+def _said(macs: Macs, row: Sequence[Any]) -> list[Change]:
+    sno, seq, body, mac = row
+    text = bytes(body)
+    check(macs.entry(seq, sno, text), mac, "an entry of the ledger")
+    return sheet.read(json.loads(text))
 
 
 def _two_histories() -> IntegrityError:

@@ -1,43 +1,43 @@
-"""The table ``ground``: one row per subject and purpose, and the bitmaps that follow it.
+"""Where the purposes of each person stand, and the bitmaps that follow.
 
-Rows are computed from *all* entries of the ground in the order of the log, not from the
-row before: a leaf that arrives late (two writers, a replay) lands in its place.
+Rows are computed from *all* entries of a person in the order of the log, not from the row
+before: a leaf that arrives late (two writers, a replay) lands in its place.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from privet.consent import entries, told
-from privet.consent.bitmaps import Bitmaps
-from privet.consent.chunk import SPAN, Mark, build
-from privet.consent.macs import Macs, check
+from privet.consent.bitmaps import Bitmaps, Marks
+from privet.consent.change import EVERYTHING
+from privet.consent.chunk import SPAN, Mark
 from privet.consent.optout import Places, placed, placing
-from privet.consent.project import State, fold
+from privet.consent.project import State, fold, lone
+from privet.consent.rows import BASES_KEY, GroundRows, other_bases
 from privet.consent.standing import Row
-from privet.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from privet.consent.entries import Entries
+    from privet.consent.entries import Entries, Lives
+    from privet.consent.macs import Macs
+    from privet.consent.rows import Standings
+    from privet.consent.sheet import Said
     from privet.consent.told import Floors
     from privet.db import Tx
 
-BASES_KEY: Final = "ground_bases"
+MANY: Final = 500  # from so many changes on, bitmaps are packed at once
 _ON: Final = frozenset({"active", "known"})
-_PUT = """
-INSERT INTO ground (sno, purpose, status, seq, since, expires, mac) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (sno, purpose) DO UPDATE SET status = excluded.status, seq = excluded.seq,
-since = excluded.since, expires = excluded.expires, mac = excluded.mac
-"""
-# One statement for rows, fence and bases: half of a point read is the number of statements.
-_POINT = f"""
-SELECT purpose, status, seq, since, expires, mac FROM ground
-WHERE sno = ? AND purpose IN ({{0}}, '*')
-UNION ALL SELECT '#fence', '', seq, 0, NULL, NULL FROM fence WHERE sno = ?
-UNION ALL SELECT '#bases', '', 0, 0, NULL, value FROM meta WHERE key = '{BASES_KEY}'
-"""
+_SLICE: Final = SPAN // 8  # people whose entries are in memory at once while all is computed
+
+
+class _Found(NamedTuple):
+    """Where people stand, and by which entry of theirs each purpose was moved last."""
+
+    people: dict[int, Standings]
+    newest: dict[tuple[int, str], int]
 
 
 class Grounds:
@@ -59,31 +59,8 @@ class Grounds:
                 for name, basis in bases.items()
             }
         )
-        self._point: dict[int, str] = {}
+        self.rows = GroundRows(macs, bases, self._tag)
         self.bitmaps = Bitmaps(macs, bases)
-
-    def rows(self, tx: Tx, purposes: Sequence[str], sno: int) -> tuple[dict[str, Row], bool]:
-        """The rows of one subject by purpose (``"*"`` as well), and whether she is fenced.
-
-        Raises:
-            IntegrityError: a row does not bear its MAC.
-            StoreUnavailable: the rows were computed under other purposes or bases.
-        """
-        count = len(purposes)
-        sql = self._point.get(count)
-        if sql is None:
-            sql = self._point[count] = _POINT.format(entries.marks(count))
-        found = {row[0]: row[1:] for row in tx.all(sql, (sno, *purposes, sno))}
-        bases = found.pop("#bases", None)
-        if bases is not None:  # first: under other bases no MAC would hold
-            self._compare(bases[4])
-        fenced = found.pop("#fence", None) is not None
-        rows: dict[str, Row] = {}
-        for purpose, (status, seq, since, expires, mac) in found.items():
-            row = (sno, purpose, status, seq, since, expires)
-            check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
-            rows[purpose] = Row(status, seq, since, expires)
-        return rows, fenced
 
     def past(self, tx: Tx, sno: int, purpose: str, position: int) -> Row | None:
         """The row as it was once every leaf up to ``position`` was projected, and none after.
@@ -102,42 +79,7 @@ class Grounds:
         }
         telling = placing(then).get(sno, [])
         past = then.get((sno, purpose), [])
-        state = self._fold(purpose, past, telling, told.floors(told_then))
-        return None if state is None else Row(state.status, state.seq, state.since, state.expires)
-
-    def objected(self, tx: Tx) -> list[tuple[int, str, int, int]]:
-        """Ordinal, purpose, instant and position of each ground with a pending objection.
-
-        Raises:
-            IntegrityError: a row does not bear its MAC.
-        """
-        found: list[tuple[int, str, int, int]] = []
-        for sno, purpose, status, seq, since, expires, mac in tx.all(
-            "SELECT sno, purpose, status, seq, since, expires, mac FROM ground "
-            "WHERE status = 'objected' ORDER BY since, seq"
-        ):
-            row = (sno, purpose, status, seq, since, expires)
-            check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
-            found.append((sno, purpose, since, seq))
-        return found
-
-    def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
-        """Ordinals whose active ground expires before ``until``, with the instant.
-
-        Raises:
-            IntegrityError: a row does not bear its MAC.
-        """
-        found: list[tuple[int, int]] = []
-        for sno, status, seq, since, expires, mac in tx.all(
-            "SELECT sno, status, seq, since, expires, mac FROM ground "
-            "WHERE purpose = ? AND expires < ? ORDER BY sno",
-            (purpose, until),
-        ):
-            row = (sno, purpose, status, seq, since, expires)
-            check(self._macs.ground(self._bases[purpose], *row), mac, "a ground")
-            if status == "active":
-                found.append((sno, expires))
-        return found
+        return self._fold(purpose, past, telling, told.floors(told_then))
 
     def project(self, tx: Tx, fresh: Entries) -> None:
         """Bring rows and bitmaps up to these entries, which are in the ledger already."""
@@ -147,18 +89,66 @@ class Grounds:
             (change.sno, p) for _, change in fresh if change.jurisdiction for p in self._places
         }
         lives = entries.of_subjects(tx, self._macs, sorted({sno for sno, _ in keys}))
-        telling = placing(lives) if self._places else {}
-        floors = self._floors(tx)
-        rows: list[tuple[Any, ...]] = []
-        deltas: list[tuple[str, int, int, Mark]] = []
-        for sno, purpose in sorted(keys):
-            past, where = lives.get((sno, purpose), []), telling.get(sno, [])
-            state = self._fold(purpose, past, where, floors)
-            if state is not None:
-                rows.append(self._row(sno, purpose, state))
-                deltas.append((purpose, self._newest(purpose, past, where), sno, _mark(state)))
-        tx.many(_PUT, rows)
-        self.bitmaps.append(tx, deltas)
+        found = self._found(lives, self._floors(tx))
+        self.rows.put(tx, found.people)
+        deltas = [
+            (purpose, found.newest[sno, purpose], sno, _mark(found.people[sno][purpose]))
+            for sno, purpose in sorted(keys & found.newest.keys())
+        ]
+        if len(deltas) < MANY:
+            self.bitmaps.append(tx, deltas)
+        else:
+            piles: dict[str, Marks] = defaultdict(Marks)
+            for purpose, _, sno, (on, expires) in deltas:
+                piles[purpose].add(sno, expires, on=on)
+            self._merge(tx, piles, max(seq for _, seq, _, _ in deltas))
+
+    def plain(self, tx: Tx, people: Mapping[int, Sequence[tuple[int, Said]]]) -> bool:
+        """Whether ``take_in`` can tell where each of these stands without all that was said.
+
+        Not where material notices or places bear on it, where somebody said two things of one
+        purpose or of what she had seen, nor where all purposes are concerned.
+        """
+        purposes = {said.purpose for told_by_her in people.values() for _, said in told_by_her}
+        if self._places or not purposes.isdisjoint(self._floors(tx)):
+            return False
+        for told_by_her in people.values():
+            if len({said.purpose for _, said in told_by_her}) < len(told_by_her):
+                return False
+            for _, said in told_by_her:
+                if said.seen >= 0 or (said.purpose == EVERYTHING and said.kind != "known"):
+                    return False
+        return purposes <= self._bases.keys()
+
+    def take_in(self, tx: Tx, people: Mapping[int, Sequence[tuple[int, Said]]]) -> None:
+        """The same as ``project`` for people of whom nothing was said before.
+
+        Args:
+            tx: a writing transaction; the entries are in the ledger already.
+            people: ordinal to position and change; ``plain`` said that it may be.
+        """
+        stands = {
+            (said.purpose, said.kind): lone(self._bases[said.purpose], said.kind)
+            for told_by_her in people.values()
+            for _, said in told_by_her
+        }
+        record, rows, newest = self.rows.record, [], -1
+        piles: dict[str, Marks] = defaultdict(Marks)
+        for sno, told_by_her in people.items():
+            parts: dict[str, bytes] = {}
+            pending = False
+            for seq, (kind, purpose, at, _, expires, _) in told_by_her:
+                status, lapses = stands[purpose, kind]
+                if status == "none":
+                    continue
+                row = Row(status, seq, at, expires if lapses else None)
+                parts[purpose] = record(purpose, row)
+                pending = pending or status == "objected"
+                piles[purpose].add(sno, row.expires, on=status in _ON)
+                newest = max(newest, seq)
+            rows.append((sno, b"".join([parts[name] for name in sorted(parts)]), pending))
+        self.rows.put_records(tx, [row for row in rows if row[1]])
+        self._merge(tx, piles, newest)
 
     def rebuild(self, tx: Tx) -> None:
         """Delete everything and compute it anew from the ledger; the caller holds all epochs."""
@@ -169,16 +159,16 @@ class Grounds:
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (BASES_KEY, self._tag),
         )
-        self._rebuild_chunks(tx, None)
+        self._rebuild_chunks(tx, list(self._bases))
 
     def recompute(self, tx: Tx, purposes: Sequence[str]) -> None:
         """The same for some purposes alone; the caller holds their epochs."""
-        for table in ("ground", "ground_delta", "ground_set"):
+        for table in ("ground_delta", "ground_set"):
             tx.many(f"DELETE FROM {table} WHERE purpose = ?", [(p,) for p in purposes])
         self._rebuild_chunks(tx, purposes)
 
-    def forget(self, tx: Tx, sno: int, purposes: Sequence[str]) -> None:
-        """Delete one subject's rows and take her out of the bitmaps of these purposes."""
+    def forget(self, tx: Tx, sno: int, purposes: Iterable[str]) -> None:
+        """Delete one subject's row and take her out of the bitmaps of these purposes."""
         for purpose in purposes:
             self.bitmaps.forget(tx, purpose, sno)
         tx.run("DELETE FROM ground WHERE sno = ?", (sno,))
@@ -203,14 +193,9 @@ class Grounds:
 
     def _compare(self, stored: bytes | memoryview) -> None:
         if bytes(stored) != self._tag:
-            raise StoreUnavailable(
-                "the grounds were computed for another policy",
-                why="its purposes or their bases are not this policy's",
-                remedy="Use the active policy; activating one rebuilds the grounds.",
-                reason="ground.bases",
-            )
+            raise other_bases()
 
-    def _rebuild_chunks(self, tx: Tx, purposes: Sequence[str] | None) -> None:
+    def _rebuild_chunks(self, tx: Tx, purposes: Sequence[str]) -> None:
         first, last = tx.all("SELECT MIN(sno), MAX(sno) FROM ledger")[0]
         if first is None:
             return
@@ -218,28 +203,37 @@ class Grounds:
         for number in range(first // SPAN, last // SPAN + 1):
             self._rebuild_chunk(tx, number, purposes, floors)
 
-    def _rebuild_chunk(
-        self, tx: Tx, number: int, purposes: Sequence[str] | None, floors: Floors
-    ) -> None:
-        low, high = number * SPAN, (number + 1) * SPAN - 1
-        placed_too = purposes is None or not self._places.keys().isdisjoint(purposes)
-        lives = entries.of_range(tx, self._macs, low, high, None if placed_too else purposes)
-        telling = placing(lives) if self._places and placed_too else {}
+    def _rebuild_chunk(self, tx: Tx, number: int, purposes: Sequence[str], floors: Floors) -> None:
+        newest = -1
+        piles: dict[str, Marks] = {purpose: Marks() for purpose in purposes}
+        for low in range(number * SPAN, (number + 1) * SPAN, _SLICE):
+            lives = entries.of_range(tx, self._macs, low, low + _SLICE - 1)
+            found = self._found(lives, floors)
+            self.rows.put(tx, found.people)
+            for sno, standings in found.people.items():
+                for purpose, row in standings.items():
+                    if purpose in piles:
+                        piles[purpose].add(sno, row.expires, on=row.status in _ON)
+            newest = max(newest, max(found.newest.values(), default=-1))
+        self._merge(tx, piles, newest)
+
+    def _merge(self, tx: Tx, piles: Mapping[str, Marks], upto: int) -> None:
+        """Pack marks of people into the bitmaps of their purposes."""
+        for purpose in sorted(piles):
+            self.bitmaps.merge(tx, purpose, piles[purpose], upto)
+
+    def _found(self, lives: Lives, floors: Floors) -> _Found:
+        """Where these people's purposes stand, from all their entries."""
+        telling = placing(lives) if self._places else {}
+        found = _Found({}, {})
         keys = lives.keys() | {(sno, purpose) for sno in telling for purpose in self._places}
-        rows: list[tuple[Any, ...]] = []
-        marks: dict[str, dict[int, Mark]] = {}
-        upto: dict[str, int] = {}
-        for sno, purpose in sorted(k for k in keys if purposes is None or k[1] in purposes):
+        for sno, purpose in sorted(keys):
             past, where = lives.get((sno, purpose), []), telling.get(sno, [])
-            state = self._fold(purpose, past, where, floors)
-            if state is not None:
-                rows.append(self._row(sno, purpose, state))
-                marks.setdefault(purpose, {})[sno] = _mark(state)
-                newest = self._newest(purpose, past, where)
-                upto[purpose] = max(upto.get(purpose, -1), newest)
-        tx.many(_PUT, rows)
-        for purpose, of_chunk in marks.items():
-            self.bitmaps.put(tx, purpose, build(number, of_chunk), upto[purpose])
+            row = self._fold(purpose, past, where, floors)
+            if row is not None:
+                found.people.setdefault(sno, {})[purpose] = row
+                found.newest[sno, purpose] = self._newest(purpose, past, where)
+        return found
 
     def _floors(self, tx: Tx) -> Floors:
         return told.floors(told.everything(tx, self._macs))
@@ -249,7 +243,7 @@ class Grounds:
         ends = [past, where] if purpose in self._places else [past]
         return max(life[-1][0] for life in ends if life)
 
-    def _fold(self, purpose: str, past: Entries, where: Entries, floors: Floors) -> State | None:
+    def _fold(self, purpose: str, past: Entries, where: Entries, floors: Floors) -> Row | None:
         """Where a ground stands; None where nothing ever had an effect on it."""
         basis = self._bases.get(purpose)
         if basis is None:  # a purpose that the policy dropped: it is kept in the ledger alone
@@ -257,12 +251,12 @@ class Grounds:
         life = told.shortened(past, floors.get(purpose, ()))
         places = self._places.get(purpose)
         state = fold(basis, life) if places is None else placed(places, life, where)
-        return None if state.status == "none" else state
-
-    def _row(self, sno: int, purpose: str, state: State) -> tuple[Any, ...]:
-        row = (sno, purpose, state.status, state.seq, state.since, state.expires)
-        return (*row, self._macs.ground(self._bases[purpose], *row))
+        return None if state.status == "none" else _row(state)
 
 
-def _mark(state: State) -> Mark:
-    return state.status in _ON, state.expires
+def _row(state: State) -> Row:
+    return Row(state.status, state.seq, state.since, state.expires)
+
+
+def _mark(row: Row) -> Mark:
+    return row.status in _ON, row.expires

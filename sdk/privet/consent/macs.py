@@ -16,11 +16,9 @@ from privet.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from privet.consent.change import Change
-
 _NO_EXPIRY = -(2**63)
-_ENTRY = struct.Struct(">16sqqqqq")
-_GROUND = struct.Struct(">16sqqqq")
+_ENTRY = struct.Struct(">16sqq")
+_GROUNDS = struct.Struct(">16sqq")
 _DELTA = struct.Struct(">16sqqqq")
 _CHUNK = struct.Struct(">16sqqqq")
 _NOTICE = struct.Struct(">16sqqq")
@@ -41,41 +39,13 @@ class Macs:
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a key cannot be pickled")
 
-    def entry(self, seq: int, change: Change) -> bytes:
+    def entry(self, seq: int, sno: int, body: bytes) -> bytes:
         """MAC of a row of ``ledger``."""
-        numbers = _ENTRY.pack(
-            b"privet-entry-v1",
-            seq,
-            change.sno,
-            change.at,
-            change.seen,
-            _NO_EXPIRY if change.expires is None else change.expires,
-        )
-        texts = _texts(
-            change.purpose,
-            change.kind,
-            change.notice,
-            change.jurisdiction,
-            change.event_id,
-            change.commitment,
-        )
-        return self._mac(numbers + texts)
+        return self._mac(_ENTRY.pack(b"privet-entry-v2", seq, sno) + body)
 
-    def ground(
-        self,
-        basis: str,
-        sno: int,
-        purpose: str,
-        status: str,
-        seq: int,
-        since: int,
-        expires: int | None,
-    ) -> bytes:
-        """MAC of a row of ``ground``."""
-        numbers = _GROUND.pack(
-            b"privet-ground-v1", sno, seq, since, _NO_EXPIRY if expires is None else expires
-        )
-        return self._mac(numbers + _texts(basis, purpose, status))
+    def grounds(self, bases: bytes, sno: int, pending: int, body: bytes) -> bytes:
+        """MAC of a row of ``ground``; ``bases``: the tag of all bases that it goes by."""
+        return self._mac(_GROUNDS.pack(b"privet-ground-v2", sno, pending) + bases + body)
 
     def delta(
         self, basis: str, purpose: str, seq: int, sno: int, active: int, expires: int | None

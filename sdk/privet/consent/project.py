@@ -26,15 +26,15 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from privet.consent.change import GIVING
+from privet.consent.change import GIVING, Change
 from privet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from privet.consent.change import Change
 
 CONSENT: Final = "consent"
 CONTRACT: Final = "contract"
@@ -116,6 +116,17 @@ def fold(basis: str, entries: Iterable[tuple[int, Change]]) -> State:
             told.add(event)
         state = step(basis, state, seq, change)
     return state
+
+
+@lru_cache(maxsize=1024)
+def lone(basis: str, kind: str) -> tuple[str, bool]:
+    """Where a ground stands after one change alone that claims to have seen nothing.
+
+    Returns:
+        Its status, and whether it has the expiry of the change.
+    """
+    state = fold(basis, [(0, Change(0, "", kind, 0, expires=0))])
+    return state.status, state.expires is not None
 
 
 def step(basis: str, state: State, seq: int, change: Change) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from privet.consent.optout import ELSEWHERE
 from privet.consent.project import OPT_OUT, PRESUMED
@@ -32,9 +32,8 @@ _OF_KNOWN: Final = PRESUMED | {OPT_OUT}
 _WITHOUT_ENTRY: Final[dict[str, str | None]] = {OPT_OUT: PLACE} | dict.fromkeys(PRESUMED)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of ``ground`` whose MAC was checked."""
+class Row(NamedTuple):
+    """Where one purpose of one person stands, by a row of ``ground`` whose MAC was checked."""
 
     status: str
     seq: int

@@ -200,35 +200,38 @@ class Head(DataTable, table=True):
 
 
 class LedgerEntry(DataTable, table=True):
-    """Projection of the log's ledger leaves; ``seq`` is the leaf's index."""
+    """Projection of the log's ledger leaves: what one person said at once, as the leaf says it.
+
+    ``seq`` is the leaf's index.
+    """
 
     __tablename__ = "ledger"
-    __table_args__ = (Index("ledger_subject", "sno", "purpose", "seq"),)
+    __table_args__ = (Index("ledger_leaf", "seq", unique=True), CLUSTERED)
+    sno: int = _int(key=True)
     seq: int = _int(key=True)
-    sno: int = _int()
-    purpose: str = _text()
-    kind: str = _text()
-    notice: str = _text()
-    jurisdiction: str = _text()
-    at: int = _int()
-    event_id: str = _text()
-    seen: int = _int()
-    expires: int | None = _int(null=True)
-    commitment: str = _text()
+    body: bytes = _blob()
     mac: bytes = _blob()
 
 
 class Ground(DataTable, table=True):
-    """Where one purpose stands for one subject now; MAC'd, rebuilt from the ledger."""
+    """Where each purpose stands for one person now; MAC'd, rebuilt from the ledger.
+
+    ``pending``: an objection waits for a decision.
+    """
 
     __tablename__ = "ground"
-    __table_args__ = (Index("ground_lapse", "purpose", "expires"), CLUSTERED)
+    __table_args__ = (
+        Index(
+            "ground_pending",
+            "sno",
+            sqlite_where=text("pending = 1"),
+            postgresql_where=text("pending = 1"),
+        ),
+        CLUSTERED,
+    )
     sno: int = _int(key=True)
-    purpose: str = _text(key=True)
-    status: str = _text()
-    seq: int = _int()
-    since: int = _int()
-    expires: int | None = _int(null=True)
+    body: bytes = _blob()
+    pending: int = _int()
     mac: bytes = _blob()
 
 

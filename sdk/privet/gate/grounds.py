@@ -17,7 +17,7 @@ from pyroaring import BitMap
 
 from privet import crypto
 from privet.clock import DAY_US
-from privet.consent import ABSOLUTE, GIVING, IMPORTED, NOTICE, Change, Told
+from privet.consent import ABSOLUTE, GIVING, IMPORTED, NOTICE, Change, Told, changes_of
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
 from privet.gate import breakglass
@@ -31,6 +31,7 @@ from privet.vault import Rows
 EVERYTHING = "*"
 ANSWER_WITHIN_US = 30 * DAY_US  # Art. 12(3): one month
 FOLD_AT = 500
+AT_ONCE = 8192  # leaves of the log that one transaction applies
 ACTION_OF: Mapping[str, Action] = {
     "yes": "answer",
     "authorised": "answer",
@@ -141,7 +142,7 @@ def _kept_out() -> Erased:
 
 def _unheard(parts: Parts, snos: Sequence[int]) -> set[int]:
     """Those whose enrolment is not in the ledger."""
-    _come_abreast(parts)
+    come_abreast(parts)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         return {s for s in set(snos) if parts.ledger.check(tx, _known(s, parts.now)) is not None}
@@ -231,7 +232,7 @@ def change(
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
     fresh: list[tuple[int, Change]] = []
-    _come_abreast(parts)
+    come_abreast(parts)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         known = parts.ledger.notices(tx)
@@ -275,7 +276,7 @@ def _told_once(asked: Sequence[tuple[int, Change]]) -> list[tuple[int, Change]]:
 
 
 def _refuse_fenced(tx: Tx, snos: set[int]) -> None:
-    if _fenced(tx, snos):
+    if fenced_among(tx, snos):
         raise Erased("nothing was recorded", why=WHY["subject.fenced"], reason="subject.fenced")
 
 
@@ -311,7 +312,8 @@ def _refuse_overruling(parts: Parts, wanted: Change) -> None:
         )
 
 
-def _fenced(tx: Tx, snos: set[int]) -> set[int]:
+def fenced_among(tx: Tx, snos: set[int]) -> set[int]:
+    """Those of these subjects whose erasure has begun."""
     rows = tx.all("SELECT sno FROM fence WHERE sno BETWEEN ? AND ?", (min(snos), max(snos)))
     return snos & {int(row[0]) for row in rows}
 
@@ -334,14 +336,15 @@ def _change(
         at=at,
         notice=texts.code(wish.purpose, wish.kind, at, claimed=wish.at is not None),
         jurisdiction=proof.jurisdiction,
-        event_id=_tagged(parts, wish.event_id),
+        event_id=tagged(parts, wish.event_id),
         seen=wish.seen,
         expires=expires,
         commitment=commitment,
     )
 
 
-def _tagged(parts: Parts, event_id: str) -> str:
+def tagged(parts: Parts, event_id: str) -> str:
+    """The ledger's code of a client's own id of an event."""
     # A client's own id may say who it is; a leaf is kept for good.
     if not event_id:
         return ""
@@ -368,7 +371,7 @@ def _commit(parts: Parts, caller: Caller, changes: Sequence[tuple[int, Change]])
     return seqs
 
 
-def _come_abreast(parts: Parts) -> None:
+def come_abreast(parts: Parts) -> None:
     """Apply what a commit left behind that failed between the log and the ledger.
 
     Whoever tries again after such a failure is not to be recorded a second time.
@@ -383,23 +386,33 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
     """Apply the log's ledger leaves that the data store has not seen; the number applied.
 
     Leaves of other processes come first where they are older: the projection never
-    has a gap, whoever crashed between the two commits.
+    has a gap, whoever crashed between the two commits. So many of them are applied in one
+    transaction that memory stays bounded and others get their turn.
     """
+    applied = 0
+    while True:
+        some = _catch_up_some(parts, upto)
+        applied += some
+        if some < AT_ONCE:
+            return applied
+
+
+def _catch_up_some(parts: Parts, upto: int | None) -> int:
     applied = 0
     with parts.home.data.write() as tx:
         # Before the position is read: whoever waited here finds the leaves applied.
         parts.ledger.lock(tx)
-        leaves = iter(parts.log.redo(parts.ledger.position(tx), upto))
+        leaves = islice(parts.log.redo(parts.ledger.position(tx), upto), AT_ONCE)
         first = list(islice(leaves, 2))
         if len(first) > 1:
             parts.ledger.hold(tx)
         pending: list[tuple[int, Change]] = []
         for seq, body in chain(first, leaves):
+            applied += 1
             if body["kind"] == "ground":
-                pending.append((seq, Change.from_leaf(body["ground"])))
+                pending += [(seq, change) for change in changes_of(body["ground"])]
                 continue
             _apply(tx, parts, pending)
-            applied += len(pending) + 1
             pending = []
             if body["kind"] == NOTICE:
                 parts.ledger.tell(tx, Told.from_leaf(seq, body["notice"]))
@@ -409,7 +422,6 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
                 _replay_erasure(tx, parts, seq, body)
             parts.ledger.advance(tx, seq)
         _apply(tx, parts, pending)
-        applied += len(pending)
         if applied >= FOLD_AT:  # many unfolded changes would slow every reader down
             parts.ledger.fold(tx)
     return applied
@@ -418,7 +430,7 @@ def catch_up(parts: Parts, upto: int | None = None) -> int:
 def _apply(tx: Tx, parts: Parts, changes: Sequence[tuple[int, Change]]) -> None:
     if not changes:
         return
-    fenced = _fenced(tx, {change.sno for _, change in changes})
+    fenced = fenced_among(tx, {change.sno for _, change in changes})
     # What was on its way when the fence came would stand there for good after the erasure.
     parts.ledger.apply(tx, [(seq, change) for seq, change in changes if change.sno not in fenced])
     parts.ledger.advance(tx, changes[-1][0])
@@ -478,6 +490,6 @@ def seal_private(
         with parts.home.data.write() as tx:
             parts.ledger.epoch(tx, EVERYTHING, lock=True)  # holds a fence back until we commit
             people = set(warrant.subjects)
-            allowed = BitMap(people - _fenced(tx, people))
+            allowed = BitMap(people - fenced_among(tx, people))
             if parts.vault.commit(tx, prepared, allowed) is not None:
                 return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +18,13 @@ from privet.gate import (
     grounded,
     grounds,
     importable,
+    importing,
     renewal,
     subject,
 )
 from privet.gate.forget import Erasure, PlanLine
 from privet.gate.grounds import Proof, Wish
-from privet.gate.importable import Said
+from privet.gate.importable import Answers
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.gate.renewal import Renewal
@@ -34,6 +34,7 @@ from privet.rights.answering import is_text
 from privet.types import CONSENT, check_list, check_subject, check_text, check_type
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 MAX_ITEM_TEXT = 65_536
@@ -153,49 +154,74 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
             or in the future, rows contradict each other (``import.contradiction``), or all
             of them are recorded already (``import.repeated``). Nothing was recorded.
     """
+    answers = _answers(frame)
+    for purpose, kind in answers.topics:
+        grounds.check(parts, Wish(purpose, kind))
+    if len(answers.at):
+        grounds.check(parts, Wish(*answers.topics[0], int(answers.at.max())))
+    importing.check_texts(parts, answers, proof.notice)
+    for action in sorted({grounds.ACTION_OF[kind] for _, kind in answers.topics}):
+        decide(parts, caller, CONSENT, action, ())
+    answers.check()
+    done = importing.take_in(parts, caller, answers, proof)
+    if done is None:
+        raise importable.repeated()
+    return done
+
+
+def _answers(frame: pd.DataFrame) -> Answers:
+    """A frame of answers, checked column by column."""
+    import numpy as np
+
     names = _columns(frame)
-    if not all(isinstance(kind, str) and kind in KINDS for kind in frame["kind"]):
+    kind, kinds = _coded(frame["kind"])
+    if not all(isinstance(name, str) and name in KINDS for name in kinds):
         raise InvalidInput(
             "a kind of answer is unknown", remedy=f"Use {', '.join(KINDS)}.", reason="consent.kind"
         )
-    rows = [
-        Said(check_subject(subject), purpose, kind, micros(at), _event_id(event))
-        for subject, purpose, kind, at, event in zip(
-            frame["subject"],
-            frame["purpose"],
-            frame["kind"],
-            frame["at"],
-            frame["event_id"] if "event_id" in names else [""] * len(frame),
-            strict=True,
-        )
-    ]
-    asked = [_wish(row) for row in rows]
-    for wish in asked:
-        grounds.check(parts, wish)
-    grounds.check_texts(parts, asked, proof.notice)
-    for action in sorted({grounds.ACTION_OF[row.kind] for row in rows}):
-        decide(parts, caller, CONSENT, action, ())
-    ordered = importable.in_order(rows)
-    ids = list(dict.fromkeys(row.subject for row in rows))
-    known = subject.not_suppressed(parts, ids)
-    snos = dict(zip(known, grounds.enrol(parts, caller, known), strict=True))
-    wishes = [(snos[row.subject], _wish(row)) for row in ordered if row.subject in snos]
-    done = grounds.change(parts, caller, wishes, _of_import(proof, rows))
-    if wishes and not done.changes:
-        raise importable.repeated()
-    ended = {(sno, wish.purpose) for sno, wish in wishes if wish.kind in ENDING}
-    for sno, purpose in sorted(ended):
-        forget.settle(parts, caller, sno, purpose)
-    return len(done.changes)
+    person, ids = _coded(frame["subject"])
+    purpose, purposes = _coded(frame["purpose"])
+    pairs, topic = np.unique(purpose * len(kinds) + kind, return_inverse=True)
+    return Answers(
+        ids=[check_subject(one) for one in ids],
+        person=person,
+        topics=[
+            (purposes[p], kinds[k]) for p, k in (divmod(n, len(kinds)) for n in pairs.tolist())
+        ],
+        topic=topic.reshape(-1),
+        at=_micros(frame["at"]),
+        events=[_event_id(event) for event in frame["event_id"]] if "event_id" in names else None,
+    )
 
 
-def _wish(row: Said) -> Wish:
-    return Wish(row.purpose, row.kind, row.at, row.event_id, imported=True)
+def _coded(column: pd.Series[Any]) -> tuple[np.ndarray, list[Any]]:
+    """Each value's number and the values by number, told apart by type as well as by value."""
+    import numpy as np
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(column, skipna=False) in {"string", "integer"}:
+        codes, values = pd.factorize(column)
+        return codes.astype(np.int64), values.tolist()
+    numbers: dict[tuple[type, Any], int] = {}
+    try:
+        found = [numbers.setdefault((type(v), v), len(numbers)) for v in column]
+    except TypeError:  # what has no hash is no name, no kind and nobody's id
+        raise InvalidInput(
+            "a column of the answers holds something else than text or numbers",
+            reason="load.columns",
+        ) from None
+    return np.array(found, np.int64), [value for _, value in numbers]
 
 
-def _of_import(proof: Proof, rows: Sequence[Said]) -> Proof:
-    """The same, with the hash of what was imported: it is sealed with the rest."""
-    return replace(proof, details={**proof.details, "import": importable.digest(rows)})
+def _micros(column: pd.Series[Any]) -> np.ndarray:
+    """Instants as UTC microseconds, shape (n,), int64."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.DatetimeTZDtype) and not column.isna().any():
+        plain = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        return np.asarray(plain.to_numpy("datetime64[us]").astype(np.int64))
+    return np.array([micros(at) for at in column], np.int64)
 
 
 def _columns(frame: pd.DataFrame) -> list[object]:

@@ -17,7 +17,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from privet.clock import Clock, micros
-from privet.crypto import KEY_BYTES, Aead, commitment, random_key, same
+from privet.crypto import KEY_BYTES, NONCE_BYTES, Aead, commitment, random_key, same
 from privet.errors import IntegrityError, KeyUnavailable, StoreUnavailable
 from privet.vault.cells import SubjectKey
 from privet.vault.rows import by_subject
@@ -39,6 +39,7 @@ _KEK_LABEL, _KC_LABEL = b"privet-kek-v1", b"privet-kc-v1"
 _WRAP: Final = Struct("<16s16sqqqq16s")
 _SUBJECT, _SECRET, _MODEL, _KEK = b"privet-skey-v1", b"privet-secret-v1", b"privet-mkey-v1", b"kek"
 _FRESH_GENS: Final = 2**16 - 1
+_DRAWN: Final = NONCE_BYTES + 4 + KEY_BYTES
 
 Pair = tuple[int, int]
 
@@ -199,18 +200,28 @@ class Keys:
         """
         if not pairs:
             return {}
+        made: dict[Pair, SubjectKey] = {}
         with self.store.write() as tx:
             kek_id = self._charge(tx, len(pairs))
-            rows = []
-            for sno, dom in sorted(pairs):
-                gen = int.from_bytes(os.urandom(4), "little") % _FRESH_GENS + 1
-                wrapped, kc = self._wrap(_SUBJECT, (kek_id, sno, dom, gen), random_key())
-                rows.append((sno, dom, gen, kek_id, wrapped, kc))
-            tx.many(
+            kek, rows = self._kek(kek_id, tx), []
+            # Drawn in one slab for this call alone: a nonce, a generation and a key for each.
+            slab = memoryview(os.urandom(_DRAWN * len(pairs)))
+            for at, (sno, dom) in zip(range(0, len(slab), _DRAWN), sorted(pairs), strict=True):
+                nonce = bytes(slab[at : at + NONCE_BYTES])
+                key = bytes(slab[at + _DRAWN - KEY_BYTES : at + _DRAWN])
+                drawn = int.from_bytes(slab[at + NONCE_BYTES : at + NONCE_BYTES + 4], "little")
+                gen = drawn % _FRESH_GENS + 1
+                kc = commitment(_KC_LABEL, key)
+                ad = _WRAP.pack(_SUBJECT, self.deployment, kek_id, sno, dom, gen, kc)
+                rows.append((sno, dom, gen, kek_id, kek.seal(key, ad, nonce), kc))
+                made[sno, dom] = SubjectKey(gen, kc, Aead(key))
+            stored = tx.many(
                 "INSERT INTO subject_key (sno, dom, gen, kek_id, wrapped, kc) "
                 "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (sno, dom) DO NOTHING",
                 rows,
             )
+        if stored == len(rows):  # all of them are ours
+            return made
         snos, doms = sorted({p[0] for p in pairs}), sorted({p[1] for p in pairs})
         found = self.of_subjects(snos, doms)
         return {pair: found[pair] for pair in pairs if pair in found}

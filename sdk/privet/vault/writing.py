@@ -83,8 +83,10 @@ def prepare(room: Room, rows: Rows) -> Prepared:
         for dom in shelf.doms
     }
     snos = np.unique(rows.snos).tolist()
-    read = room.layouts.family(dom for shelf in shelves for dom in shelf.doms)
-    pen = open_pen(room, snos, written, read, _read_first(room, rows, shelves[0].domains))
+    first = _read_first(room, rows, shelves[0].domains)
+    doms = sorted({dom for shelf in shelves for dom in shelf.doms})
+    # Where nothing that is there decides what is written, only what is written on is opened.
+    pen = open_pen(room, snos, written, room.layouts.family(doms) if first else doms, first)
     outcome = np.full(len(order), SEALED, np.int8)
     leaving = sorted({sno for sno, dom in written if (sno, dom) not in pen.manifests})
     if leaving:

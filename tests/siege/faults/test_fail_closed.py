@@ -99,7 +99,7 @@ def cells(shop: privet.Deployment) -> list[Any]:
     with shop._parts.home.data.read() as tx:
         return [
             tx.all("SELECT sno, dom, seq, grp FROM cell ORDER BY sno, dom, seq, grp"),
-            tx.all("SELECT seq, sno, kind FROM ledger ORDER BY seq"),
+            tx.all("SELECT seq, sno, body FROM ledger ORDER BY seq"),
         ]
 
 

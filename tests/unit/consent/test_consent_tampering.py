@@ -39,24 +39,47 @@ def fold(home: Home, ledger: Ledger) -> None:
         ledger.fold(tx)
 
 
+@pytest.mark.parametrize("place", range(0, 54, 3))
+def test_a_changed_ground_is_refused(home: Home, ledger: Ledger, place: int) -> None:
+    """Whichever byte: of a purpose, its status, its place in the log, an instant."""
+    with home.data.read() as tx:
+        ((body,),) = tx.all("SELECT body FROM ground WHERE sno = 4")
+    changed = bytearray(body)
+    changed[place] ^= 1
+    tamper(home, "UPDATE ground SET body = ? WHERE sno = 4", bytes(changed))
+    _refused(home, ledger)
+
+
 @pytest.mark.parametrize(
     "sql",
     [
-        "UPDATE ground SET status = 'active' WHERE sno = 4 AND purpose = 'recommendations'",
-        "UPDATE ground SET expires = 0 WHERE sno = 4 AND purpose = 'recommendations'",
-        "UPDATE ground SET since = 0, seq = 0 WHERE sno = 4 AND purpose = 'recommendations'",
+        "UPDATE ground SET pending = 1 WHERE sno = 4",
+        "UPDATE ground SET mac = (SELECT mac FROM ground WHERE sno = 5) WHERE sno = 4",
         (
-            "UPDATE ground SET mac = (SELECT mac FROM ground WHERE sno = 5 AND purpose = "
-            "'recommendations') WHERE sno = 4 AND purpose = 'recommendations'"
+            "UPDATE ground SET body = (SELECT body FROM ground WHERE sno = 5), "
+            "mac = (SELECT mac FROM ground WHERE sno = 5) WHERE sno = 4"
         ),
-        "UPDATE ground SET status = 'restricted' WHERE sno = 4 AND purpose = '*'",
     ],
 )
-def test_a_changed_ground_is_refused(home: Home, ledger: Ledger, sql: str) -> None:
+def test_the_grounds_of_somebody_else_are_refused(home: Home, ledger: Ledger, sql: str) -> None:
     tamper(home, sql)
-    with home.data.read() as tx, pytest.raises(IntegrityError) as refused:
-        ledger.why_not(tx, [RECS], 4, 50)
-    assert refused.value.reason == "ground.mac"
+    _refused(home, ledger)
+
+
+def _refused(home: Home, ledger: Ledger) -> None:
+    for ask in (
+        lambda tx: ledger.why_not(tx, [RECS], 4, 50),
+        lambda tx: ledger.standing(tx, 4, RECS, 50),
+    ):
+        with home.data.read() as tx, pytest.raises(IntegrityError) as refused:
+            ask(tx)
+        assert refused.value.reason == "ground.mac"
+
+
+def test_a_hidden_objection_is_refused_where_she_is_looked_at(home: Home, ledger: Ledger) -> None:
+    tamper(home, "UPDATE ground SET pending = 0 WHERE sno = 3")
+    with home.data.read() as tx, pytest.raises(IntegrityError):
+        ledger.why_not(tx, ["analytics"], 3, 50)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +141,10 @@ def test_bytes_that_parse_but_were_not_written_are_never_parsed(
 
 
 def test_a_changed_entry_is_not_folded_into_a_ground(home: Home, ledger: Ledger) -> None:
-    tamper(home, "UPDATE ledger SET kind = 'yes' WHERE kind = 'withdrawn'")
+    with home.data.read() as tx:
+        ((body,),) = tx.all("SELECT body FROM ledger WHERE seq = 31")
+    changed = bytes(body).replace(b"withdrawn", b"yes")
+    tamper(home, "UPDATE ledger SET body = ? WHERE seq = 31", changed)
     with home.data.write() as tx, pytest.raises(IntegrityError):
         ledger.apply(tx, [(50, Change(4, "analytics", "objected", 9))])
     with home.data.write() as tx, pytest.raises(IntegrityError):
@@ -151,10 +177,7 @@ def test_the_key_shows_nowhere() -> None:
 
 def test_texts_cannot_slide_into_each_other() -> None:
     macs = Macs(KEY)
-    one = Change(1, "a", "yes", 1, notice="bc", jurisdiction="d")
-    two = Change(1, "a", "yes", 1, notice="b", jurisdiction="cd")
-    assert macs.entry(1, one) != macs.entry(1, two)
-    assert macs.entry(1, Change(1, "a", "yes", 1)) != macs.entry(
-        1, Change(1, "a", "yes", 1, expires=0)
-    )
     assert macs.bases({"a": "bc"}) != macs.bases({"ab": "c"})
+    assert macs.entry(1, 2, b"x") != macs.entry(2, 1, b"x")
+    assert macs.grounds(b"t" * 16, 1, 0, b"x") != macs.grounds(b"t" * 16, 0, 1, b"x")
+    assert macs.grounds(b"t" * 16, 1, 0, b"x") != macs.grounds(b"u" * 16, 1, 0, b"x")

@@ -14,7 +14,6 @@ import pytest
 from privet.deployment import Deployment, open_deployment
 from privet.errors import InvalidInput
 from privet.gate import subject as people
-from privet.gate.importable import Said, in_order
 
 RECS = "recommendations"
 SAID = {"notice": "2024-02", "channel": "old system", "evidence": "export 7", "source": "crm-1"}
@@ -50,9 +49,10 @@ def test_an_import_is_told_apart_and_keeps_its_time(shop: Deployment, clock: Any
     assert load(shop, ("cleo", "yes", when)) == 1
     assert state(shop, "cleo") == "active"
     auditor = shop.principal("audit", roles=["auditor"]).audit
-    record = next(r for r in auditor.history("cleo") if r.get("ground", {}).get("purpose") == RECS)
-    assert record["ground"]["change"] == "imported:yes"
-    assert record["ground"]["at"] == int(when.timestamp()) * 1_000_000
+    record = next(r for r in auditor.history("cleo") if r["kind"] == "ground")
+    known, said = record["ground"]["changes"]  # by what she said she becomes known
+    assert known[:2] == ["known", "*"]
+    assert said[:3] == ["imported:yes", RECS, int(when.timestamp()) * 1_000_000]
     assert record["ts"] == int(clock.now().timestamp()) * 1_000_000
     (details,) = [
         d for d in people.evidence_of(shop._parts, auditor._caller, _sno(shop, "cleo")) if d
@@ -149,13 +149,3 @@ def test_a_yes_of_who_had_agreed_is_a_renewal(shop: Deployment, clock: Any) -> N
     ada.consent.withdraw(RECS)
     ada.consent.answer({RECS: True}, notice="n", how="web")
     assert kinds(shop, "ada") == ["yes", "renewed", "withdrawn", "yes"]
-
-
-def test_rows_without_an_event_id_get_one_of_what_they_say() -> None:
-    rows = [Said("a", RECS, "no", 5), Said("a", RECS, "yes", 3), Said("b", RECS, "yes", 3, "e")]
-    found = in_order(rows)
-    assert [(row.subject, row.at, row.event_id) for row in found] == [
-        ("a", 3, "yes at 3"),
-        ("b", 3, "e"),
-        ("a", 5, "no at 5"),
-    ]
