@@ -367,7 +367,7 @@ class Ledger:
         Args:
             tx: any transaction.
             sno: the subject's ordinal.
-            purpose: a purpose of the policy; it is judged by the basis that it has now.
+            purpose: a purpose of the policy; it is judged by the basis that it has there.
             position: position of the newest leaf that counts.
             at: the instant, UTC microseconds.
 

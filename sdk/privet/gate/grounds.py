@@ -262,6 +262,27 @@ def change(
     return Done(tuple(changes), details if proof.details else "", tuple(known))
 
 
+def recorded(parts: Parts, sno: int, wishes: Sequence[Wish]) -> Done:
+    """What these wishes recorded before under their event ids; nothing unless each of them did.
+
+    Without the sealed details, which a warrant opens.
+    """
+    _come_abreast(parts)
+    first: dict[tuple[str, str, str], tuple[int, Change]] = {}
+    with parts.home.data.read() as tx:
+        parts.check_policy(tx)
+        known = parts.ledger.notices(tx)
+        for seq, change in parts.ledger.entries(tx, sno):
+            if not change.imported:
+                first.setdefault((change.purpose, change.effect, change.event_id), (seq, change))
+    named = [(wish.purpose, wish.kind, _tagged(parts, wish.event_id)) for wish in wishes]
+    if not all(event and (purpose, kind, event) in first for purpose, kind, event in named):
+        return Done()
+    return Done(
+        tuple(sorted((first[name] for name in named), key=lambda entry: entry[0])), "", tuple(known)
+    )
+
+
 def _told_once(asked: Sequence[tuple[int, Change]]) -> list[tuple[int, Change]]:
     """Without what is told twice at once; the ledger knows only what was told before."""
     heard: set[tuple[int, str, str]] = set()

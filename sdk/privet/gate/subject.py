@@ -8,9 +8,12 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from privet import crypto
 from privet.clock import iso
 from privet.consent import Change, Standing
 from privet.errors import AccessDenied, Erased, InvalidInput
+from privet.gate import policies
+from privet.gate.activation import ledger_of
 from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
@@ -60,6 +63,15 @@ def ids_of(
 def evidence_of(parts: Parts, caller: Caller, sno: int) -> list[dict[str, str]]:
     """How changes of her grounds can be shown, each with the salt of its commitment."""
     return _private(parts, caller, sno, EVIDENCE, EVIDENCE, "details")
+
+
+def details_of(parts: Parts, caller: Caller, sno: int, commitment: str) -> str:
+    """The sealed details that a record commits to, as the text that was hashed; empty: none."""
+    for details in evidence_of(parts, caller, sno) if commitment else ():
+        text = json.dumps(details, sort_keys=True, ensure_ascii=False)
+        if crypto.sha256(text.encode()).hex() == commitment:
+            return text
+    return ""
 
 
 def _private(
@@ -123,13 +135,12 @@ def standing_of(
 
     A ground that holds by itself reads ``restricted`` or ``fenced`` where it is of no
     use then: processing is restricted (Art. 18), or her erasure has begun. A past instant
-    is told from the entries that had been recorded by then, by the basis that a purpose
-    has now.
+    is told from the entries that had been recorded by then, by the policy that was active.
+
+    Raises:
+        AccessDenied: the policy, of now or of that instant, does not have such a purpose.
+        InvalidInput: the instant is in the future.
     """
-    if sno is not None:
-        _record_look(parts, caller, (sno,))
-    asked = UNKNOWN if sno is None else sno
-    names = parts.policy.purposes if purposes is None else purposes
     if at is not None and at > parts.now:
         raise InvalidInput(
             "nobody knows where a ground will stand",
@@ -137,13 +148,22 @@ def standing_of(
             remedy="Give an instant up to now.",
             reason="time.future",
         )
-    position = -1 if at is None else parts.log.newest_by(at)
+    policy = parts.policy if at is None else policies.as_of(parts, at)
+    names = list(policy.purposes if purposes is None else purposes)
+    if not policy.purposes.keys() >= set(names):
+        raise AccessDenied("the policy has no such purpose", reason="purpose.unknown")
+    if sno is not None:
+        _record_look(parts, caller, (sno,))
+    asked = UNKNOWN if sno is None else sno
+    if at is None:
+        with parts.home.data.read() as tx:
+            parts.check_policy(tx)
+            return {n: _word(parts.ledger.standing(tx, asked, n, parts.now)) for n in names}
+    ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
+    position = parts.log.newest_by(at)
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
-        if at is not None:
-            ledger = parts.ledger
-            return {n: _word(ledger.standing_at(tx, asked, n, position, at)) for n in names}
-        return {n: _word(parts.ledger.standing(tx, asked, n, parts.now)) for n in names}
+        return {n: _word(ledger.standing_at(tx, asked, n, position, at)) for n in names}
 
 
 def refused(parts: Parts, caller: Caller, sno: int, purposes: Sequence[str]) -> dict[str, int]:

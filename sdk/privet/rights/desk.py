@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.clock import micros
-from privet.errors import AccessDenied, InvalidInput
+from privet.errors import InvalidInput
 from privet.gate import (
     catalogue,
     evidence,
@@ -72,13 +72,11 @@ def state(
     """Where each purpose stands for one person, or one of them; None for somebody not known.
 
     Raises:
-        AccessDenied: the purpose is not one of the policy's own.
+        AccessDenied: the purpose is none of the policy's own, of now or of that instant.
         InvalidInput: a naive instant, or one in the future.
     """
     if purpose is not None:
         check_type(purpose, str, "a purpose", "Name a purpose of the policy.")
-        if purpose not in parts.policy.purposes:
-            raise AccessDenied("the policy has no such purpose", reason="purpose.unknown")
     names = None if purpose is None else [purpose]
     return subject.standing_of(parts, caller, sno, names, None if at is None else micros(at))
 

@@ -10,6 +10,7 @@ import pytest
 from privet.deployment import Deployment, open_deployment
 from privet.errors import AccessDenied, InvalidInput
 from privet.notices import load_notice
+from privet.policy import load
 
 RECS = "recommendations"
 SHOP = load_notice("pack:shop")
@@ -122,3 +123,31 @@ def test_a_record_about_others_tells_nothing(shop: Deployment) -> None:
     assert caught.value.reason == "record.unrelated"
     with pytest.raises(AccessDenied):
         shop.principal("d", roles=["privacy-desk"]).audit.ground("bob", of_bob)
+
+
+def test_a_past_instant_is_judged_by_the_policy_of_then(
+    where: str, tmp_path: Any, clock: Any
+) -> None:
+    """A law that obliges since June was no ground in May."""
+    keyring = f"file:{tmp_path / 'keys'}"
+    texts = load("pack:shop").documents
+    later = tmp_path / "later"
+    later.mkdir()
+    (later / "data.yaml").write_text(texts["data"])
+    changed = texts["policy"].replace(
+        "basis: {contract: account}", "basis: {legal-obligation: Tax}"
+    )
+    (later / "policy.yaml").write_text(changed)
+    with open_deployment(
+        where, policy="pack:shop", keyring=keyring, clock=clock, sync="OFF"
+    ) as before:
+        before.subject("ada", proof="t").consent.answer({RECS: False}, notice="n", how="web")
+        may = clock.now()
+        assert desk(before).state("ada", "orders") == {"orders": "none"}
+        clock.advance(30 * DAY)
+        before.principal("ops", roles=["operator"]).admin.activate(later)
+    with open_deployment(where, keyring=keyring, clock=clock, sync="OFF") as after:
+        assert desk(after).state("ada", "orders") == {"orders": "active"}
+        assert desk(after).state("ada", "orders", at=may) == {"orders": "none"}
+        assert desk(after).state("ada", "orders", at=clock.now()) == {"orders": "active"}
+        assert after.subject("ada", proof="t").consent.state(at=may)["orders"] == "none"
