@@ -267,7 +267,7 @@ def recorded(parts: Parts, sno: int, wishes: Sequence[Wish]) -> Done:
 
     Without the sealed details, which a warrant opens.
     """
-    _come_abreast(parts)
+    come_abreast(parts)
     first: dict[tuple[str, str, str], tuple[int, Change]] = {}
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
@@ -275,7 +275,7 @@ def recorded(parts: Parts, sno: int, wishes: Sequence[Wish]) -> Done:
         for seq, change in parts.ledger.entries(tx, sno):
             if not change.imported:
                 first.setdefault((change.purpose, change.effect, change.event_id), (seq, change))
-    named = [(wish.purpose, wish.kind, _tagged(parts, wish.event_id)) for wish in wishes]
+    named = [(wish.purpose, wish.kind, tagged(parts, wish.event_id)) for wish in wishes]
     if not all(event and (purpose, kind, event) in first for purpose, kind, event in named):
         return Done()
     return Done(
