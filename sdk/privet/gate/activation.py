@@ -96,9 +96,9 @@ def activate(
         StoreUnavailable: another policy is being activated (``policy.busy``).
     """
     decide(parts, caller, ADMINISTRATION, "administer", ())
+    approving.check(parts, caller, policy, signed)
     if not loosens:
         dropping.check(parts, caller, policy)
-    approving.check(parts, caller, policy, signed)
     vault = Vault(parts.home, parts.keys, parts.subjects, parts.clock)
     install_layout(vault, policy)
     resealing.begin(parts, policy)

@@ -65,11 +65,11 @@ def cost(parts: Parts, caller: Caller, policy: Policy) -> Cost:
             for grp, event, fields in tx.all("SELECT grp, event, fields FROM layout")
             if _bears(needed, str(event), json.loads(fields))
         ]
-        marks = ", ".join("?" * len(grps))
+        marks = ", ".join("?" * len(grps)) or "NULL"
         row = tx.one(
             f"SELECT COUNT(*), SUM(n), COUNT(DISTINCT sno) FROM cell WHERE grp IN ({marks})", grps
         )
-    cells, rows, people = (int(n or 0) for n in row) if grps and row else (0, 0, 0)
+    cells, rows, people = (int(n or 0) for n in row or (0, 0, 0))
     return Cost(tuple(part.sentence for part in needed), cells, rows, people)
 
 

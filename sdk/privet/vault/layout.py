@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KEY_SUFFIX: Final = "#key"
 TAG: Final = "#tag"
+_NO: Final = frozenset[str]()
 MAX_NUMBER: Final = 2**16 - 1
 
 Atom = tuple[str, tuple[str, ...]]
@@ -87,9 +88,15 @@ class Layouts:
         return found
 
     def outdated(self) -> list[int]:
-        """Numbers of the groups that compaction re-seals into current ones."""
+        """Numbers of the groups that compaction re-seals into current ones.
+
+        Not of those all of whose fields the policy has dropped: nothing takes them over.
+        """
         now = {layout.grp for atoms in self.current.values() for layout in atoms}
-        return [g for g, x in self.by_grp.items() if g not in now and x.event in self.current]
+        held = {e: frozenset().union(*(a.names for a in x)) for e, x in self.current.items()}
+        return [
+            g for g, x in self.by_grp.items() if g not in now and x.names & held.get(x.event, _NO)
+        ]
 
     def dom(self, name: str) -> int:
         """A domain's number.
