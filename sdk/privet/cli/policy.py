@@ -92,12 +92,20 @@ def schema(
     document: Annotated[
         str, typer.Argument(metavar="DOCUMENT", help="policy or data: which of the two.")
     ] = "policy",
+    md: Annotated[
+        bool, typer.Option("--md", help="As a page of reference: every key, in Markdown.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the JSON Schema of a document, for editors that complete and check."""
+    from privet.review.keys import page
     from privet.review.schemas import published, text
 
     screen = Screen(json)
+    if md:
+        told = page(document)
+        screen.answer({"page": told}, lambda: screen.say(told))
+        return
     form = published(document)
     screen.answer(form, lambda: screen.say(text(document)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from privet.errors import InvalidInput
 from privet.policy import load, packs
 from privet.policy.problems import Problems
 from privet.policy.reading import read
+from privet.review.keys import page
 from privet.review.schemas import published, text
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "schema"
@@ -22,9 +24,33 @@ def test_the_published_schema_is_that_of_the_form(document):
     assert (DOCS / f"{document}.schema.json").read_text() == text(document) + "\n"
 
 
+@pytest.mark.parametrize("document", ["policy", "data"])
+def test_the_page_of_keys_is_that_of_the_form(document):
+    """If not: ``privet policy schema policy --md > docs/reference/policy-keys.md``; so for data."""
+    told = DOCS.parent / "reference" / f"{document}-keys.md"
+    assert told.read_text(encoding="utf-8") == page(document) + "\n"
+
+
+@pytest.mark.parametrize("document", ["policy", "data"])
+def test_every_key_of_every_form_is_on_the_page_with_its_words(document):
+    whole, told = published(document), page(document)
+    for form in (whole, *whole["$defs"].values()):
+        for key, value in form["properties"].items():
+            said = value.get("description", "").replace("|", "\\|")
+            assert any(
+                line.startswith(f"| `{key}` |") and line.endswith(f"| {said} |")
+                for line in told.splitlines()
+            ), key
+    links = set(re.findall(r"\(#([^)]+)\)", told))
+    assert links == set(re.findall(r"\{ #([^ ]+) \}", told)) - {f"key-{document}-yaml"}
+    assert "text like" not in told  # every form of a value is told in words
+
+
 def test_another_document_has_no_schema():
     with pytest.raises(InvalidInput):
         text("packs")
+    with pytest.raises(InvalidInput):
+        page("packs")
 
 
 def used(form, value, whole, found):
