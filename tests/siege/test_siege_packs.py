@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import privet
-from privet.errors import PolicyError, PrivetError
+from privet.errors import AccessDenied, PolicyError, PrivetError
 from privet.policy import Ask, compile_documents, load, packs, pin
 from privet.policy.imports import MAX_DEPTH, MAX_IMPORTS, pack_hash
 
@@ -218,6 +218,27 @@ def test_a_home_opens_when_another_pack_is_installed(tmp_path: Path, installed: 
     shutil.rmtree(installed / "gdpr")
     assert "gdpr" not in packs()
     with privet.open(home, sync="OFF") as opened:
+        assert opened.policy.hash == hashed
+
+
+def test_a_refused_pack_leaves_a_record(tmp_path: Path, installed: Path) -> None:
+    with privet.open(tmp_path / "home", policy="pack:shop", sync="OFF") as opened:
+        document = installed / "gdpr" / "policy.yaml"
+        document.write_text(document.read_text().replace(RIGHTS, "may: [read]", 1))
+        hashed, before = opened.policy.hash, opened._parts.log.size()
+        for role, kind, reason in (
+            ("operator", PolicyError, "policy.invalid"),
+            ("storefront", AccessDenied, "purpose.refused"),  # and does not learn what is there
+        ):
+            someone = opened.principal("mallory", roles=[role])
+            with pytest.raises(kind) as refusal:
+                someone.admin.activate("pack:grocery")
+            assert refusal.value.reason == reason
+        told = [body for _, body in opened._parts.log.leaves(before, 100)]
+        assert [(t["kind"], t["reason"]) for t in told] == [
+            ("denial", "policy.invalid"),
+            ("denial", "purpose.refused"),
+        ]
         assert opened.policy.hash == hashed
 
 

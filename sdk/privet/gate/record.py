@@ -6,11 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from privet.audit import Entry
-from privet.errors import AccessDenied, ConsentMissing, Erased, Objected, PrivetError
+from privet.errors import (
+    AccessDenied,
+    ConsentMissing,
+    Erased,
+    Objected,
+    PolicyError,
+    PrivetError,
+)
 from privet.gate.circumstances import known
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
-from privet.types import BUILT_IN_PURPOSES, CONSENT, Action
+from privet.types import ADMINISTRATION, BUILT_IN_PURPOSES, CONSENT, Action
 
 MINUTE_US = 60_000_000
 WHY = {
@@ -124,6 +131,28 @@ def refuse(
         [entry(parts, caller, "denial", purpose=purpose, action=action, reason=reason)]
     )
     return ground_error(purpose, reason)
+
+
+def refused_policy(parts: Parts, caller: Caller, error: PolicyError) -> PolicyError:
+    """Record that a policy was offered and does not hold up, and return its error.
+
+    Raises:
+        AccessDenied: no permit for ``privet:administration``: then that is recorded.
+    """
+    decide(parts, caller, ADMINISTRATION, "administer", ())
+    parts.log.append(
+        [
+            entry(
+                parts,
+                caller,
+                "denial",
+                purpose=ADMINISTRATION,
+                action="administer",
+                reason=error.reason,
+            )
+        ]
+    )
+    return error
 
 
 def refused_child(parts: Parts, caller: Caller, rule: str) -> AccessDenied:

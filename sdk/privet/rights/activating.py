@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from privet.errors import PolicyError
 from privet.gate import activation, approving, policies, resealing
 from privet.gate.parts import Caller, Parts
 from privet.gate.policies import Activation
+from privet.gate.record import refused_policy
 from privet.gate.resealing import Cost
 from privet.policy import Policy, load
 from privet.policy.approval import Approval, read
@@ -38,13 +40,20 @@ def activate(
     loosens: bool,
     progress: Callable[[int, int], None] | None,
 ) -> str:
-    """Make a policy the active one; see ``privet.gate.activation``."""
+    """Make a policy the active one; see ``privet.gate.activation``.
+
+    Raises:
+        PolicyError: it does not compile, or is not there; that it was offered is recorded.
+    """
     check_type(loosens, bool, "loosens", "Give True or False.")
     signed = [
         one if isinstance(one, Approval) else read(one)
         for one in check_list(approvals, "approvals")
     ]
-    compiled = named(parts, policy)
+    try:
+        compiled = named(parts, policy)
+    except PolicyError as error:  # a pack changed under its hash, half a file, and the like
+        raise refused_policy(parts, caller, error) from None
     activation.activate(
         parts,
         caller,
