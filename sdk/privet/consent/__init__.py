@@ -1,6 +1,7 @@
 """Grounds: the ledger of who agreed to what, where each purpose stands, who is eligible."""
 
 from privet.consent.change import EVERYTHING, GIVING, IMPORTED, KINDS, Change, effect
+from privet.consent.entries import Heard
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
 from privet.consent.project import ABSOLUTE, expiry
 from privet.consent.sheet import Said, Shared, Sheet, sheet
@@ -18,6 +19,7 @@ __all__ = [
     "KINDS",
     "NOTICE",
     "Change",
+    "Heard",
     "Ledger",
     "Said",
     "Shared",

@@ -26,6 +26,9 @@ Entries = list[tuple[int, "Change"]]
 Lives = dict[tuple[int, str], Entries]
 """Ordinal and purpose to the entries of that ground, ascending."""
 
+Heard = dict[str, set[tuple[str, int]]]
+"""Purpose to the kinds that one person said of it, with their instants."""
+
 BATCH = 500  # parameters of one IN list; SQLite takes 999 everywhere
 
 _PUT = "INSERT INTO ledger (sno, seq, body, mac) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -108,13 +111,19 @@ def of_range(
     return {key: life for key, life in found.items() if key[1] in purposes}
 
 
-def silent(tx: Tx, snos: Sequence[int]) -> set[int]:
-    """Those of these subjects of whom the ledger says nothing."""
-    heard: set[int] = set()
+def heard(tx: Tx, macs: Macs, snos: Sequence[int]) -> dict[int, Heard]:
+    """What each of these subjects said; whom the ledger does not know is left out.
+
+    Raises:
+        IntegrityError: a row does not bear its MAC.
+    """
+    found: dict[int, Heard] = {}
     for part in batches(snos):
-        sql = f"SELECT DISTINCT sno FROM ledger WHERE sno IN ({marks(len(part))})"
-        heard.update(sno for (sno,) in tx.all(sql, part))
-    return set(snos) - heard
+        for row in tx.all(f"{_ROWS}sno IN ({marks(len(part))})", part):
+            mine = found.setdefault(row[0], {})
+            for kind, purpose, at in sheet.told(_leaf(macs, row)):
+                mine.setdefault(purpose, set()).add((kind, at))
+    return found
 
 
 def places(tx: Tx, macs: Macs, snos: BitMap) -> dict[str, BitMap]:
@@ -152,10 +161,15 @@ def _collect(macs: Macs, rows: Iterable[Sequence[Any]], into: Lives) -> None:
 
 
 def _said(macs: Macs, row: Sequence[Any]) -> list[Change]:
+    return sheet.read(_leaf(macs, row))
+
+
+def _leaf(macs: Macs, row: Sequence[Any]) -> dict[str, Any]:
     sno, seq, body, mac = row
     text = bytes(body)
     check(macs.entry(seq, sno, text), mac, "an entry of the ledger")
-    return sheet.read(json.loads(text))
+    leaf: dict[str, Any] = json.loads(text)
+    return leaf
 
 
 def _two_histories() -> IntegrityError:

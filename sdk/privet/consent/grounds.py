@@ -19,9 +19,9 @@ from privet.consent.rows import BASES_KEY, GroundRows, other_bases
 from privet.consent.standing import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from privet.consent.entries import Entries, Lives
+    from privet.consent.entries import Entries, Heard, Lives
     from privet.consent.macs import Macs
     from privet.consent.rows import Standings
     from privet.consent.sheet import Said
@@ -103,29 +103,42 @@ class Grounds:
                 piles[purpose].add(sno, expires, on=on)
             self._merge(tx, piles, max(seq for _, seq, _, _ in deltas))
 
-    def plain(self, tx: Tx, people: Mapping[int, Sequence[tuple[int, Said]]]) -> bool:
-        """Whether ``take_in`` can tell where each of these stands without all that was said.
+    def plain(
+        self,
+        tx: Tx,
+        people: Mapping[int, Sequence[tuple[int, Said]]],
+        heard: Mapping[int, Heard],
+    ) -> bool:
+        """Whether ``take_in`` can tell where each of these stands without what was said before.
 
-        Not where material notices or places bear on it, where somebody said two things of one
-        purpose or of what she had seen, nor where all purposes are concerned.
+        Not where material notices or places bear on it, where somebody says two things of one
+        purpose, said something of it before, or speaks of what she had seen, nor where all
+        purposes are concerned.
         """
         purposes = {said.purpose for told_by_her in people.values() for _, said in told_by_her}
         if self._places or not purposes.isdisjoint(self._floors(tx)):
             return False
-        for told_by_her in people.values():
-            if len({said.purpose for _, said in told_by_her}) < len(told_by_her):
+        for sno, told_by_her in people.items():
+            mine = {said.purpose for _, said in told_by_her}
+            if len(mine) < len(told_by_her) or not mine.isdisjoint(heard.get(sno, ())):
                 return False
             for _, said in told_by_her:
                 if said.seen >= 0 or (said.purpose == EVERYTHING and said.kind != "known"):
                     return False
         return purposes <= self._bases.keys()
 
-    def take_in(self, tx: Tx, people: Mapping[int, Sequence[tuple[int, Said]]]) -> None:
-        """The same as ``project`` for people of whom nothing was said before.
+    def take_in(
+        self,
+        tx: Tx,
+        people: Mapping[int, Sequence[tuple[int, Said]]],
+        heard: Collection[int],
+    ) -> None:
+        """The same as ``project`` for purposes of which these people said nothing before.
 
         Args:
             tx: a writing transaction; the entries are in the ledger already.
             people: ordinal to position and change; ``plain`` said that it may be.
+            heard: those of them who said something of other purposes before.
         """
         stands = {
             (said.purpose, said.kind): lone(self._bases[said.purpose], said.kind)
@@ -133,10 +146,10 @@ class Grounds:
             for _, said in told_by_her
         }
         record, rows, newest = self.rows.record, [], -1
+        before = self.rows.parts(tx, [sno for sno in people if sno in heard])
         piles: dict[str, Marks] = defaultdict(Marks)
         for sno, told_by_her in people.items():
-            parts: dict[str, bytes] = {}
-            pending = False
+            parts, pending = before.get(sno, ({}, False))
             for seq, (kind, purpose, at, _, expires, _) in told_by_her:
                 status, lapses = stands[purpose, kind]
                 if status == "none":

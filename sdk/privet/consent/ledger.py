@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
 
     from privet.consent.bitmaps import Sides
+    from privet.consent.entries import Heard
     from privet.consent.sheet import Said, Sheet
     from privet.consent.told import Told
     from privet.db import Store, Tx
@@ -163,8 +164,8 @@ class Ledger:
     def take_in(self, tx: Tx, sheets: Sequence[tuple[int, Sheet]]) -> None:
         """Project what very many people said at once, each leaf with its position.
 
-        The same as ``apply`` of its changes, and as fast as can be for people of whom the
-        ledger says nothing yet.
+        The same as ``apply`` of its changes, and as fast as can be where the ledger says
+        nothing of these purposes for these people yet.
 
         Raises:
             IntegrityError, StoreUnavailable: as ``apply``.
@@ -176,32 +177,24 @@ class Ledger:
         people: dict[int, list[tuple[int, Said]]] = {}
         for seq, one in sheets:
             people.setdefault(one.sno, []).extend([(seq, said) for said in one.said])
-        silent = entries.silent(tx, list(people)) == people.keys()
-        if not silent or not self._grounds.plain(tx, people):
+        heard = entries.heard(tx, self._macs, list(people))
+        if not self._grounds.plain(tx, people, heard):
             self.apply(tx, [(seq, change) for seq, one in sheets for change in one.changes()])
             return
         purposes = {said.purpose for _, one in sheets for said in one.said}
         epochs.hold(tx, purposes)
         entries.put(tx, self._macs, [(one.sno, seq, one.body) for seq, one in sheets])
-        self._grounds.take_in(tx, people)
+        self._grounds.take_in(tx, people, heard.keys())
         epochs.bump(tx, purposes)
         self.advance(tx, max(seq for seq, _ in sheets))
 
-    def heard(self, tx: Tx, snos: Sequence[int]) -> set[tuple[int, str, str, int]]:
-        """What each of these subjects said already: ordinal, purpose, kind, instant.
+    def heard(self, tx: Tx, snos: Sequence[int]) -> dict[int, Heard]:
+        """What each of these subjects said; whom the ledger does not know is left out.
 
         Raises:
             IntegrityError: an entry does not bear its MAC.
         """
-        return {
-            (sno, purpose, change.kind, change.at)
-            for (sno, purpose), life in entries.of_subjects(tx, self._macs, snos).items()
-            for _, change in life
-        }
-
-    def silent(self, tx: Tx, snos: Sequence[int]) -> set[int]:
-        """Those of these subjects of whom the ledger says nothing, not even that they are known."""
-        return entries.silent(tx, snos)
+        return entries.heard(tx, self._macs, snos)
 
     def advance(self, tx: Tx, seq: int) -> None:
         """Note that every leaf up to ``seq`` is projected; never goes back."""

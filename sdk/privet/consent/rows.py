@@ -11,14 +11,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from privet.consent.chunk import SPAN
 from privet.consent.entries import batches, marks
 from privet.consent.macs import Macs, check
 from privet.consent.standing import Row
 from privet.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from privet.db import Store, Tx
 
@@ -105,14 +104,31 @@ class GroundRows:
         Raises:
             IntegrityError: a row does not bear its MAC.
         """
+        return {sno: self._read(body) for sno, body, _ in self._checked(tx, snos)}
+
+    def parts(self, tx: Tx, snos: Sequence[int]) -> dict[int, tuple[dict[str, bytes], bool]]:
+        """The parts of these people's rows by purpose, and whether an objection waits.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
         found = {}
+        for sno, body, pending in self._checked(tx, snos):
+            parts = [body[at : at + _RECORD.size] for at in range(0, len(body), _RECORD.size)]
+            named = {self._names[int.from_bytes(part[:2], "little")]: part for part in parts}
+            found[sno] = (named, bool(pending))
+        return found
+
+    def _checked(self, tx: Tx, snos: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
         for part in batches(snos):
-            rows = tx.all(
+            for sno, body, pending, mac in tx.all(
                 f"SELECT sno, body, pending, mac FROM ground WHERE sno IN ({marks(len(part))})",
                 part,
-            )
-            found.update({row[0]: self._read(*row) for row in rows})
-        return found
+            ):
+                data = bytes(body)
+                made = self._macs.grounds(self._tag, sno, pending, data)
+                check(made, mac, "a person's grounds")
+                yield sno, data, pending
 
     def pending(self, tx: Tx) -> list[tuple[int, str, Row]]:
         """Every ground with an objection that nobody has decided, the oldest first.
@@ -120,11 +136,11 @@ class GroundRows:
         Raises:
             IntegrityError: a row does not bear its MAC.
         """
-        rows = tx.all("SELECT sno, body, pending, mac FROM ground WHERE pending = 1")
+        waiting = [sno for (sno,) in tx.all("SELECT sno FROM ground WHERE pending = 1")]
         found = [
             (sno, purpose, row)
-            for sno, *rest in rows
-            for purpose, row in self._read(sno, *rest).items()
+            for sno, body, _ in self._checked(tx, waiting)
+            for purpose, row in self._read(body).items()
             if row.status == "objected"
         ]
         return sorted(found, key=lambda one: (one[2].since, one[2].seq))
@@ -159,22 +175,12 @@ class GroundRows:
             ],
         )
 
-    def drop(self, tx: Tx, number: int | None = None) -> None:
-        """Delete all rows, or those of one chunk of ordinals."""
-        if number is None:
-            tx.run("DELETE FROM ground")
-        else:
-            low = number * SPAN
-            tx.run("DELETE FROM ground WHERE sno BETWEEN ? AND ?", (low, low + SPAN - 1))
-
-    def _read(self, sno: int, body: bytes | memoryview, pending: int, mac: bytes) -> Standings:
-        data = bytes(body)
-        check(self._macs.grounds(self._tag, sno, pending, data), mac, "a person's grounds")
+    def _read(self, body: bytes) -> Standings:
         return {
             self._names[code]: Row(
                 STATUSES[status], seq, since, None if expires == _NEVER else expires
             )
-            for code, status, seq, since, expires in _RECORD.iter_unpack(data)
+            for code, status, seq, since, expires in _RECORD.iter_unpack(body)
         }
 
 

@@ -165,6 +165,13 @@ def read(leaf: Mapping[str, Any]) -> list[Change]:
     ]
 
 
+def told(leaf: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    """Kind, purpose and instant of each change of such a leaf."""
+    if "changes" not in leaf:
+        return [(leaf["change"], leaf["purpose"], leaf["at"])]
+    return [(kind, purpose, at) for kind, purpose, at, *_ in leaf["changes"]]
+
+
 def _said(change: Change) -> Said:
     return Said(
         change.kind, change.purpose, change.at, change.seen, change.expires, change.event_id

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from privet import crypto
 from privet.audit import Form
 from privet.clock import DAY_US
-from privet.consent import GIVING, IMPORTED, Said, Shared, Sheet, sheet
+from privet.consent import GIVING, IMPORTED, Heard, Said, Shared, Sheet, sheet
 from privet.gate.answerable import Texts
 from privet.gate.forget import settle
 from privet.gate.grounds import (
@@ -83,12 +83,21 @@ def check_texts(parts: Parts, answers: Answers, notice: str) -> None:
 
 
 class _Topic(NamedTuple):
-    """A purpose, what is said of it, whether that gives a consent, and the permit it needs."""
+    """A purpose and what is said of it.
+
+    Attributes:
+        purpose: the purpose.
+        kind: what is said, without that it was said elsewhere.
+        giving: whether that gives a consent.
+        action: the permit that it needs.
+        ends: whether it ends what may have stood without any word of hers.
+    """
 
     purpose: str
     kind: str
     giving: bool
     action: str
+    ends: bool
 
 
 class _Taking:
@@ -110,8 +119,16 @@ class _Taking:
         self._commitment = crypto.sha256(self._details.encode()).hex()
         with parts.home.data.read() as tx:
             self._texts = Texts(parts.ledger.notices(tx), proof.notice)
+        bases = {name: spec.basis for name, spec in parts.policy.purposes.items()}
         self._topics = [
-            _Topic(purpose, kind, kind in GIVING, ACTION_OF[kind]) for purpose, kind in topics
+            _Topic(
+                purpose,
+                kind,
+                kind in GIVING,
+                ACTION_OF[kind],
+                kind in ENDING and bases[purpose] != "consent",
+            )
+            for purpose, kind in topics
         ]
         self._forms: dict[str, Form] = {}
         self._lasts: dict[tuple[str, int], int | None] = {}
@@ -129,61 +146,90 @@ class _Taking:
         come_abreast(parts)
         with parts.home.data.read() as tx:
             parts.check_policy(tx)
-            new = parts.ledger.silent(tx, list(people))
-        known = [sno for sno in people if sno not in new]
-        done = self._again(known, [by_id[people[sno]] for sno in known])
-        fresh = {sno: i for sno, i in people.items() if sno in new}
-        return done + self._first(fresh, [by_id[i] for i in fresh.values()]), len(people)
+            heard = parts.ledger.heard(tx, list(people))
+            out = fenced_among(tx, set(people)) if people else set()
+        first: dict[int, Told] = {}
+        again: list[tuple[int, Told]] = []
+        for sno, i in people.items():
+            before = heard.get(sno, {})
+            mine = self._not_yet(by_id[i], before)
+            if mine and (sno in out or any(self._topics[t].purpose in before for t, _, _ in mine)):
+                again.append((sno, mine))
+            elif mine:
+                first[sno] = mine
+        done = self._again(again)
+        new = {sno: people[sno] for sno in first if sno not in heard}
+        return done + self._first(first, new), len(people)
 
-    def _again(self, snos: Sequence[int], told: Sequence[Told]) -> int:
-        """Those who were heard before: what they did not say yet, through the usual door."""
-        if not snos:
+    def _not_yet(self, told: Told, before: Heard) -> Told:
+        """What of it is not recorded, each once."""
+        found = []
+        for one in dict.fromkeys(told):
+            about = self._topics[one[0]]
+            if (IMPORTED + about.kind, one[1]) not in before.get(about.purpose, ()):
+                found.append(one)
+        return found
+
+    def _again(self, told: Sequence[tuple[int, Told]]) -> int:
+        """Those who spoke of these purposes before: through the usual door."""
+        if not told:
             return 0
-        parts, caller = self._parts, self._caller
-        with parts.home.data.read() as tx:
-            heard = parts.ledger.heard(tx, snos)
         wishes = []
-        for sno, mine in zip(snos, told, strict=True):
-            for topic, at, event in dict.fromkeys(mine):
+        for sno, mine in told:
+            for topic, at, event in mine:
                 about = self._topics[topic]
-                if (sno, about.purpose, IMPORTED + about.kind, at) not in heard:
-                    wish = Wish(about.purpose, about.kind, at, event, imported=True)
-                    wishes.append((sno, wish))
-        done = change(parts, caller, wishes, self._proof)
-        ended = {(one.sno, one.purpose) for _, one in done.changes if one.effect in ENDING}
-        for sno, purpose in sorted(ended):
-            settle(parts, caller, sno, purpose)
+                wish = Wish(about.purpose, about.kind, at, event, imported=True)
+                wishes.append((sno, wish))
+        done = change(self._parts, self._caller, wishes, self._proof)
+        self._settle((one.sno, one.purpose) for _, one in done.changes if one.effect in ENDING)
         return len(done.changes)
 
-    def _first(self, people: Mapping[int, Id], told: Sequence[Told]) -> int:
-        """Those of whom nothing was said before; nothing rests on what they refuse."""
-        if not people:
+    def _settle(self, ended: Iterable[tuple[int, str]]) -> None:
+        for sno, purpose in sorted(set(ended)):
+            settle(self._parts, self._caller, sno, purpose)
+
+    def _first(self, told: Mapping[int, Told], new: Mapping[int, Id]) -> int:
+        """Those who never spoke of these purposes; of ``new`` ones nothing was known at all."""
+        if not told:
             return 0
         parts, caller = self._parts, self._caller
-        ids = [(sno, json.dumps(i, ensure_ascii=False)) for sno, i in people.items()]
-        seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", ids)
+        if new:
+            ids = [(sno, json.dumps(i, ensure_ascii=False)) for sno, i in new.items()]
+            seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", ids)
         # A permission must be shown (Art. 7(1)): its evidence is there before it counts.
-        evidence = [(sno, self._details) for sno in people]
+        evidence = [(sno, self._details) for sno in told]
         seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
         now = parts.now
         sheets: list[Sheet] = []
         records: list[tuple[Form, int, bytes]] = []
-        for sno, mine in zip(people, told, strict=True):
-            for action, one in self._sheets(sno, mine, now):
+        for sno, mine in told.items():
+            for action, one in self._sheets(sno, mine, now if sno in new else None):
                 sheets.append(one)
                 records.append((self._form(action), sno, one.body))
         seqs = parts.log.append_each(records)
         _project(parts, list(zip(seqs, sheets, strict=True)))
-        return sum(len(one.said) for one in sheets) - len(people)
+        # Nothing can rest on a consent that was never given.
+        self._settle(
+            (sno, self._topics[topic].purpose)
+            for sno, mine in told.items()
+            if sno not in new
+            for topic, _, _ in mine
+            if self._topics[topic].ends
+        )
+        return sum(len(one.said) for one in sheets) - len(new)
 
-    def _sheets(self, sno: int, told: Told, now: int) -> list[tuple[str, Sheet]]:
-        """What one person said, a sheet for each action and text that it refers to."""
-        # By the first of it she becomes known.
-        first = [Said("known", EVERYTHING, now, -1, None, f"known-{sno}")]
+    def _sheets(self, sno: int, told: Told, now: int | None) -> list[tuple[str, Sheet]]:
+        """What one person said, a sheet for each action and text that it refers to.
+
+        ``now``: by the first of it she becomes known.
+        """
+        first: list[Said] = []
+        if now is not None:
+            first.append(Said("known", EVERYTHING, now, -1, None, f"known-{sno}"))
         piles: dict[tuple[str, str], list[Said]] = {}
         events: set[tuple[str, str]] = set()
-        for topic, at, event in dict.fromkeys(told):
-            purpose, kind, giving, action = self._topics[topic]
+        for topic, at, event in told:
+            purpose, kind, giving, action, _ = self._topics[topic]
             code = ""
             if event:
                 if (purpose, event) in events:  # told twice

@@ -86,6 +86,25 @@ def test_what_is_imported_stands_as_if_it_had_been_told_one_by_one(
             assert told[0] == told[1]
 
 
+def test_one_purpose_after_the_other_is_the_same_as_all_at_once(
+    opened: Deployment, clock: Any, tmp_path: Path
+) -> None:
+    """Many a system keeps a table for each purpose."""
+    answers = frame(clock)
+    for purpose in CHANGES:
+        part = answers[answers["purpose"] == purpose]
+        assert desk(opened).load(part, **EVIDENCE) == len(part)
+    with open_deployment(
+        tmp_path / "other", policy="pack:shop", keyring=f"file:{tmp_path / 'k'}", clock=clock
+    ) as other:
+        desk(other).load(answers, **EVIDENCE)
+        assert stands(opened) == stands(other)
+    before = projection(opened)
+    with opened._parts.home.data.write() as tx:
+        opened._parts.ledger.rebuild(tx)
+    assert projection(opened) == before
+
+
 def test_the_same_again_changes_nothing(opened: Deployment, clock: Any) -> None:
     answers = frame(clock)
     desk(opened).load(answers, **EVIDENCE)
