@@ -21,9 +21,10 @@ DATA = """\
 privet: data/1
 subject: {is: account, id: account, age: profile.age}
 timezone: UTC
-categories: {transaction: {}, demographic: {}}
+categories: {transaction: {}, demographic: {}, health: {special: true}}
 profile:
   age: {type: int, category: demographic, optional: true}
+  allergy: {type: text, category: health, optional: true}
 events:
   purchase:
     unique: [order, item]
@@ -55,12 +56,17 @@ purposes:
     basis: consent
     reuses: {orders: {assessment: CA-1}}
     recipients: [ads]
+  hints:
+    text: Guess from your allergies what you might like.
+    basis: {opt-out: Cal. Civ. Code 1798.121, where: [US-CA]}
+    retention: 13mo
 roles: {storefront: {}, marketing: {}}
 permits:
   - {id: take-orders, role: storefront, for: orders, may: [collect, read], fields: [purchase.*, profile.age]}
   - {id: begin-contract, role: storefront, for: "privet:consent", may: [begin, end]}
   - {id: share, role: marketing, for: sharing, may: [export], fields: [purchase.item], to: [ads]}
   - {id: share-agreed, role: marketing, for: sharing-agreed, may: [export], fields: [purchase.item], to: [ads]}
+  - {id: hint, role: storefront, for: hints, may: [collect, read], fields: [profile.allergy]}
 tests:
   - {name: a Californian of thirty, given: {jurisdiction: US-CA, age: 30}, as: marketing, for: sharing, may: export, fields: [purchase.item], to: ads, then: allow}
   - {name: of an unknown place, given: {age: 30}, as: marketing, for: sharing, may: export, fields: [purchase.item], to: ads, then: ConsentMissing}
@@ -241,6 +247,33 @@ def test_below_thirteen_a_parent_says_yes(here: Deployment) -> None:
     said = {"notice": "n-1", "channel": "form", "evidence": "form 4", "age": 12, "country": "US-CA"}
     desk.on_behalf("tim", yes, actor="parent", **said)
     assert released(here, AGREED, "tim") == {"tim"}
+
+
+def test_what_is_sensitive_is_limited_when_she_says_so_and_gone(shop: Deployment) -> None:
+    """Cal. Civ. Code 1798.121: what was kept for more than the service is used no more."""
+    ann = customer(shop, "ann", "US-CA")
+    customer(shop, "cyd", "FR")
+    hints = shop.principal("web", roles=["storefront"]).purpose("hints")
+    hints.describe("ann", allergy="nuts")
+    assert hints.profile("ann", "allergy") == {"allergy": "nuts"}
+    with pytest.raises(ConsentMissing) as abroad:
+        hints.describe("cyd", allergy="milk")
+    assert abroad.value.reason == "ground.place"
+    customer(shop, "kim", "US-CA", 14)
+    for name, reason in (("cyd", "ground.place"), ("kim", "deny")):
+        with pytest.raises(AccessDenied) as alone:
+            hints.profile(name, "allergy")
+        assert alone.value.reason == reason
+    assert "nuts" in str(ann.rights.access())
+    ann.consent.opt_out("hints", how="settings")
+    for use in (
+        lambda: hints.profile("ann", "allergy"),
+        lambda: hints.describe("ann", allergy="nuts"),
+    ):
+        with pytest.raises(Objected) as refusal:
+            use()
+        assert refusal.value.reason == "ground.opted-out"
+    assert "nuts" not in str(ann.rights.access())
 
 
 @pytest.mark.parametrize("place", ["us-ca", "California", "US-CAL1", "XX-", "\u0421A"])

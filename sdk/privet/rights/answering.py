@@ -62,12 +62,14 @@ def known(
 ) -> int:
     """A person's ordinal; the decision comes first, or a refusal would tell who is known here.
 
+    Where a rule depends on her age or place, the read that follows decides it.
+
     Raises:
         AccessDenied: this caller may not do this at all (recorded, with the person).
         UnknownSubject: nobody is known under this id.
     """
     sno = parts.subjects.find([check_subject(subject)])[0]
-    decide(parts, caller, purpose, action, fields, about=one(sno))
+    decide(parts, caller, purpose, action, fields, about=one(sno), at_all=True)
     if sno is None:
         raise UnknownSubject("nobody is known under this id")
     return sno
