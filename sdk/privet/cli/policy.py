@@ -42,7 +42,7 @@ def check(ref: Reference, json: Json = False) -> None:
     else:
         warned = list(policy.warnings)
         told = {"ok": True, "problems": [], "warnings": warned}
-        told |= {"policy": policy.name, "hash": policy.hash}
+        told |= {"policy": policy.name, "hash": policy.hash, "imports": list(policy.imports)}
         screen.answer(told, lambda: _accepted(screen, policy))
         return
     found = {"ok": False, "problems": list(refused.problems), "error": refused.to_json()}
@@ -51,8 +51,12 @@ def check(ref: Reference, json: Json = False) -> None:
 
 
 def _accepted(screen: Screen, policy: Policy) -> None:
+    from privet.review import words
+
     for warning in policy.warnings:
         screen.say(f"warning: {fault(warning)}")
+    for line in words.imported(policy):
+        screen.say(line)
     screen.say(f"{policy.name}: no fault, hash {policy.hash}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from privet.cli.screen import Screen
+from privet.review import words
 
 if TYPE_CHECKING:
     from privet.policy import Minimize, Permit, Policy, PurposeSpec, Reveal
@@ -16,6 +17,7 @@ def data(policy: Policy) -> dict[str, Any]:
         "name": policy.name,
         "hash": policy.hash,
         "timezone": policy.timezone,
+        "imports": list(policy.imports),
         "controller": policy.controller,
         "purposes": [_purpose(p) for p in policy.purposes.values()],
         "recipients": [
@@ -113,6 +115,8 @@ def show(screen: Screen, policy: Policy) -> None:
     controller = policy.controller
     screen.say(f"policy {policy.name}, hash {policy.hash}, times in {policy.timezone}")
     screen.say(f"controller {controller.name}, {controller.contact}")
+    for line in words.imported(policy):
+        screen.say(line)
     _purposes(screen, policy)
     _holds(screen, policy)
     _recipients(screen, policy)

@@ -25,12 +25,16 @@ def looked_at(policy: Policy, ask: Ask, decision: Decision) -> list[Branch]:
         ("roles", roles),
         (
             "permits of these roles for this purpose",
-            [f"{p.id}: {_says(policy, ask, p, unmet)}" for p in permits],
+            [
+                f"{p.id}{words.origin(policy, p.id)}: {_says(policy, ask, p, unmet)}"
+                for p in permits
+            ],
         ),
         (
             "denies for this purpose",
             [
-                f"{deny.id}: {'refuses' if deny.id == decision.deny else 'does not decide here'}"
+                f"{deny.id}{words.origin(policy, deny.id)}: "
+                f"{'refuses' if deny.id == decision.deny else 'does not decide here'}"
                 f" ({deny.text})"
                 for deny in policy.denies
                 if ask.purpose in deny.purposes

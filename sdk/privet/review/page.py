@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from privet.review import words
 from privet.review.circumstances import spoken
 from privet.review.matrix import Line, Matrix, matrix
 
@@ -37,7 +38,8 @@ def page(policy: Policy) -> str:
     told = (
         f"<p>Controller: {escape(controller.name)}, {escape(controller.contact)}. "
         f"Times in {escape(policy.timezone)}. Hash <code>{policy.hash}</code>.</p>"
-        "<p>Whatever stands in no cell is refused. What a role inherits and what denies take "
+        + "".join(f"<p>{escape(line)}</p>" for line in words.imported(policy))
+        + "<p>Whatever stands in no cell is refused. What a role inherits and what denies take "
         "away is worked in.</p>"
     )
     sections = (_matrix(matrix(policy)), _purposes(policy), _limits(policy))

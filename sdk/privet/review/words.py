@@ -47,3 +47,18 @@ def fields(names: Iterable[str], policies: Sequence[Policy]) -> str:
 def width(operation: str, number: int) -> str:
     """What one operation does to a value."""
     return f"in bands of {number}" if operation == "band" else f"rounded to {number}"
+
+
+def imported(policy: Policy) -> list[str]:
+    """What a policy takes over from packs, a sentence for each of them."""
+    return [
+        f"imports {pack.name} {pack.hash[:16]}, which protects people in {listed(pack.protects)}"
+        + (f", and says anew {listed(pack.overridden)}" if pack.overridden else "")
+        for pack in policy.imports
+    ]
+
+
+def origin(policy: Policy, rule: str) -> str:
+    """`` of the pack NAME`` for an imported permit or deny; empty for the policy's own."""
+    found = (p.name for p in policy.imports if rule in p.permits or rule in p.denies)
+    return "".join(f" of the pack {name}" for name in found)
