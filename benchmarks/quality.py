@@ -35,6 +35,7 @@ MODELS: dict[str, Recommender] = {
     "personal": PersonalFrequency(by="type"),
     "next-basket": NextBasket(by="type"),
     "hybrid": Hybrid(by="type"),
+    "hybrid without themes": Hybrid(by="type", themes=False),
     "hybrid with text": Hybrid(by="type", text=("department", "category", "type")),
 }
 

@@ -43,7 +43,9 @@ RECOMMENDERS: Mapping[str, Recommender] = {
     "hybrid-text": Hybrid(
         floor=2, least=6, validate_days=7, windows=2, text=("type", "brand"), by="brand"
     ),
-    "hybrid-share": Hybrid(floor=2, least=2, validate="share", windows=2, scaling=0.5),
+    "hybrid-share": Hybrid(
+        floor=2, least=2, validate="share", windows=2, scaling=0.5, themes=False
+    ),
     "hybrid-traits": Hybrid(
         floor=2, least=2, windows=1, validate="share", traits=("age",), content=("type",)
     ),

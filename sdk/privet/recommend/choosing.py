@@ -115,21 +115,21 @@ def choose(
 
 
 def _look(sources: Sources, before: History, came: np.ndarray, held: Held) -> _Seen:
-    said, near = sources.together(before, held.day)
-    own, habit = sources.seen(before, held.day, said, near)
-    look = sources.first_look(before, said, near)
-    taken = np.zeros(len(said), np.bool_)
+    together = sources.together(before, held.day)
+    own, habit = sources.seen(before, held.day, together)
+    look = sources.first_look(before, together)
+    taken = np.zeros(len(look), np.bool_)
     taken[came] = True
-    others = sources.candidates(said, own)
+    others = sources.candidates(together.said, own)
     if held.nearest is not None:
-        others = others[np.argsort(-said[others], kind="stable")[: held.nearest]]
+        others = others[np.argsort(-together.said[others], kind="stable")[: held.nearest]]
         own, habit = own[:0], habit[:0]  # what she had cannot come again: nothing to learn of it
     # Of both together only the nearest: what nobody would list teaches nothing of lists.
     both = np.sort(np.concatenate([look[own], look[others]]))
     least = both[-min(NEAREST, len(both))] if len(both) else 0.0
     mine, near_by = look[own] >= least, look[others] >= least
     # Held for everybody at once: single precision halves that.
-    evidence = sources.fresh(before, said, near, others).astype(np.float32)
+    evidence = sources.fresh(before, together, others).astype(np.float32)
     habit = habit.astype(np.float32)
     some = bool(taken[others].any())  # a list of which nothing was taken teaches no order
     return _Seen(

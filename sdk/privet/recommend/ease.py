@@ -101,6 +101,12 @@ class EASE(Paired):
         length: np.ndarray = np.sqrt(squares) ** self.scaling
         return length
 
+    def products(self, state: State, kept: np.ndarray) -> np.ndarray:
+        """The gram of some entries, shape (K, K), float64."""
+        if self.weighted:
+            return gram.box(state.arrays["gram"], kept, state.size) / SCALE**2
+        return gram.box(state.arrays["pairs"], kept, state.size).astype(np.float64)
+
     def finish(
         self, state: State, catalogue: Catalogue, names: tuple[str, ...] | None = None
     ) -> EASEFitted:
@@ -108,9 +114,7 @@ class EASE(Paired):
         level = catalogue.level(self.by, names)
         kept = self.kept(state, level)
         counts = gram.box(state.arrays["pairs"], kept, state.size)
-        products = counts.astype(np.float64)
-        if self.weighted:
-            products = gram.box(state.arrays["gram"], kept, state.size) / SCALE**2
+        products = self.products(state, kept)
         length = self.lengths(products.diagonal())
         products /= length[:, None] * length
         says = solve(products, self.regularization)
@@ -142,9 +146,8 @@ class EASEFitted(Fitted):
 
     def score(self, history: History, now_day: int) -> np.ndarray:
         """Sum of what her entries say, each by its weight; -inf where none speaks for it."""
-        own, weight = self._own(history, now_day)
         total = np.full(len(self.level), -np.inf)
-        spoken = self._said(self.place[own], weight)
+        spoken = self.said(*self.placed(history, now_day))
         total[self.kept] = np.where(spoken > 0, spoken, -np.inf)
         return total
 
@@ -158,20 +161,21 @@ class EASEFitted(Fitted):
         if not len(indices):
             return []
         # Another day of asking multiplies all her weights alike, and changes no order.
-        own, weight = self._own(history, int(history.day.max(initial=0)))
-        spoken = weight[:, None] * self._between(self.place[own], self.place[indices])
+        own, weight = self.placed(history, int(history.day.max(initial=0)))
+        spoken = weight[:, None] * self._between(own, self.place[indices])
         names = self.level.names
-        return [Reason("together", self.event, names[own[i]]) for i in spoken.argmax(axis=0)]
+        carried = self.kept[own[spoken.argmax(axis=0)]]
+        return [Reason("together", self.event, names[index]) for index in carried]
 
     def together(self, index: int) -> np.ndarray:
         """What an entry says for the others; each pair is in the lists of ``floor`` people."""
         total = np.zeros(len(self.level))
         if self.place[index] >= 0:
-            said = self._said(self.place[[index]], np.ones(1))
+            said = self.said(self.place[[index]], np.ones(1))
             total[self.kept] = np.maximum(said, 0)
         return total
 
-    def _said(self, own: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def said(self, own: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """What entries (by place) with these weights say for each that is kept, shape (K,)."""
         said: np.ndarray = self.says[own].T @ weight
         return said
@@ -182,11 +186,12 @@ class EASEFitted(Fitted):
         between: np.ndarray = block if isinstance(block, np.ndarray) else block.toarray()
         return between
 
-    def _own(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
-        """Her entries that enough people have, and their weights, float64."""
+    def placed(self, history: History, now_day: int) -> tuple[np.ndarray, np.ndarray]:
+        """Places of her entries that enough people have, and their weights, float64."""
         own, weight = self.recommender.weigh(history, now_day)
-        known = self.place[own] >= 0
-        return own[known], weight[known]
+        places = self.place[own]
+        known = places >= 0
+        return places[known], weight[known]
 
 
 def solve(products: np.ndarray, regularization: float) -> np.ndarray:

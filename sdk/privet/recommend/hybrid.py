@@ -74,6 +74,7 @@ class Hybrid(Recommender):
         regularization: of the part ``ease``, in people.
         half_life_days: of the part ``ease``.
         scaling: of the part ``ease``.
+        themes: whether the part ``ease`` also says what looks like her at large (``Themes``).
         floor: the least number of people behind a pair.
         least: an entry of which fewer people are known is judged by its text alone.
         validate: what weights are chosen on. ``"windows"``: what came in windows before the
@@ -95,6 +96,7 @@ class Hybrid(Recommender):
     regularization: float = 1000
     half_life_days: float = 120
     scaling: float = 0
+    themes: bool = True
     floor: int = 10
     least: int = 20
     validate: Literal["windows", "share"] = "windows"
@@ -294,6 +296,7 @@ class Hybrid(Recommender):
             habit=self._baskets() if "habit" in self.parts else None,
             ease=self._ease() if "ease" in self.parts else None,
             baskets=self._baskets() if "baskets" in self.parts else None,
+            themes=self.themes,
             trend="trend" in self.parts,
             traits=self.traits,
             floor=self.floor,

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privet.recommend.base import Fitted
-from privet.recommend.evidence import FRESH, TREND_FRESH
+from privet.recommend.evidence import FRESH, TOGETHER, TREND_FRESH
 from privet.recommend.reasons import Reason
 
 if TYPE_CHECKING:
     from privet.recommend.boosting import Trees
     from privet.recommend.choosing import Weights
     from privet.recommend.content import ContentFitted
-    from privet.recommend.evidence import Sources
+    from privet.recommend.evidence import Sources, Together
     from privet.recommend.history import History
     from privet.recommend.lookalikes import Lookalikes
 
 BEHIND = 100.0
 """What keeps an entry that is not worth weighing behind those that are."""
-OF_HISTORY = len(FRESH) - len(TREND_FRESH)
-"""Weights of what her entries say, before those of the trend."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -48,11 +46,11 @@ class HybridFitted(Fitted):
 
     def score(self, history: History, now_day: int) -> np.ndarray:
         """Log odds of being taken next: of entries she had by one card, of others by the other."""
-        said, near = self.sources.together(history, now_day)
-        fresh = self._popular + self._together(said, near) + self._further(history)
-        own, evidence = self.sources.seen(history, now_day, said, near)
+        together = self.sources.together(history, now_day)
+        fresh = self._popular + self._together(together) + self._further(history)
+        own, evidence = self.sources.seen(history, now_day, together)
         total = np.where(self.sources.known, fresh - BEHIND, -np.inf)
-        total[self.sources.candidates(said, own)] += BEHIND
+        total[self.sources.candidates(together.said, own)] += BEHIND
         if self.alike is not None:
             self.alike.place(total)
         total = self.weights.offset + self.weights.scale * total
@@ -68,8 +66,8 @@ class HybridFitted(Fitted):
     def reasons(self, history: History, indices: np.ndarray) -> list[Reason]:
         """The same for a whole list, her history weighed once."""
         now_day = int(history.day.max(initial=0))
-        said, near = self.sources.together(history, now_day)
-        parts = [self._popular[:, None], self._together(said, near)[:, None]]
+        together = self._together(self.sources.together(history, now_day))
+        parts = [self._popular[:, None], together[:, None]]
         columns = self.sources.further.of(history) * self.weights.fresh[len(FRESH) :]
         weighed = np.concatenate([*parts, columns], axis=1)
         usual = weighed[self.sources.known].mean(axis=0) if self.sources.known.any() else 0
@@ -117,10 +115,9 @@ class HybridFitted(Fitted):
             return words.reason(history, index)
         return self._many(history, index)
 
-    def _together(self, said: np.ndarray, near: np.ndarray) -> np.ndarray:
+    def _together(self, together: Together) -> np.ndarray:
         """What her history adds to the card of others, shape (L,)."""
-        said_by, root_by, near_by = self.weights.fresh[:OF_HISTORY]
-        total: np.ndarray = said_by * said + root_by * np.sqrt(said) + near_by * np.log(near + 1e-3)
+        total: np.ndarray = self.weights.fresh[: len(TOGETHER)] @ together.columns()
         return total
 
     def _further(self, history: History) -> np.ndarray:
@@ -132,7 +129,7 @@ class HybridFitted(Fitted):
     def _popular(self) -> np.ndarray:
         """What the trend adds to the card of others, the same for everybody, shape (L,)."""
         total = np.zeros(len(self.level))
-        for name, weight in zip(TREND_FRESH, self.weights.fresh[OF_HISTORY:], strict=False):
+        for name, weight in zip(TREND_FRESH, self.weights.fresh[len(TOGETHER) :], strict=False):
             if self.sources.trend:
                 total += weight * self.sources.trend[name]
         return total

@@ -11,13 +11,14 @@ from privet.recommend import traits, trend
 from privet.recommend.evidence import Sources
 from privet.recommend.further import Further
 from privet.recommend.state import Contributions, State, broken
+from privet.recommend.themes import Themes
 from privet.recommend.traits import Segments
 from privet.recommend.words import Leaning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from privet.features.catalogue import Catalogue
+    from privet.features.catalogue import Catalogue, Level
     from privet.recommend.ease import EASE
     from privet.recommend.history import History
     from privet.recommend.nextbasket import NextBasket
@@ -32,6 +33,7 @@ class Sums:
         by: the attribute that entries are.
         habit: what weighs a person's own visits.
         ease: what goes together.
+        themes: whether it also says what people have in common at large.
         baskets: what the like-minded have.
         trend: whether it counts what people took lately.
         traits: fields of the profile by which people are alike.
@@ -42,6 +44,7 @@ class Sums:
     by: str
     habit: NextBasket | None
     ease: EASE | None
+    themes: bool
     baskets: NextBasket | None
     trend: bool
     traits: tuple[str, ...]
@@ -97,6 +100,7 @@ class Sums:
         return Sources(
             habit=self.habit,
             ease=made.get("ease"),  # type: ignore[arg-type]
+            themes=self._themes(state, catalogue.level(self.by, names)),
             near=made.get("baskets"),  # type: ignore[arg-type]
             trend=trend.shares(counts, people, self.least) if self.trend else {},
             known=known,
@@ -107,6 +111,13 @@ class Sums:
                 leaning=None if words is None else Leaning.of(words, had),
             ),
         )
+
+    def _themes(self, state: State, level: Level) -> Themes | None:
+        """What people have in common, from the sums of the part that weighs pairs."""
+        if self.ease is None or not self.themes:
+            return None
+        inner = _within(state, "ease")
+        return Themes.of(self.ease.products(inner, self.ease.kept(inner, level)))
 
     def _pairs(self) -> Mapping[str, EASE | NextBasket]:
         """The parts over pairs of entries, each with arrays of its own."""

@@ -338,6 +338,7 @@ def films(**floors):
         regularization=50,
         half_life_days=100_000,
         scaling=0.5,
+        themes=False,
         validate="share",
         **floors,
     )
