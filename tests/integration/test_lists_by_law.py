@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (documents stand as an author would write them)
 """Lists and models under two laws: who is learnt from, and who gets a list of her own."""
 
 from __future__ import annotations
