@@ -13,12 +13,13 @@ from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
 from privet.db.home import exists
 from privet.errors import IntegrityError, InvalidInput, StoreUnavailable
-from privet.gate import activation, grounds, policies, recovery
+from privet.gate import activation, grounds, policies, recovery, watching
 from privet.gate.catalogue import Items, items
 from privet.gate.parts import Caller, Parts, Relearn, Unlearn
 from privet.gate.record import flush_counts
 from privet.maintenance import Maintenance
-from privet.policy import Policy, load
+from privet.policy import Policy
+from privet.policy.load import watched
 from privet.principals import Principal
 from privet.recommend import training as recommending
 from privet.rights.notices import Notices
@@ -166,7 +167,7 @@ def open_deployment(
     found = resolve(home, keyring)
     location = locate(found.home)
     time = clock or SystemClock()
-    asked = load(policy) if policy is not None else None
+    asked, watch = (None, None) if policy is None else watched(policy)
     fresh = not exists(location)
     if fresh and asked is None:
         raise StoreUnavailable(
@@ -176,7 +177,9 @@ def open_deployment(
         )
     stores = create_stores(location, sync) if fresh else open_stores(location, sync)
     try:
-        return Deployment(_wire(stores, asked, found.keyring, time))
+        parts = _wire(stores, asked, found.keyring, time)
+        watching.begin(parts, watch)
+        return Deployment(parts)
     except BaseException:
         stores.close()
         raise

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from privet.errors import PrivetError
-from privet.gate import forget, health, removal, upkeep
+from privet.gate import forget, health, removal, upkeep, watching
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import flush_counts
 from privet.log import get_logger
@@ -41,6 +41,7 @@ class Maintenance:
         """
         check_type(budget, timedelta, "the budget", "Give a timedelta.")
         self._parts.check_current()
+        watching.look(self._parts)
         deadline = time.monotonic() + budget.total_seconds()
         done: dict[str, int] = {}
         for name, step in self._steps().items():

@@ -144,7 +144,7 @@ def recorded(
     (seq,) = parts.log.append([told])
     ((_, body),) = parts.log.leaves(seq, 1)
     at, who = int(body["ts"]), caller.pseudonym
-    return Activation(seq, policy.hash, at, policy.name, who, approved.people)
+    return Activation(seq, policy.hash, at, policy.name, who, approved.people, policy.life.running)
 
 
 @dataclass(frozen=True, slots=True)

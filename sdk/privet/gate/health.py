@@ -10,7 +10,7 @@ from privet.audit.selfcheck import check as check_log
 from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import emergencies, forget, notices, objections, policies, upkeep
+from privet.gate import emergencies, forget, notices, objections, policies, upkeep, watching
 from privet.gate.answerable import ELSEWHERE, mode
 from privet.gate.parts import Parts
 
@@ -101,6 +101,9 @@ def _policy(parts: Parts) -> Finding:
     found = policies.active(parts.home)
     if found.hash != parts.policy.hash:
         return Finding("policy", "warn", "another one was activated meanwhile", "Look again.")
+    if watching.differs(parts):
+        what = "the document that this process was opened with was changed since"
+        return Finding("policy", "warn", what, "Activate it and open again, or put it back.")
     return Finding("policy", "ok", f"{found.name}, hash {found.hash[:16]} as activated")
 
 

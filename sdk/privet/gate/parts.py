@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +32,7 @@ EVIDENCE = "evidence"
 """The domain, and event, of how a change of a ground can be shown (Art. 7(1))."""
 
 
+_SINCE = "SELECT hash, detail FROM policy_activation ORDER BY seq DESC"
 _MARKS = f"SELECT key, value FROM meta WHERE key IN ('policy', '{CATALOGUE}', '{APPLIED_KEY}')"
 
 
@@ -151,19 +153,38 @@ class Parts:
         with self.home.data.read() as tx:
             self.check_policy(tx)
 
-    def check_policy(self, tx: Any, *, lock: bool = False) -> None:
+    def check_policy(self, tx: Any, *, lock: bool = False, running: bool = False) -> None:
         """Refuse when another policy was activated since this handle was opened.
 
         Args:
             tx: any transaction; a writing one with ``lock``.
             lock: hold an activation back until the transaction ends.
+            running: it is a step of a job that began before: it may finish where every policy
+                activated since lets such jobs (``running: finish``).
 
         Raises:
             AccessDenied: reason ``policy.replaced``.
         """
         how = tx.for_share if lock else ""
         row = tx.one("SELECT value FROM meta WHERE key = ?" + how, ("policy",))
-        self._require(None if row is None else bytes(row[0]))
+        active = None if row is None else bytes(row[0])
+        if not (running and active is not None and self._may_finish(tx, active.decode())):
+            self._require(active)
+
+    def _may_finish(self, tx: Any, active: str) -> bool:
+        """Whether all policies activated since this one let jobs that began before finish.
+
+        The newest word of who is responsible counts: the policy that a job began with cannot
+        know what a later one forbids.
+        """
+        if active == self.policy.hash:
+            return True
+        for digest, detail in tx.all(_SINCE):
+            if digest == self.policy.hash:
+                return True
+            if json.loads(detail).get("running") != "finish":
+                break
+        return False
 
     def marks(self, tx: Any) -> Mapping[str, bytes]:
         """What a snapshot is compared by, in one statement, as by ``check_policy``.

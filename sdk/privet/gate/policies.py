@@ -18,6 +18,7 @@ from privet.errors import IntegrityError, PolicyError, StoreUnavailable
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.policy import Policy, compile_documents
+from privet.policy.life import Running
 from privet.types import ADMINISTRATION
 
 ACTIVE = "policy"
@@ -38,6 +39,7 @@ class Activation:
         name: what the policy calls itself.
         who: pseudonym of who activated it; empty for the first of a home.
         approvals: whose signatures allowed it, by the names that the policy before gives them.
+        running: what became of bulk jobs that had begun before.
     """
 
     seq: int
@@ -46,6 +48,7 @@ class Activation:
     name: str = ""
     who: str = ""
     approvals: tuple[str, ...] = field(default=())
+    running: Running = "stop"
 
 
 def keep(tx: Tx, policy: Policy) -> None:
@@ -72,6 +75,7 @@ def note(tx: Tx, activation: Activation) -> None:
         "name": activation.name,
         "who": activation.who,
         "approvals": list(activation.approvals),
+        "running": activation.running,
     }
     tx.run(
         "INSERT INTO policy_activation (seq, hash, at, detail) VALUES (?, ?, ?, ?) "
@@ -208,6 +212,7 @@ def _activation(seq: int, digest: str, at: int, detail: str) -> Activation:
         str(told.get("name", "")),
         str(told.get("who", "")),
         tuple(told.get("approvals", ())),
+        "finish" if told.get("running") == "finish" else "stop",
     )
 
 

@@ -100,7 +100,7 @@ def keep(
     """
     sealed = parts.vault.seal_many(warrant, training.purpose, training.label, contributions)
     with parts.home.data.write() as tx:
-        parts.check_policy(tx, lock=True)
+        parts.check_policy(tx, lock=True, running=True)
         for purpose in sorted(decision.grounds):
             parts.ledger.epoch(tx, purpose, lock=True)
         if not stands(tx, training.model, training.lineage):
@@ -158,7 +158,7 @@ def publish(
             [model_entry(parts, caller, "train", version, contributors=version.subjects)]
         )
         with parts.home.data.write() as tx:
-            parts.check_policy(tx, lock=True)
+            parts.check_policy(tx, lock=True, running=True)
             unchanged = _epochs(tx, parts, decision, lock=True) == epochs
             if not stands(tx, training.model, training.lineage, lock=True):
                 raise _ended()

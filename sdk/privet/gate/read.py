@@ -22,6 +22,7 @@ from pyroaring import BitMap
 from privet.consent import position_of
 from privet.db import Tx
 from privet.errors import AccessDenied
+from privet.gate import watching
 from privet.gate.conditions import Conditions, conditions
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
@@ -75,8 +76,22 @@ class Reading:
         return self.warrant.seq
 
     def chunks(self) -> Iterator[Released]:
-        """R4 and R5, some hundred subjects at a time, in ascending order of ordinals."""
-        return (self.open(snos) for snos in self.slices())
+        """R4 and R5, some hundred subjects at a time, in ascending order of ordinals.
+
+        Whoever has taken the last one learns, too, of a policy activated while she worked on it.
+        """
+        for snos in self.slices():
+            yield self.open(snos)
+        with self.parts.home.data.read() as tx:
+            self.check(tx)
+
+    def check(self, tx: Tx) -> None:
+        """Refuse to go on where another policy was activated that does not let this finish.
+
+        Raises:
+            AccessDenied: reason ``policy.replaced``.
+        """
+        self.parts.check_policy(tx, running=True)
 
     def slices(self) -> Iterator[BitMap]:
         """The authorised subjects, some hundred at a time."""
@@ -95,14 +110,17 @@ class Reading:
         is released after all (Art. 7(3), 18, 21).
         """
         with self.parts.home.data.read() as tx:
-            self.parts.check_policy(tx)
             return self.still(tx, BitMap(self.warrant.subjects))
 
     def still(self, tx: Tx, snos: BitMap) -> BitMap:
         """Those of the authorised subjects whose grounds hold in this snapshot.
 
         And for whom the policy still allows it, where that depends on circumstances.
+
+        Raises:
+            AccessDenied: another policy was activated that does not let this finish.
         """
+        self.check(tx)
         still = self.parts.ledger.eligible(tx, self.decision.grounds, self.parts.now, snos)
         return self._holding(tx, still)
 
@@ -131,7 +149,7 @@ class Reading:
     def _open(self, snos: BitMap, inspect: Callable[[Tx], Any] | None) -> Released:
         parts = self.parts
         with parts.home.data.read() as tx:
-            parts.check_policy(tx)
+            self.check(tx)
             alone = len(self.warrant.subjects) == 1
             still = narrow(tx, parts, self.decision, snos, alone=alone)
             still = self._holding(tx, still, alone=alone)
@@ -189,6 +207,7 @@ def read(
         Erased: a single subject whose erasure has begun.
         AuditUnavailable: the record did not become durable; nothing was opened.
     """
+    watching.check(parts, purpose)
     wanted = frozenset(fields)
     about = tuple(subjects) if subjects is not None else ()
     ask = Ask(caller.roles, purpose, action, wanted, to)

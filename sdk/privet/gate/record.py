@@ -79,7 +79,8 @@ def decide(
             replaced.
         AuditUnavailable: not even the denial could be recorded.
     """
-    if purpose in BUILT_IN_PURPOSES:  # a desk need not read what R2 would notice it by
+    # Neither a desk nor what is about nobody need read what R2 would notice it by.
+    if at_all or purpose in BUILT_IN_PURPOSES:
         parts.check_current()
     ask = Ask(caller.roles, purpose, action, frozenset(fields), to)
     decision = (parts.policy.decide_at_all if at_all else parts.policy.decide)(

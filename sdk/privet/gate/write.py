@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from privet.clock import DAY_US
 from privet.errors import StoreUnavailable
-from privet.gate import catalogue
+from privet.gate import catalogue, watching
 from privet.gate.conditions import conditions
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
@@ -95,6 +95,7 @@ def write(
         AuditUnavailable: the record did not become durable; nothing was stored.
         StoreUnavailable: the store refused, or others kept writing the same subjects.
     """
+    watching.check(parts, purpose)
     fields = frozenset(f"{rows.event}.{name}" for name in rows.columns)
     snos = np.array([-1 if s is None else s for s in parts.subjects.find(rows.ids)], np.int64)
     known = BitMap(snos[snos >= 0].tolist())

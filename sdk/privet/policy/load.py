@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -39,6 +40,18 @@ def load(ref: str | Path) -> Policy:
     Raises:
         PolicyError: a file is missing, unreadable or refused; ``problems`` lists why.
     """
+    return watched(ref)[0]
+
+
+def watched(ref: str | Path) -> tuple[Policy, Watch | None]:
+    """As ``load``, with what tells later whether the documents are still what was read.
+
+    Returns:
+        the policy, and nothing beside it for a pack: its files are a part of privet.
+
+    Raises:
+        PolicyError: as ``load``.
+    """
     path = _locate(ref)
     policy, seen = _text(path)
     problems = Problems()
@@ -49,7 +62,49 @@ def load(ref: str | Path) -> Policy:
     if _now(path) != seen or _now(beside) != seen_beside:
         raise _refused(path, "changed while it was read", _MOVED, "Read it again.")
     texts = {"policy": policy, "data": data}
-    return _compile(texts, {"policy": path.name, "data": beside.name}, document, problems)
+    files = {"policy": path.name, "data": beside.name}
+    compiled = _compile(texts, files, document, problems)
+    if path.is_relative_to(PACKS):
+        return compiled, None
+    found = {path.absolute(): (seen, policy), beside.absolute(): (seen_beside, data)}
+    return compiled, Watch(found)
+
+
+class Watch:
+    """Two documents as they were when they were read; safe to use from several threads.
+
+    An edit, another file under the name, a link that leads elsewhere and a file that is gone are
+    noticed by what the system tells of the file, its change time included, which nobody sets;
+    a file that was only touched, or was put back, by its bytes.
+
+    Args:
+        files: absolute path to its state and its text when it was read.
+    """
+
+    def __init__(self, files: Mapping[Path, tuple[_Seen, str]]) -> None:
+        self._files = {p: (seen, _digest(text)) for p, (seen, text) in files.items()}
+
+    def same(self) -> bool:
+        """Whether both still are what was read: two calls of the system where nothing changed."""
+        return all(self._same(path) for path in self._files)
+
+    def _same(self, path: Path) -> bool:
+        seen, digest = self._files[path]
+        now = _now(path)
+        if now == seen:
+            return True
+        try:
+            text, now = _text(path)
+        except PolicyError:
+            return False
+        if _digest(text) != digest:
+            return False
+        self._files[path] = now, digest
+        return True
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def compile_documents(documents: Mapping[str, str]) -> Policy:
@@ -158,12 +213,13 @@ def _data_name(document: Document | None) -> str:
     return _DATA
 
 
-_Seen = tuple[int, int, int, int]
+_Seen = tuple[int, int, int, int, int]
 
 
 def _seen(status: os.stat_result) -> _Seen:
     """What tells one state of a file from another: which file, how long, when changed."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times
 
 
 def _now(path: Path) -> _Seen | None:

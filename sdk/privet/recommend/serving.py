@@ -35,6 +35,8 @@ from privet.recommend.reasons import because
 from privet.recommend.request import Request
 from privet.recommend.training import day_of
 
+NO_POLICY = frozenset({"policy.replaced", "policy.file-changed"})
+
 
 def recommend(
     parts: Parts, caller: Caller, purpose: str, ids: Sequence[str | int], asked: Request
@@ -71,6 +73,8 @@ def recommend(
             count(parts, caller, purpose, "recommend", len(ids))
             return _all_general(parts, purpose, ids, asked, refusal.why)
         except (_Moved, AccessDenied) as stopped:
+            if isinstance(stopped, AccessDenied) and stopped.reason in NO_POLICY:
+                raise  # under a policy that does not hold any more nobody gets any list
             was, serving = serving, usable(parts, purpose, asked.model)
             if serving is was and isinstance(stopped, AccessDenied):
                 needs = frozenset(was.recommender.needs)

@@ -70,7 +70,7 @@ class Release:
     def _still(self) -> BitMap:
         reading = self._reading
         with reading.parts.home.data.read() as tx:
-            reading.parts.check_policy(tx)
+            reading.parts.check_policy(tx)  # a list that was kept is no job that is running
             still = reading.still(tx, BitMap(self._rows))
         if len(still) < max(reading.decision.least, 1):
             raise AccessDenied(
