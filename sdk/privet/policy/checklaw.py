@@ -28,6 +28,7 @@ def check_law(context: Context) -> None:
     """Note every purpose that falls short of a requirement, and every fault of those."""
     policy = context.policy
     check_places(context, ("protects",), policy.protects)
+    context.once(("overrides",), policy.overrides, "the name")
     _check_protected(context)
     context.once(("requires",), [r.id for r in policy.requires], "the requirement")
     for i, rule in enumerate(policy.requires):

@@ -60,6 +60,7 @@ from privet.policy.policyform import (
     TrialForm,
     VitalBasis,
 )
+from privet.policy.problems import Problems
 from privet.policy.purpose import (
     AfterErasure,
     Assessment,
@@ -82,7 +83,6 @@ from privet.types import SELF_ROLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from privet.policy.problems import Problems
     from privet.policy.reading import Document
 
 
@@ -118,12 +118,14 @@ def compile_texts(
     check_end(data_document, documents["data"], data.end, problems)
     check_end(policy_document, documents["policy"], policy.end, problems)
     problems.raise_if_any()
-    composed = compose(policy_document, policy, packs, problems)
+    clashes = Problems()  # told with all that is found in what they are put together to
+    composed = compose(policy_document, policy, packs, clashes)
     check_limits(data, composed.form, data_document, policy_document, problems)
     problems.raise_if_any()
     context = Context(data, data_document, composed, problems)
     check_named(context.named(), policy_document, problems)
     problems.raise_if_any()
+    problems.found |= clashes.found
     check_data(context)
     check_policy(context)
     check_rules(context)

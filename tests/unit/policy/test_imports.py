@@ -286,6 +286,16 @@ def test_a_name_in_both_is_never_overridden_silently(laws: Path) -> None:
     ]
 
 
+def test_faults_of_composing_come_with_all_the_others(laws: Path) -> None:
+    text = SHOP.replace("controller:", "overrides: [prove]\ncontroller:", 1)
+    text = text.replace("retention: 6mo", "retention: 2y").replace("role: clerk", "role: clerck", 1)
+    assert [f["what"] for f in faults(shop("north", text=text))] == [
+        "`prove` overrides nothing: this policy does not define it",
+        "`offers` keeps data for longer (`north-kept`)",
+        "the role `clerck` is not declared",
+    ]
+
+
 def test_an_override_of_nothing_is_refused(laws: Path) -> None:
     listed = "overrides: [desk-right, prove]\ncontroller:"
     what = [f["what"] for f in faults(shop("north", text=SHOP.replace("controller:", listed, 1)))]
@@ -341,6 +351,13 @@ def test_an_override_that_takes_a_right_away_is_told(laws: Path) -> None:
     text = SHOP.replace("controller:", "overrides: [own-rights]\ncontroller:", 1)
     policy = compile_documents(shop("north", text=text.replace("tests:\n", f"{own}tests:\n")))
     assert ["fewer rights" in w["what"] for w in policy.warnings] == [True]
+
+
+def test_a_name_is_listed_once(laws: Path) -> None:
+    own = '  - {id: prove, role: auditor, for: "privet:accountability", may: [prove]}\n'
+    text = SHOP.replace("controller:", "overrides: [prove, prove]\ncontroller:", 1)
+    fault = the_fault(shop("north", text=text.replace("tests:\n", f"{own}tests:\n")))
+    assert fault["what"] == "the name `prove` is named twice"
 
 
 def test_two_packs_that_differ_under_one_name_are_refused(laws: Path) -> None:
