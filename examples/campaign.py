@@ -41,9 +41,11 @@ def live_a_little(shop: privet.Deployment) -> None:
     """All agree to be segmented, every other pair to the newsletter; some buy more than others."""
     operator = shop.principal("ops", roles=["operator"])
     operator.admin.load_items([{"item": "tea", "type": "TEA", "department": "GROCERY"}])
+    operator.admin.add_notice("pack:grocery")  # what people are told before they answer
     people = [f"person-{n}" for n in range(PEOPLE)]
+    opened = NOW - timedelta(days=60)
     answers = [
-        (person, purpose, kind)
+        (person, purpose, kind, opened if kind == "begun" else datetime.now(UTC))
         for n, person in enumerate(people)
         for purpose, kind in (
             ("orders", "begun"),
@@ -51,11 +53,9 @@ def live_a_little(shop: privet.Deployment) -> None:
             ("newsletter", "no" if n % 4 < 2 else "yes"),
         )
     ]
-    frame = pd.DataFrame(answers, columns=["subject", "purpose", "kind"])
+    frame = pd.DataFrame(answers, columns=["subject", "purpose", "kind", "at"])
     desk = shop.principal("import", roles=["privacy-desk", "storefront"])
-    desk.consent.load(
-        frame.assign(at=NOW - timedelta(days=60)), notice="1", channel="generated", evidence="none"
-    )
+    desk.consent.load(frame, notice="grocery/2026-11/en", channel="post", evidence="reply card")
     till = shop.principal("till", roles=["storefront"]).purpose("orders")
     for person in people:
         till.describe(person, email=f"{person}@example.com")

@@ -25,16 +25,21 @@ operator = shop.principal("ops", roles=["operator"])
 operator.admin.load_items(
     [{"item": f"i-{n}", "type": f"type {n}", "department": "GROCERY"} for n in range(30)]
 )
+operator.admin.add_notice("pack:grocery")  # what people are told before they answer
 grounds = pd.DataFrame(
     [
-        (person, purpose, "begun" if purpose == "orders" else "yes", start)
+        (
+            person,
+            purpose,
+            *(("begun", start) if purpose == "orders" else ("yes", datetime.now(UTC))),
+        )
         for person in people
         for purpose in ("orders", "recommendations", "segmentation")
     ],
     columns=["subject", "purpose", "kind", "at"],
 )
 desk = shop.principal("import", roles=["privacy-desk", "storefront"])
-desk.consent.load(grounds, notice="1", channel="generated", evidence="none")
+desk.consent.load(grounds, notice="grocery/2026-11/en", channel="post", evidence="reply card")
 bought = pd.DataFrame(
     [
         (person, start + timedelta(days=visit * (9 if n % 2 else 4)), f"i-{item}", f"{n}-{visit}")

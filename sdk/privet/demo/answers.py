@@ -21,7 +21,10 @@ PURPOSES = {"recommendations": 0.85, "segmentation": 0.60}
 WITHDRAWN, LAPSED, RENEWED = 0.04, 0.03, 0.06
 """Of those who said yes: took it back, let it lapse, gave it twice."""
 
-NOTICE = "2017-01"
+NOTICE = "grocery/2026-11/en"
+"""The text of the pack: what households are told before they answer."""
+OPENED = 701
+"""How many days before the cut the shop opened: before anybody answered."""
 
 
 @dataclass(frozen=True, slots=True)

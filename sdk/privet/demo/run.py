@@ -89,7 +89,7 @@ class Options:
 
 @dataclass
 class StandingClock:
-    """The demo's clock: it stands a day after the last sale, when the shop looks back."""
+    """The demo's clock: it stands when the shop opens, then a day after the last sale."""
 
     instant: datetime
 
@@ -147,9 +147,12 @@ def run(options: Options, stage: Stage = quiet) -> dict[str, Any]:
     drawn = answers.draw(options.seed, found.households, everybody=options.all_consents)
     ends = {purpose: last_sale(found, drawn, purpose) for purpose in answers.PURPOSES}
     cut = ends["recommendations"] - HELD_OUT
-    clock = StandingClock((max(ends.values()) + timedelta(days=1)).to_pydatetime().astimezone(UTC))
+    clock = StandingClock(_instant(cut - timedelta(days=answers.OPENED)))
     home = options.home or options.out / "home"
     with open_deployment(home, policy="pack:grocery", keyring=options.keyring, clock=clock) as shop:
+        # Told before anybody answers: an answer names a text that was live when it was given.
+        shop.principal("operator", roles=["operator"]).admin.add_notice("pack:grocery")
+        clock.instant = _instant(max(ends.values()) + timedelta(days=1))
         story = Story(options, found, drawn, cut, shop, stage)
         del found  # so that what is only of use for sealing goes when it is sealed
         for step in (_grounds, _seal, _features, _learn, _lists, _segment, _study, _show):
@@ -174,6 +177,10 @@ def last_sale(found: Tables, drawn: list[answers.Answer], purpose: str) -> pd.Ti
     times = found.sales["transaction_timestamp"]
     last: pd.Timestamp = (times[mine] if mine.any() else times).max()
     return last
+
+
+def _instant(at: pd.Timestamp) -> datetime:
+    return at.to_pydatetime().astimezone(UTC)
 
 
 def _grounds(story: Story) -> None:
