@@ -2,6 +2,7 @@
 
 from privet.consent.change import EVERYTHING, GIVING, IMPORTED, KINDS, Change, effect
 from privet.consent.entries import Heard
+from privet.consent.epochs import AGES
 from privet.consent.ledger import APPLIED_KEY, Ledger, position_of
 from privet.consent.project import ABSOLUTE, expiry
 from privet.consent.sheet import Said, Shared, Sheet, sheet
@@ -12,6 +13,7 @@ from privet.consent.told import Told
 
 __all__ = [
     "ABSOLUTE",
+    "AGES",
     "APPLIED_KEY",
     "EVERYTHING",
     "GIVING",

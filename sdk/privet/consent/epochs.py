@@ -9,12 +9,16 @@ as well, so that no two wait for each other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from privet.db import Tx
+
+
+AGES: Final = "#ages"
+"""The row that moves when an age is told: what depends on ages is published while it is shared."""
 
 
 def hold(tx: Tx, purposes: Iterable[str]) -> None:

@@ -107,6 +107,14 @@ class Ledger:
         """
         epochs.hold(tx, self._every(tx))
 
+    def aged(self, tx: Tx) -> None:
+        """Somebody's age is told: nothing that depends on ages is published until this commits.
+
+        Before any other row of an epoch is held, as its name comes first.
+        """
+        epochs.hold(tx, [epochs.AGES])
+        epochs.bump(tx, [epochs.AGES])
+
     def require_fit(self, purpose: str, kind: str) -> None:
         """Refuse a kind of change that no subject can have of this purpose.
 
@@ -437,7 +445,7 @@ class Ledger:
 
         Args:
             tx: any transaction; a writing one with ``lock``.
-            purpose: a purpose, or ``"*"``.
+            purpose: a purpose, ``"*"``, or ``AGES``.
             lock: hold the row so that no ground of the purpose changes before the
                 transaction ends: what a publication does before it narrows again.
         """

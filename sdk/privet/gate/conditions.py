@@ -49,12 +49,17 @@ class Conditions:
         """What is known of everybody whom it is about."""
         return replace(known(parts, self.caller, self.needs), oldest=self.oldest, people=people)
 
+    @property
+    def by_age(self) -> bool:
+        """Whether the answer depends on how old people are."""
+        return "age" in self.needs
+
     def aged(self, parts: Parts, snos: BitMap) -> Conditions:
         """The same, with the ages of these people, where a rule depends on them.
 
         Not inside of a transaction: what tells an age is opened under a record of its own.
         """
-        if "age" not in self.needs:
+        if not self.by_age:
             return self
         return replace(self, ages=ages(parts, self.caller, self.ask, snos))
 

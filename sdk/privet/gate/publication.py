@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 
 from pyroaring import BitMap
 
+from privet.consent import AGES
 from privet.db import Tx
 from privet.errors import ModelUnavailable
 from privet.gate.parts import Caller, Parts
+from privet.gate.read import Reading
 from privet.gate.versions import (
     Version,
     binding,
@@ -28,7 +30,6 @@ from privet.gate.versions import (
     seal,
 )
 from privet.policy import Decision
-from privet.types import Warrant
 
 BATCH = 4096  # contributions held in memory at once where a state is summed anew
 ATTEMPTS = 20
@@ -86,11 +87,10 @@ def begin(parts: Parts, purpose: str, name: str, spec: Mapping[str, Any]) -> Tra
 def keep(
     parts: Parts,
     training: Training,
-    warrant: Warrant,
-    decision: Decision,
+    reading: Reading,
     contributions: Mapping[int, bytes],
 ) -> BitMap:
-    """Seal what each subject adds and store it; those whose ground ended since are left out.
+    """Seal what each subject adds and store it; whoever may not be in it any more is left out.
 
     Returns:
         The subjects whose contributions were kept: only these may be added to the state.
@@ -98,14 +98,13 @@ def keep(
     Raises:
         ModelUnavailable: the run was given up (reason ``model.run-ended``).
     """
-    sealed = parts.vault.seal_many(warrant, training.purpose, training.label, contributions)
+    sealed = parts.vault.seal_many(reading.warrant, training.purpose, training.label, contributions)
     with parts.home.data.write() as tx:
         parts.check_policy(tx, lock=True, running=True)
-        for purpose in sorted(decision.grounds):
-            parts.ledger.epoch(tx, purpose, lock=True)
+        _epochs(tx, parts, reading.decision, reading, lock=True)
         if not stands(tx, training.model, training.lineage):
             raise _ended()
-        still = parts.ledger.eligible(tx, decision.grounds, parts.now, BitMap(sealed))
+        still = reading.still(tx, BitMap(sealed))
         tx.many(
             "INSERT INTO contribution (sno, model, lineage, ct) VALUES (?, ?, ?, ?)",
             [(sno, training.model, training.lineage, sealed[sno]) for sno in still],
@@ -115,20 +114,33 @@ def keep(
 
 
 def publish(
-    parts: Parts, caller: Caller, training: Training, decision: Decision, state: bytes
+    parts: Parts,
+    caller: Caller,
+    training: Training,
+    decision: Decision,
+    state: bytes,
+    reading: Reading | None,
 ) -> Version:
-    """Make the trained version known, without those whose ground ended while it was trained.
+    """Make the trained version known, without those who may not be in it any more.
+
+    Their ground ended while it was trained, or what a rule depends on (their place, their
+    age) is not what it was.
+
+    Args:
+        parts: the open deployment.
+        caller: who trains.
+        training: the run.
+        decision: what was decided before anybody was known.
+        state: what was learned from all whose contributions were kept.
+        reading: the read that it learned from; None where it learned from nobody.
 
     Raises:
+        AccessDenied: a rule leaves nobody by now; the run was ended.
         ModelUnavailable: the run was given up, or people kept leaving while it was published.
     """
     subjects = training.subjects
     for _ in range(ATTEMPTS):
-        with parts.home.data.read() as tx:
-            epochs = _epochs(tx, parts, decision)
-            # Who withdrew and agreed again meanwhile has a ground, but nothing kept any more.
-            present = subjects & contributors(tx, training.model, training.lineage)
-            still = parts.ledger.eligible(tx, decision.grounds, parts.now, present)
+        epochs, still = _narrowed(parts, training, decision, reading, subjects)
         gone = subjects - still
         if gone:
             fewer = without(parts, caller, training, state, gone, still)
@@ -159,7 +171,7 @@ def publish(
         )
         with parts.home.data.write() as tx:
             parts.check_policy(tx, lock=True, running=True)
-            unchanged = _epochs(tx, parts, decision, lock=True) == epochs
+            unchanged = _epochs(tx, parts, decision, reading, lock=True) == epochs
             if not stands(tx, training.model, training.lineage, lock=True):
                 raise _ended()
             kept = contributors(tx, training.model, training.lineage) - gone
@@ -238,8 +250,42 @@ def _ended() -> ModelUnavailable:
     )
 
 
-def _epochs(tx: Tx, parts: Parts, decision: Decision, *, lock: bool = False) -> list[int]:
-    return [parts.ledger.epoch(tx, p, lock=lock) for p in sorted(decision.grounds)]
+def _narrowed(
+    parts: Parts,
+    training: Training,
+    decision: Decision,
+    reading: Reading | None,
+    subjects: BitMap,
+) -> tuple[list[int], BitMap]:
+    """What to compare before the commit, and who may be in it by now.
+
+    A run that a rule leaves nobody of is ended, and refused with the rule's reason.
+    """
+    with parts.home.data.read() as tx:
+        # Before ages are read: whoever tells one after this makes it begin again.
+        epochs = _epochs(tx, parts, decision, reading)
+    if reading is None:
+        return epochs, subjects
+    now = reading.again()
+    with parts.home.data.read() as tx:
+        # Who withdrew and agreed again meanwhile has a ground, but nothing kept any more.
+        present = subjects & contributors(tx, training.model, training.lineage)
+        grounded = parts.ledger.eligible(tx, decision.grounds, parts.now, present)
+        still = now.still(tx, present)
+    if grounded and not still:
+        abandon(parts, training)
+        with parts.home.data.read() as tx:
+            now.refuse_all(tx, grounded)
+    return epochs, still
+
+
+def _epochs(
+    tx: Tx, parts: Parts, decision: Decision, reading: Reading | None, *, lock: bool = False
+) -> list[int]:
+    """How often grounds changed, and ages where a rule depends on them, in the order of rows."""
+    by_age = reading is not None and reading.conditions is not None and reading.conditions.by_age
+    names = {*decision.grounds, AGES} if by_age else decision.grounds
+    return [parts.ledger.epoch(tx, name, lock=lock) for name in sorted(names)]
 
 
 def stands(tx: Tx, model: int, lineage: int, *, lock: bool = False) -> bool:

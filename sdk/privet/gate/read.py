@@ -13,7 +13,7 @@ before it, holds. One subject and a million pass through the same code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +109,19 @@ class Reading:
         A chunk is of the moment at which it was read. Whoever left since would be in what
         is released after all (Art. 7(3), 18, 21).
         """
+        now = self.again()
         with self.parts.home.data.read() as tx:
-            return self.still(tx, BitMap(self.warrant.subjects))
+            return now.still(tx, BitMap(self.warrant.subjects))
+
+    def again(self) -> Reading:
+        """The same with ages as they are told by now, where a rule depends on them.
+
+        Before what was made of it is released; not inside of a transaction.
+        """
+        if self.conditions is None:
+            return self
+        people = BitMap(self.warrant.subjects)
+        return replace(self, conditions=self.conditions.aged(self.parts, people))
 
     def still(self, tx: Tx, snos: BitMap) -> BitMap:
         """Those of the authorised subjects whose grounds hold in this snapshot.
@@ -123,6 +134,14 @@ class Reading:
         self.check(tx)
         still = self.parts.ledger.eligible(tx, self.decision.grounds, self.parts.now, snos)
         return self._holding(tx, still)
+
+    def refuse_all(self, tx: Tx, snos: BitMap) -> None:
+        """Refuse where a condition leaves none of these people, of whom there are some.
+
+        Raises:
+            AccessDenied: with the reason of the condition.
+        """
+        self._holding(tx, snos, alone=bool(snos))
 
     def _holding(self, tx: Tx, snos: BitMap, *, alone: bool = False) -> BitMap:
         if self.conditions is None:

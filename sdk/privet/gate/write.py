@@ -151,6 +151,8 @@ def write(
         prepared = parts.vault.prepare(warrant, kept)
         with parts.home.data.write() as tx:
             parts.check_policy(tx, lock=True)
+            if _tells_age(parts, rows):  # what depends on it waits, or begins again
+                parts.ledger.aged(tx)
             for ground in sorted(decision.grounds):  # holds a withdrawal back until we commit
                 parts.ledger.epoch(tx, ground, lock=True)
             still = narrow(tx, parts, decision, eligible)
@@ -171,6 +173,11 @@ def write(
         remedy="Try again; write one subject's events from one place at a time.",
         reason="store.contended",
     )
+
+
+def _tells_age(parts: Parts, rows: Incoming) -> bool:
+    named = {f"{rows.event}.{bare}" for bare in rows.columns}
+    return parts.policy.subject.age in named
 
 
 def _kept(

@@ -78,13 +78,14 @@ def _train_once(
     recommender.empty(len(level))  # refuse a level that does not fit before anything is kept
     training = publication.begin(parts, purpose, name, spec)
     kept: Iterable[Contributions] = ()
+    reading: Reading | None = None
     if recommender.forgets != "nothing":
         reading = read(parts, caller, purpose, "train", recommender.needs, until=until)
         kept = _kept(parts, training, reading, recommender, level, day_of(parts, until))
     items = recommender.of_items(known_items(parts, purpose), level)
     state = _state(recommender, len(level), kept, items)
     packed = pack(Artifact(recommender, level.names, state))
-    return publication.publish(parts, caller, training, decision, packed)
+    return publication.publish(parts, caller, training, decision, packed, reading)
 
 
 def _kept(
@@ -103,7 +104,7 @@ def _kept(
             continue
         people = [int(s) for s in cohort.subjects]
         whole = {sno: to_bytes(added[i]) for i, sno in enumerate(people) if len(added[i])}
-        kept = publication.keep(parts, training, reading.warrant, reading.decision, whole)
+        kept = publication.keep(parts, training, reading, whole)
         yield Contributions.of(added[i] for i, sno in enumerate(people) if sno in kept)
 
 

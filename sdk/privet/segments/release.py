@@ -68,7 +68,7 @@ class Release:
         table.write(target, self._columns, rows)
 
     def _still(self) -> BitMap:
-        reading = self._reading
+        reading = self._reading.again()
         with reading.parts.home.data.read() as tx:
             reading.parts.check_policy(tx)  # a list that was kept is no job that is running
             still = reading.still(tx, BitMap(self._rows))

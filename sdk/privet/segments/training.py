@@ -85,14 +85,14 @@ def _train_once(
         names, rows = rows_of(parts, purpose, segmenter, chunk, at)
         added = _extended(parts, reading, earlier, names, rows, at)
         sealed = {sno: to_bytes(track) for sno, track in added.items()}
-        kept = publication.keep(parts, training, reading.warrant, reading.decision, sealed)
+        kept = publication.keep(parts, training, reading, sealed)
         tracks += [track for sno, track in added.items() if sno in kept]
     least = parts.policy.purposes[purpose].models.least
     if len(tracks) < least:
         publication.abandon(parts, training)
         raise too_few(parts, caller, purpose, "train", least)
     state = pack(Artifact(segmenter, names, segmenter.fit(tracks, len(names)).arrays))
-    return publication.publish(parts, caller, training, decision, state)
+    return publication.publish(parts, caller, training, decision, state, reading)
 
 
 def rows_of(
