@@ -140,9 +140,16 @@ def reseal(parts: Parts, caller: Caller, vault: Vault, policy: Policy, progress:
 
 
 def finish(parts: Parts, caller: Caller, vault: Vault, policy: Policy) -> None:
-    """Cut anew what was written while the last pass went on; the policy is active now."""
-    for batch in _batches(_due(parts, vault)):
-        _cut(parts, caller, vault, policy, batch)
+    """Cut anew what was written while the last pass went on; the policy is active now.
+
+    What is left even so, since others keep writing to it, is maintenance's.
+    """
+    for _ in range(PASSES):
+        due = _due(parts, vault)
+        for batch in _batches(due):
+            _cut(parts, caller, vault, policy, batch)
+        if not due:
+            return
 
 
 def _batches(snos: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -168,4 +175,8 @@ def _cut(parts: Parts, caller: Caller, vault: Vault, policy: Policy, snos: Seque
         )
     )
     for sno in snos:
-        vault.compact(warrant, sno)
+        try:
+            vault.compact(warrant, sno)
+        except StoreUnavailable as error:
+            if error.reason != "store.busy":  # somebody kept writing to her: the next pass
+                raise
