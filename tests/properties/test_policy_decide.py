@@ -137,7 +137,7 @@ def test_the_strictest_minimization_is_a_meet(parts: list[Minimize], one: Minimi
     assert strictest([one]) == one
 
 
-@pytest.mark.parametrize("pack", ["grocery", "shop"])
+@pytest.mark.parametrize("pack", ["grocery", "media", "news", "shop"])
 def test_atoms_are_the_coarsest_partition_that_rules_are_unions_of(pack: str) -> None:
     policy = load(f"pack:{pack}")
     parts = [{f"{a.event}.{b}" for b in a.fields} for a in policy.atoms]

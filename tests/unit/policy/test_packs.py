@@ -20,6 +20,11 @@ def shop(request: pytest.FixtureRequest) -> Policy:
     return load(f"pack:{request.param}")
 
 
+@pytest.fixture(scope="module", params=["grocery", "media", "news", "shop"])
+def business(request: pytest.FixtureRequest) -> Policy:
+    return load(f"pack:{request.param}")
+
+
 def test_every_test_of_a_pack_passes(pack: Policy) -> None:
     results = run_tests(pack)
     assert len(results) >= 8
@@ -45,7 +50,7 @@ def test_a_pack_lets_people_use_their_rights(pack: Policy) -> None:
             assert pack.decide(Ask(frozenset({role}), "privet:consent", action)).allowed
 
 
-def test_a_pack_serves_its_desks(shop: Policy) -> None:
+def test_a_pack_serves_its_desks(business: Policy) -> None:
     for role, purpose, action in (
         ("privacy-desk", "privet:consent", "restrict"),
         ("storefront", "privet:consent", "begin"),
@@ -53,7 +58,7 @@ def test_a_pack_serves_its_desks(shop: Policy) -> None:
         ("auditor", "privet:accountability", "export"),
         ("operator", "privet:administration", "administer"),
     ):
-        assert shop.decide(Ask(frozenset({role}), purpose, action)).allowed
+        assert business.decide(Ask(frozenset({role}), purpose, action)).allowed
 
 
 def test_a_pack_lets_models_be_trained_evaluated_and_served(shop: Policy) -> None:
@@ -81,8 +86,9 @@ def test_the_grocery_pack_keeps_out_what_is_special_by_inference() -> None:
     assert items.min_age({"type": "BEERALEMALT LIQUORS"}) == 21
 
 
-def test_every_value_of_the_grocery_pack_has_its_reason_and_stands_once() -> None:
-    for name, rule in load("pack:grocery").items.reveals.items():
+@pytest.mark.parametrize("pack", ["grocery", "media", "news"])
+def test_every_value_that_reveals_has_its_reason_and_stands_once(pack: str) -> None:
+    for name, rule in load(f"pack:{pack}").items.reveals.items():
         assert all(len(group.why) > 20 for group in rule.because), name
         assert all(group.values for group in rule.because), name
 
@@ -97,6 +103,41 @@ def test_every_value_of_the_grocery_pack_is_in_the_catalogue_it_is_for() -> None
     for rule in load("pack:grocery").items.reveals.values():
         for name, values in rule.values.items():
             assert values <= known[name]
+
+
+def test_what_is_special_by_inference_is_never_used_in_media_and_news() -> None:
+    special = {"politics", "union", "religion", "health", "sexuality", "pregnancy", "origin"}
+    for name, told in (
+        ("media", ({"genre": "socialism"}, {"theme": "Cancer"}, {"genre": "Religious music"})),
+        ("news", ({"topic": "political campaigns"}, {"form": "Opinion"}, {"topic": "Islam"})),
+    ):
+        items = load(f"pack:{name}").items
+        assert set(items.never) == special == set(items.kept_apart)
+        assert all(items.hidden(fields) for fields in told)
+        assert not items.hidden({"genre": "Sitcom", "topic": "Sport", "theme": "Weather"})
+
+
+def test_a_title_is_for_those_who_are_old_enough_and_one_without_a_rating_for_adults() -> None:
+    items = load("pack:media").items
+    assert [items.min_age({"rating": r}) for r in ("6", "12", "16", "18", "unrated")] == [
+        6,
+        12,
+        16,
+        18,
+        18,
+    ]
+    assert not items.min_age({"rating": "0"})
+
+
+def test_the_meter_and_the_figures_of_a_newspaper_know_no_article() -> None:
+    policy = load("pack:news")
+    assert [n for n, f in policy.fields.items() if f.kind == "item"] == ["article.item"]
+    collecting = {
+        permit.purpose
+        for permit in policy.permits.values()
+        if "collect" in permit.actions and "article.item" in permit.fields
+    }
+    assert collecting == {"recommendations"}
 
 
 def test_the_grocery_pack_has_features_for_segmentation() -> None:

@@ -89,6 +89,6 @@ def test_the_package_says_that_it_is_typed() -> None:
 
 def test_the_policy_packs_are_in_the_package() -> None:
     packs = Path(privet.__file__).parent / "packs"
-    for pack in ("grocery", "shop"):
+    for pack in ("gdpr", "grocery", "media", "news", "shop"):
         assert (packs / pack / "policy.yaml").is_file()
         assert (packs / pack / "data.yaml").is_file()
