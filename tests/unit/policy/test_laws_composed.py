@@ -8,7 +8,7 @@ import pytest
 from privet.errors import PolicyError
 from privet.policy import Ask, Circumstances, Policy, compile_documents, load, packs, pin, run_tests
 from privet.policy.children import own_consent
-from privet.review import coverage, lint
+from privet.review import coverage, diff, lint
 
 LAWS = [name for name in packs() if load(f"pack:{name}").protects]
 
@@ -172,4 +172,18 @@ def test_a_rule_of_a_law_is_overridden_by_name_and_told() -> None:
     assert may(listed, "sharing", "export", jurisdiction="US-CA", age=(14, 14))
     assert [warning["what"] for warning in listed.warnings] == [
         "`ccpa-minors` denies less than the pack `ccpa-cpra`"
+    ]
+
+
+def test_what_a_law_changes_is_told_in_a_sentence() -> None:
+    texts = load("pack:grocery").documents
+    line = f"  - {pin('gdpr')}\n"
+    assert line in texts["policy"]
+    more = "".join(f"  - {pin(name)}\n" for name in ("ccpa-cpra", "lgpd", "pipeda"))
+    policy = texts["policy"].replace(line, line + more)
+    wider = compile_documents({**texts, "policy": policy})
+    told = diff(load("pack:grocery"), wider)
+    assert [change.sentence for change in told.changes] == [
+        "analyst and marketer may no longer derive purchase.store and purchase.value for analytics"
+        " (in CA or in an unknown place)"
     ]
