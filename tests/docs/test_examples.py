@@ -33,7 +33,8 @@ DOCSTRINGS = Sybil(
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    told = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "policies").glob("*/README.md")]
+    return [ROOT / "README.md", *sorted(told)]
 
 
 def modules_with_examples() -> list[Path]:
