@@ -94,6 +94,29 @@ class Principal:
         """The catalogue and the policy; purpose ``privet:administration``."""
         return AdminDesk(self._parts, self._caller)
 
+    def acting(self, *roles: str) -> Principal:
+        """Herself with fewer roles active: of those that nobody uses together, one at a time.
+
+        Args:
+            *roles: some of hers, or of what they inherit.
+
+        Raises:
+            AccessDenied: she does not hold one of them (``role.unheld``).
+        """
+        closure = self._parts.policy.check_roles(roles)
+        if not closure <= self._caller.roles:
+            raise AccessDenied(
+                "a role that she does not hold cannot be active",
+                why="it is none of hers, nor of what they inherit",
+                reason="role.unheld",
+            )
+        return self._as(replace(self._caller, roles=closure))
+
+    def _as(self, caller: Caller) -> Principal:
+        made = object.__new__(type(self))
+        made._parts, made._caller = self._parts, caller
+        return made
+
     @property
     def emergencies(self) -> EmergencyDesk:
         """Permits for an emergency: asked for, confirmed, ended."""
@@ -112,10 +135,7 @@ class Principal:
             AccessDenied: it is not hers, or not open (``emergency.closed``); recorded.
         """
         emergencies.under(self._parts, self._caller, number)
-        made = object.__new__(Principal)
-        made._parts = self._parts
-        made._caller = replace(self._caller, emergency=number)
-        return made
+        return self._as(replace(self._caller, emergency=number))
 
     def __repr__(self) -> str:
         return f"Principal(roles={sorted(self._caller.roles)})"

@@ -26,6 +26,7 @@ def data(policy: Policy) -> dict[str, Any]:
         ],
         "roles": {name: sorted(closure - {name}) for name, closure in policy.roles.items()},
         "separate": [sorted(group) for group in policy.separate],
+        "duties": [{"roles": sorted(d.roles), "within": d.within} for d in policy.duties],
         "permits": [_permit(p) for p in policy.permits.values()],
         "denies": [_deny(d) for d in policy.denies],
         "after_erasure": {
@@ -216,3 +217,5 @@ def _limits(screen: Screen, policy: Policy) -> None:
         screen.say(f"denied whatever a permit says: {deny.id}, {deny.text}")
     for group in policy.separate:
         screen.say(f"nobody holds two of: {', '.join(sorted(group))}")
+    for duty in policy.duties:
+        screen.say(f"nobody uses two within {duty.within} of: {', '.join(sorted(duty.roles))}")

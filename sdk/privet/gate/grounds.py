@@ -20,7 +20,7 @@ from privet.clock import DAY_US
 from privet.consent import ABSOLUTE, GIVING, IMPORTED, NOTICE, Change, Told, changes_of
 from privet.db import Tx
 from privet.errors import Erased, InvalidInput, Objected
-from privet.gate import breakglass
+from privet.gate import breakglass, duty
 from privet.gate.answerable import Texts
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.record import WHY, decide, entry
@@ -471,6 +471,7 @@ def _replay_erasure(tx: Tx, parts: Parts, seq: int, body: dict[str, object]) -> 
         )
     elif body["kind"] == "erase.forget":
         parts.ledger.forget(tx, sno)
+        duty.forget(tx, sno)
 
 
 def seal_private(

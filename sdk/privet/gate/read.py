@@ -26,7 +26,16 @@ from privet.gate import watching
 from privet.gate.conditions import Conditions, conditions
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, deny, entry, explained, ground_error, refuse, too_few
+from privet.gate.record import (
+    decide,
+    deny,
+    entry,
+    explained,
+    ground_error,
+    perform,
+    refuse,
+    too_few,
+)
 from privet.gate.retention import bounds, retained
 from privet.gate.sensitive import item_fields, unseen, without
 from privet.policy import Ask, Decision, Minimize, Policy, apart
@@ -258,6 +267,7 @@ def read(
         deny(parts, caller, ask, decision, about)
     if len(eligible) < decision.least:
         raise too_few(parts, caller, purpose, action, decision.least)
+    perform(parts, caller, purpose, action, eligible)
     warrant = parts.log.authorise(
         entry(
             parts,

@@ -14,6 +14,7 @@ from privet.errors import (
     PolicyError,
     PrivetError,
 )
+from privet.gate import duty
 from privet.gate.circumstances import known
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision
@@ -88,7 +89,30 @@ def decide(
     )
     if not decision.allowed:
         deny(parts, caller, ask, decision, about)
+    perform(parts, caller, purpose, action, about)
     return decision
+
+
+def perform(
+    parts: Parts, caller: Caller, purpose: str, action: str, about: Iterable[int] = ()
+) -> None:
+    """Note an act in a role that the policy keeps apart from others; refuse one that is barred.
+
+    Raises:
+        AccessDenied: who acts did so in another of these roles before (``role.duty``), recorded.
+    """
+    if not parts.policy.duties:
+        return
+    people = frozenset(about)
+    why = duty.perform(parts, caller, people)
+    if why is not None:
+        told = purpose if purpose in parts.policy.purposes else "unknown"
+        record = entry(
+            parts, caller, "denial", purpose=told, action=action, reason=duty.REASON,
+            subjects=people,
+        )  # fmt: skip
+        parts.log.append([record])
+        raise duty.denied(why)
 
 
 def may(parts: Parts, caller: Caller, ask: Ask) -> bool:

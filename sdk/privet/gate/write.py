@@ -18,7 +18,7 @@ from privet.gate import catalogue, watching
 from privet.gate.conditions import conditions
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
-from privet.gate.record import decide, deny, entry, explained, refuse
+from privet.gate.record import decide, deny, entry, explained, perform, refuse
 from privet.gate.sensitive import item_fields, revealing
 from privet.policy import Ask, Hold, Period, apart, is_held
 from privet.vault import Rows
@@ -131,6 +131,7 @@ def write(
         if len(rows):
             refuse(parts, caller, purpose, "collect", "ground.missing")
         return Written(-1, 0, 0, refused, why)
+    perform(parts, caller, purpose, "collect", eligible)
     kept = _kept(parts, purpose, rows, snos[rows.who], allowed)
     warrant = parts.log.authorise(
         entry(

@@ -42,7 +42,7 @@ from privet.policy.purpose import (
     Recipient,
     SpecialGround,
 )
-from privet.policy.rules import Deny, Permit
+from privet.policy.rules import Deny, Duty, Permit
 from privet.policy.trials import TestResult, run_tests
 from privet.policy.when import UNKNOWN, UNREADABLE, Circumstances, When, Window
 
@@ -61,6 +61,7 @@ __all__ = [
     "Decision",
     "Deny",
     "DomainSpec",
+    "Duty",
     "EventSpec",
     "FieldSpec",
     "Hold",

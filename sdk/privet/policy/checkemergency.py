@@ -85,4 +85,4 @@ def _check(
 def _apart(context: Context, reached: Mapping[str, frozenset[str]], one: str, other: str) -> bool:
     """Whether nobody may hold both roles, with what they inherit."""
     both = reached.get(one, frozenset()) | reached[other]
-    return any(len(both.intersection(group)) > 1 for group in context.policy.separate)
+    return any(len(both.intersection(group)) > 1 for _, group in context.policy.apart)

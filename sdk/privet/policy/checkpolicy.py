@@ -52,7 +52,9 @@ def _check_roles(context: Context) -> None:
 def _check_separate(context: Context, reached: Mapping[str, frozenset[str]]) -> None:
     """No role may hold two of a group by itself (static separation, INCITS 359 6.3)."""
     roles = context.policy.roles
-    for i, group in enumerate(context.policy.separate):
+    for i, duty in context.policy.duties:
+        context.known(("separate", i, "roles"), duty.roles, roles, "the role")
+    for i, group in context.policy.apart:
         path: Path = ("separate", i)
         context.known(path, group, roles, "the role")
         for name, closure in reached.items():

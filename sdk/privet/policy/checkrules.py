@@ -13,6 +13,7 @@ from privet.policy.rules import (
     BUILT_IN_ACTIONS,
     COHORT_ACTIONS,
     FIELD_ACTIONS,
+    MODEL_ACTIONS,
     OWN_ACTIONS,
     RELEASING,
     WITH_FIELDS,
@@ -123,7 +124,8 @@ def _check_permit_fields(context: Context, path: Path, permit: PermitForm) -> No
             "only the fields that a purpose needs are used (Art. 5(1)(c))",
             "Add `fields`.",
         )
-    if not needs and permit.fields is not None:
+    of_models = takes and not MODEL_ACTIONS.isdisjoint(permit.may)
+    if not needs and not of_models and permit.fields is not None:
         context.wrong(
             (*path, "fields"),
             "these actions touch no fields",

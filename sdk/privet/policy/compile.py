@@ -47,6 +47,7 @@ from privet.policy.policyform import (
     AfterErasureForm,
     ContractBasis,
     DenyForm,
+    DutyForm,
     HoldForm,
     InterestBasis,
     LawForm,
@@ -74,7 +75,7 @@ from privet.policy.purpose import (
     SpecialGround,
 )
 from privet.policy.reading import read
-from privet.policy.rules import BreakGlass, Deny, Permit
+from privet.policy.rules import BreakGlass, Deny, Duty, Permit
 from privet.policy.trials import Given, Trial
 from privet.policy.when import When
 from privet.policy.whenform import circumstances, condition
@@ -176,7 +177,8 @@ def _build(context: Context, documents: Mapping[str, str], hashed: str) -> Polic
         purposes=purposes,
         assessments={n: Assessment(a.is_, a.text) for n, a in policy.assessments.items()},
         roles=closures(parents) | {SELF_ROLE: frozenset({SELF_ROLE})},
-        separate=tuple(frozenset(group) for group in policy.separate),
+        separate=tuple(frozenset(group) for _, group in policy.apart),
+        duties=tuple(_duty(form) for _, form in policy.duties),
         permits=permits,
         denies=tuple(_deny(context, d) for d in sorted(policy.denies, key=lambda d: d.id)),
         trials=tuple(_trial(context, form) for form in policy.tests),
@@ -315,6 +317,13 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
         if isinstance(form.basis, OptOutBasis)
         else frozenset(),
     )
+
+
+def _duty(form: DutyForm) -> Duty:
+    within = form.within
+    if within in {"session", "subject"}:
+        return Duty(frozenset(form.roles), within == "subject", None)
+    return Duty(frozenset(form.roles), per_subject=False, period=Period.parse(within))
 
 
 def _after_erasure(form: AfterErasureForm | None) -> AfterErasure:

@@ -25,6 +25,7 @@ _WHY = {
     "role.unknown": "a role is not in the policy, or none was given",
     "role.separate": "the policy keeps two of these roles apart",
     "purpose.unknown": "the purpose is not in the policy",
+    "role.together": "the policy lets nobody use two of these roles at a time",
     "action.unknown": "there is no such action",
     "field.unknown": "a field is not in the data document",
     "purpose.refused": "no permit lets these roles act for this purpose",

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from privet.policy.layout import Atom, DomainSpec
     from privet.policy.life import Life
     from privet.policy.purpose import Assessment, Controller, PurposeSpec, Recipient
-    from privet.policy.rules import Deny, Permit
+    from privet.policy.rules import Deny, Duty, Permit
     from privet.policy.trials import Trial
 
 _ACTIONS = frozenset(get_args(Action))
 _CACHED = 4096
 _MALFORMED = refuse("ask.malformed")
-_BEFORE_FIELDS = frozenset({"role.unknown", "role.separate", "action.unknown"})
+_BEFORE_FIELDS = frozenset({"role.unknown", "role.separate", "role.together", "action.unknown"})
 _KEPT = frozenset({"permit", "deny", "field.refused"})
 _OF_OWN_NAMES = frozenset({"purpose.refused", "action.refused", "recipient.refused"})
 _NOBODY = ""  # no recipient is called so
@@ -68,6 +68,7 @@ class Policy(Frozen):
         imports: the packs that it imports, by name.
         protects: of a law pack, the places whose people its denies protect, groups spelt out.
         life: how it gives way to the next one, and who must approve of that.
+        duties: groups of roles of which nobody uses two at a time, or within something.
         after_erasure: what is left of the ledger once a person is erased, and why.
         warnings: what was not refused, and yet is likely to be wrong; as faults are told.
     """
@@ -96,6 +97,7 @@ class Policy(Frozen):
     own_consent: Mapping[str, int] = field(repr=False, default_factory=dict)
     imports: tuple[Imported, ...] = field(repr=False, default=())
     protects: frozenset[str] = field(repr=False, default=frozenset())
+    duties: tuple[Duty, ...] = field(repr=False, default=())
     after_erasure: AfterErasure = field(repr=False, default_factory=AfterErasure)
     _index: Index = field(init=False, repr=False)
     _names: frozenset[str] = field(init=False, repr=False)
@@ -317,6 +319,8 @@ class Policy(Frozen):
         if own is None and purpose not in BUILT_IN_PURPOSES:
             return refuse("purpose.unknown")
         roles, reason = self._closure(given)
+        if not reason and any(len(duty.roles & roles) > 1 for duty in self.duties):
+            reason = "role.together"
         if not reason and action not in _ACTIONS:
             reason = "action.unknown"
         if reason:

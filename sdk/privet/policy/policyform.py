@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from privet.policy.lawform import FieldKinds, Import, PurposeKinds, RequirementForm
 from privet.policy.scalars import (
@@ -398,6 +398,24 @@ class AfterErasureForm(Form):
     """How long who was erased is kept out, and why."""
 
 
+Group = Annotated[list[Name], Field(min_length=2)]
+
+
+class DutyForm(Form):
+    """Roles that one person may hold, and of which she may not use two."""
+
+    roles: Group
+    """The roles."""
+    within: Literal["session", "subject"] | PeriodText
+    """Not at a time; not for the same person; not within so long."""
+
+
+Apart = Annotated[
+    Annotated[Group, Tag("group")] | Annotated[DutyForm, Tag("duty")],
+    Discriminator(lambda value: "duty" if isinstance(value, dict | DutyForm) else "group"),
+]
+
+
 class PolicyForm(Form):
     """Who may use what the shop knows, for what, on which ground."""
 
@@ -435,8 +453,8 @@ class PolicyForm(Form):
     """Names of `items.reveals` that no purpose learns from or shows."""
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
     """Who there is."""
-    separate: list[Annotated[list[Name], Field(min_length=2)]] = Field(default=[])
-    """Roles of which nobody holds two, by inheritance either, and no request uses two."""
+    separate: list[Apart] = Field(default=[])
+    """Roles of which nobody holds two, by inheritance either; or uses two `within` something."""
     permits: Annotated[list[PermitForm], Field(min_length=1)]
     """What is allowed; all else is not."""
     denies: list[DenyForm] = Field(default=[])
@@ -445,3 +463,13 @@ class PolicyForm(Form):
     """What purposes must fulfil, here and in every policy that imports this one."""
     tests: list[TrialForm] = Field(default=[])
     """Tests that must pass."""
+
+    @property
+    def apart(self) -> list[tuple[int, list[str]]]:
+        """Position and roles of each group of which nobody holds two."""
+        return [(i, g) for i, g in enumerate(self.separate) if not isinstance(g, DutyForm)]
+
+    @property
+    def duties(self) -> list[tuple[int, DutyForm]]:
+        """Position and form of each group of which nobody uses two within something."""
+        return [(i, g) for i, g in enumerate(self.separate) if isinstance(g, DutyForm)]

@@ -9,6 +9,7 @@ from privet.types import ACCOUNTABILITY, ADMINISTRATION, CONSENT, FORGETTING, RI
 
 if TYPE_CHECKING:
     from privet.policy.minimize import Minimize
+    from privet.policy.period import Period
     from privet.policy.when import When
 
 OWN_ACTIONS = frozenset(
@@ -26,6 +27,8 @@ BUILT_IN_ACTIONS = {
 """What a permit may allow for each built-in purpose."""
 
 FIELD_ACTIONS = frozenset({"collect", "read", "recommend", "train", "derive", "export", "correct"})
+MODEL_ACTIONS = frozenset({"evaluate", "serve"})
+"""What is done with a model that needs fields, which its own permit may name."""
 RELEASING = frozenset({"read", "recommend", "train", "derive", "export"})
 COHORT_ACTIONS = frozenset({"train", "derive", "export"})
 WITH_FIELDS = frozenset({RIGHTS})
@@ -76,6 +79,28 @@ class Permit:
     to: frozenset[str]
     when: When | None = None
     break_glass: BreakGlass | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Roles that one person may hold and not use together (dynamic separation, INCITS 359 6.4).
+
+    Attributes:
+        roles: no two of them are active in one request, by inheritance either.
+        per_subject: nor used one after the other about the same person.
+        period: nor within so long; None for no such bound.
+    """
+
+    roles: frozenset[str]
+    per_subject: bool
+    period: Period | None
+
+    @property
+    def within(self) -> str:
+        """As a document says it."""
+        if self.period is not None:
+            return str(self.period)
+        return "subject" if self.per_subject else "session"
 
 
 @dataclass(frozen=True, slots=True)

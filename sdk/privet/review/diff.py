@@ -164,6 +164,12 @@ def _facts(both: Sequence[Policy]) -> Iterator[Change]:
             if all(("role", role) in things[0] & things[1] for role in name.split(" and ")):
                 yield _pair(name, apart=new)
             continue
+        if about == "duty":  # who is bound anew may do less
+            verb = "no longer" if new else "now"
+            detail = {"about": about, "name": name, "key": ["used"]}
+            line = f"one person may {verb} use both {name}"
+            yield Change("lost" if new else "gained", line, detail)
+            continue
         sentence = saying.thing(about, name, after if new else {}, new=new)
         detail = {"about": about, "name": name, "key": []}
         yield Change("gained" if new else "lost", sentence, detail)

@@ -28,6 +28,9 @@ def _rules(before: Policy, after: Policy) -> Iterator[str]:
         there = group & after.roles.keys()
         if len(there) > 1 and not any(there <= other for other in after.separate):
             yield f"the separation of {' and '.join(sorted(there))}"
+    for duty in before.duties:
+        if duty not in after.duties and len(duty.roles & after.roles.keys()) > 1:
+            yield f"the separation of {' and '.join(sorted(duty.roles))} within {duty.within}"
 
 
 def _permits(before: Policy, after: Policy) -> Iterator[str]:

@@ -31,8 +31,8 @@ def facts(policy: Policy) -> dict[Key, Value]:
     """Key to value: of what kind, its name, what is said of it.
 
     Kinds are ``purpose``, ``recipient``, ``role``, ``pair`` (of roles that nobody may hold both
-    of), ``emergency`` (what a permit for one opens), ``field``, ``event``, ``reveals`` and the
-    ``policy`` itself.
+    of), ``duty`` (roles of which nobody uses two), ``emergency`` (what a permit for one opens),
+    ``field``, ``event``, ``reveals`` and the ``policy`` itself.
     """
     return dict(_walk(policy))
 
@@ -59,6 +59,9 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
         yield ("role", name, "declared"), "yes"
     for one, other in _kept_apart(policy):
         yield ("pair", f"{one} and {other}", "held"), "no"
+    for duty in policy.duties:
+        named = " and ".join(sorted(duty.roles))
+        yield ("duty", f"{named} within: {duty.within}", "declared"), "yes"
     yield from _emergencies(policy)
     for name, field in policy.fields.items():
         yield from _flat(("field", name), {**_plain(field), "values": " ".join(field.values)})

@@ -6,7 +6,7 @@ the words of its form, and a key that is removed there is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -90,12 +90,18 @@ def _forms(value: Schema, path: str) -> Iterator[tuple[str, str]]:
     """The forms that a value may have, each with its place."""
     if "$ref" in value:
         yield value["$ref"].rpartition("/")[2], path
-    for choice in value.get("anyOf", ()):
+    for choice in _choices(value):
         yield from _forms(choice, path)
     if "items" in value:
         yield from _forms(value["items"], f"{path}[]")
     for inner in value.get("patternProperties", {}).values():
         yield from _forms(inner, f"{path}.{NAME}")
+
+
+def _choices(value: Schema) -> Sequence[Schema]:
+    """What else may stand there, each told apart by its form."""
+    found: Sequence[Schema] = value.get("anyOf") or value.get("oneOf", ())
+    return found
 
 
 def _section(form: Schema, path: str, places: Mapping[str, str]) -> str:
@@ -120,8 +126,8 @@ def _value(value: Schema, places: Mapping[str, str]) -> str:
         place = places[value["$ref"].rpartition("/")[2]]
         _, _, alternative = place.partition(": ")
         return f"[a mapping{alternative and f' with `{alternative}`'}](#{_anchor(place)})"
-    if "anyOf" in value:
-        return " or ".join(_value(c, places) for c in value["anyOf"] if c.get("type") != "null")
+    if choices := _choices(value):
+        return " or ".join(_value(c, places) for c in choices if c.get("type") != "null")
     if "const" in value:
         return f"`{_spelt(value['const'])}`"
     if "enum" in value:

@@ -116,6 +116,9 @@ def _hold(policy: Policy, purpose: str) -> str:
 def _limits(policy: Policy) -> str:
     lines = [f"{deny.id}: {deny.text}" for deny in policy.denies]
     lines += [f"nobody holds two of {', '.join(sorted(group))}" for group in policy.separate]
+    lines += [
+        f"nobody uses two of {', '.join(sorted(d.roles))} within: {d.within}" for d in policy.duties
+    ]
     rule = policy.after_erasure
     lines.append(f"after an erasure the log's records stay: {rule.records}")
     lines.append(f"for {rule.period} an erased person is kept out: {rule.suppression}")

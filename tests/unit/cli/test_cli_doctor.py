@@ -21,7 +21,16 @@ def test_a_home_in_order_ends_with_code_zero(shop):
     assert (ended.code, ended.json["ok"]) == (0, True)
     assert {c["check"] for c in ended.json["checks"]} == {
         *("sqlite", "extras", "files", "keyring", "schema"),
-        *("stores", "policy", "notices", "objections", "emergencies", "clock", "audit log", "maintenance"),
+        *(
+            "stores",
+            "policy",
+            "notices",
+            "objections",
+            "emergencies",
+            "clock",
+            "audit log",
+            "maintenance",
+        ),
     }
 
 

@@ -245,7 +245,7 @@ def test_what_is_stricter_in_places_is_told_once_for_those_alike(grocery, edited
 
 def test_every_attribute_of_a_policy_is_compared(grocery):
     """A new one must be looked at: as a fact, in decisions, or as what binds nobody."""
-    decided = {"roles", "separate", "permits", "denies"}
+    decided = {"roles", "separate", "duties", "permits", "denies"}
     told = {
         *("timezone", "controller", "subject", "recipients", "events", "fields", "items"),
         *("purposes", "assessments", "own_consent", "life", "after_erasure"),

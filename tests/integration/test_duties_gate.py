@@ -1,0 +1,218 @@
+# ruff: noqa: E501 (rules stand as an author would write them)
+"""Dynamic separation of duty at the gate: what somebody did in one role bars her in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from privet.deployment import Deployment, open_deployment
+from privet.errors import AccessDenied, IntegrityError
+from privet.gate import duty
+from privet.policy import load
+from privet.recommend import Popularity
+
+APART = """\
+separate:
+  - {roles: [clerk, decider], within: subject}
+  - {roles: [trainer, approver], within: 30d}
+  - {roles: [storefront, operator], within: session}
+"""
+ROLES = """\
+roles:
+  clerk: {}
+  decider: {}
+  approver: {}
+  junior: {inherits: [clerk]}
+  head: {inherits: [trainer, approver, junior, decider]}
+"""
+PERMITS = """\
+permits:
+  - {id: approve, role: approver, for: recommendations, may: [evaluate, serve], fields: [purchase.item, purchase.order, purchase.quantity, view.*]}
+  - {id: note, role: clerk, for: "privet:consent", may: [object]}
+  - {id: weigh, role: decider, for: "privet:consent", may: [read, restrict]}
+  - {id: call, role: clerk, for: counts, may: [read], fields: [profile.email]}
+  - {id: check, role: decider, for: counts, may: [read], fields: [profile.email]}
+"""
+COUNTS = """\
+  counts:
+    text: Count what is sold.
+    basis: {legitimate-interest: LIA-1}
+    reuses: {orders: {assessment: CA-1}}
+    retention: 1y
+"""
+EDITS = (
+    ("\nroles:\n", f"\n{COUNTS}\n{ROLES}"),
+    ("permits:\n", f"{APART}{PERMITS}"),
+    ("assessments:\n", "assessments:\n  LIA-1: {is: legitimate-interest, text: Counts of many.}\n"),
+)
+
+
+@pytest.fixture
+def shop(where: str, tmp_path: Path, clock: Any) -> Iterator[Deployment]:
+    texts = load("pack:shop").documents
+    policy = texts["policy"]
+    for old, new in EDITS:
+        assert old in policy
+        policy = policy.replace(old, new, 1)
+    for name, text in {**texts, "policy": policy}.items():
+        if "/" not in name:
+            (tmp_path / f"{name}.yaml").write_text(text)
+    keyring = f"file:{tmp_path / 'k'}"
+    with open_deployment(
+        where, policy=tmp_path / "policy.yaml", keyring=keyring, clock=clock, sync="OFF"
+    ) as opened:
+        opened.principal("ops", roles=["operator"]).admin.load_items([{"item": "kettle"}])
+        till = opened.principal("till", roles=["storefront"])
+        for person in ("ada", "bob"):
+            till.consent.begin(person, "orders")
+            till.purpose("orders").describe(person, email=f"{person}@example.com")
+        yield opened
+
+
+def acting(shop: Deployment, name: str, *roles: str) -> Any:
+    return shop.principal(name, roles=roles)
+
+
+def barred(call: Any, reason: str = "role.duty") -> None:
+    with pytest.raises(AccessDenied) as refused:
+        call()
+    assert refused.value.reason == reason
+
+
+def objects(principal: Any, person: str = "ada") -> None:
+    principal.consent.object(person, "counts", channel="letter", evidence="scan")
+
+
+def overrules(principal: Any, person: str = "ada") -> None:
+    principal.consent.overrule(person, "counts", reason="compelling")
+
+
+def test_who_wrote_an_objection_down_does_not_decide_it(shop: Deployment) -> None:
+    objects(acting(shop, "anna", "clerk"))
+    objects(acting(shop, "bert", "clerk"), "bob")
+    barred(lambda: overrules(acting(shop, "anna", "decider")))
+    overrules(acting(shop, "anna", "decider"), "bob")  # she wrote that of nobody else down
+    overrules(acting(shop, "bert", "decider"))
+    barred(lambda: objects(acting(shop, "anna", "clerk"), "bob"))
+    denials = [
+        body for _, body in shop._parts.log.leaves(0, 10_000) if body.get("reason") == "role.duty"
+    ]
+    assert len(denials) == 2
+
+
+def test_what_is_inherited_counts_as_well(shop: Deployment) -> None:
+    objects(acting(shop, "anna", "junior"))
+    barred(lambda: overrules(acting(shop, "anna", "head").acting("decider")))
+    overrules(acting(shop, "dora", "head").acting("decider"))
+    barred(lambda: objects(acting(shop, "dora", "junior")))
+
+
+def test_roles_of_one_group_are_held_and_not_used_at_a_time(shop: Deployment) -> None:
+    head = acting(shop, "dora", "head")
+    barred(lambda: overrules(head), "role.together")
+    both = acting(shop, "till", "storefront", "operator")
+    barred(lambda: both.purpose("orders").profile("ada", "email"), "role.together")
+    assert both.acting("storefront").purpose("orders").profile("ada", "email")
+    both.acting("operator").admin.stored()  # another session: no history in this group
+    barred(lambda: both.acting("auditor"), "role.unheld")
+    barred(lambda: both.acting("storefront").acting("operator"), "role.unheld")
+    barred(both.acting, "role.unknown")
+    barred(lambda: both.acting("self"), "role.reserved")
+
+
+def test_a_read_of_one_person_bars_another_role_about_her(shop: Deployment) -> None:
+    assert acting(shop, "anna", "clerk").purpose("counts").profile("ada", "email")
+    decider = acting(shop, "anna", "decider").purpose("counts")
+    barred(lambda: decider.profile("ada", "email"))
+    assert decider.profile("bob", "email")
+
+
+def test_who_trained_does_not_serve_until_the_time_is_over(shop: Deployment, clock: Any) -> None:
+    trainer = acting(shop, "anna", "trainer").purpose("recommendations").models
+    for n in range(6):
+        person = f"p{n}"
+        acting(shop, "till", "storefront").consent.begin(person, "orders")
+        shop.subject(person, proof="t").consent.answer(
+            {"recommendations": True}, notice="n", how="web"
+        )
+        acting(shop, "till", "storefront").purpose("recommendations").record(
+            person, "view", event_id=person, item="kettle"
+        )
+    version = trainer.train("popular", Popularity())
+    serve = acting(shop, "anna", "approver").purpose("recommendations").models.serve
+    barred(lambda: serve(version))
+    clock.advance(timedelta(days=30))
+    barred(lambda: serve(version))  # to the hour
+    acting(shop, "bert", "approver").purpose("recommendations").models.serve(version)
+    other = acting(shop, "bert", "trainer").purpose("recommendations").models
+    barred(lambda: other.train("popular", Popularity()))
+    clock.advance(timedelta(hours=1))
+    serve(version)
+
+
+def test_two_requests_at_once_of_one_person_do_not_both_pass(shop: Deployment) -> None:
+    (sno,) = shop._parts.subjects.find(["ada"])
+    for n in range(5):
+        start = Barrier(2)
+
+        def one(role: str, name: str = f"anna-{n}", start: Barrier = start) -> bool:
+            caller = acting(shop, name, role)._caller
+            start.wait()
+            return duty.perform(shop._parts, caller, [int(sno or 0)]) is None
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(one, ["clerk", "decider"])) == [False, True]
+
+
+def test_a_request_about_too_many_at_once_is_refused(shop: Deployment) -> None:
+    caller = acting(shop, "anna", "clerk")._caller
+    assert duty.perform(shop._parts, caller, range(1, duty.MOST + 1)) is None
+    assert duty.perform(shop._parts, caller, range(1, duty.MOST + 2)) is not None
+
+
+FORGED = ("at = at - 9999999999999", "mac = {empty}", "who = 'p-0'", "role = 'clerk/999'")
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_past_is_noticed(shop: Deployment, forged: str) -> None:
+    objects(acting(shop, "anna", "clerk"))
+    empty = "''" if shop._parts.home.data.dialect == "sqlite" else "'\\x00'"
+    wanted = forged.format(empty=empty)
+    (sno,) = shop._parts.subjects.find(["ada"])
+    with shop._parts.home.data.write() as tx:
+        tx.run(f"UPDATE duty SET {wanted} WHERE role = ?", (f"clerk/{sno}",))
+        moved = tx.all("SELECT who, role FROM duty WHERE who = 'p-0' OR role = 'clerk/999'")
+    if not moved:
+        with pytest.raises(IntegrityError):
+            overrules(acting(shop, "anna", "decider"))
+        return
+    ((who, role),) = moved  # a row that was moved is believed nowhere
+    with shop._parts.home.data.read() as tx, pytest.raises(IntegrityError):
+        duty._bars(tx, shop._parts, shop.policy.duties[0], str(who), str(role), 0)
+
+
+def test_an_erasure_drops_what_was_noted_about_her(shop: Deployment) -> None:
+    objects(acting(shop, "anna", "clerk"))
+    objects(acting(shop, "anna", "clerk"), "bob")
+    (sno,) = shop._parts.subjects.find(["ada"])
+    acting(shop, "desk", "privacy-desk").rights.erase("ada")
+    with shop._parts.home.data.read() as tx:
+        keys = {str(row[0]) for row in tx.all("SELECT role FROM duty")}
+    assert f"clerk/{sno}" not in keys
+    assert len([key for key in keys if key.startswith("clerk/")]) == 1
+
+
+def test_another_process_of_the_same_person_is_bound_too(
+    shop: Deployment, where: str, tmp_path: Path, clock: Any
+) -> None:
+    objects(acting(shop, "anna", "clerk"))
+    keyring = f"file:{tmp_path / 'k'}"
+    with open_deployment(where, keyring=keyring, clock=clock, sync="OFF") as other:
+        barred(lambda: overrules(acting(other, "anna", "decider")))
