@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from privet.errors import PrivetError
-from privet.gate import forget, health, removal, upkeep, watching
+from privet.gate import forget, health, moving, removal, upkeep, watching
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import flush_counts
 from privet.log import get_logger
@@ -85,6 +85,7 @@ class Maintenance:
             "runs": lambda: removal.abandon(parts),
             "grounds": lambda: upkeep.fold(parts),
             "retention": lambda: upkeep.sweep(parts, CALLER),
+            "moving": lambda: moving.move(parts, CALLER),
             "separation": lambda: upkeep.separate(parts, CALLER),
             "compaction": lambda: upkeep.compact(parts, CALLER),
             "epochs": lambda: upkeep.rotate_when_due(parts, CALLER),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from privet.consent import Ledger
 from privet.db import Home, Store, Tx
 from privet.errors import AccessDenied
-from privet.gate import approving, catalogue, dropping, policies, resealing, separation
+from privet.gate import approving, catalogue, dropping, moving, policies, resealing, separation
 from privet.gate.approving import NOBODY, Approved
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.policies import Activation
@@ -101,6 +101,7 @@ def activate(
         dropping.check(parts, caller, policy)
     vault = Vault(parts.home, parts.keys, parts.subjects, parts.clock)
     install_layout(vault, policy)
+    moving.move(parts, caller, progress)  # of an activation that was broken off
     resealing.begin(parts, policy)
     resealing.reseal(parts, caller, vault, policy, progress)
     # Again, since it took its time: whatever was activated meanwhile decides now.
@@ -108,6 +109,7 @@ def activate(
     activation = recorded(parts, caller, policy, approved)
     # Grounds are judged by basis; another policy may give a purpose another one.
     ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
+    after = replace(parts, policy=policy, vault=vault, ledger=ledger, cache={})
     with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
         _check_still(tx, parts, approved)
         policies.make_active(tx, policy)
@@ -115,8 +117,11 @@ def activate(
         ledger.rebuild(tx)
         if policy.items != parts.policy.items:
             separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
+        moving.check_none(tx)
+        moving.note(tx, moving.moves(parts.policy, policy))
         resealing.end(tx)
-    resealing.finish(parts, caller, vault, policy)
+    resealing.finish(after, caller, vault, policy)
+    moving.move(after, caller, progress)
 
 
 def _check_still(tx: Tx, parts: Parts, approved: Approved) -> None:

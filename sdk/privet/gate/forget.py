@@ -22,7 +22,7 @@ from privet.clock import iso
 from privet.consent import ABSOLUTE, Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
-from privet.gate import certificate, membership
+from privet.gate import certificate, membership, moving
 from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
 from privet.gate.held import kept_out_until, remains
 from privet.gate.minimize import NULL
@@ -233,6 +233,7 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
     What was collected for another purpose, or is held by a law, stays.
     """
     spec = parts.policy.purposes[purpose]
+    moving.move_hers(parts, caller, sno)
     removed: list[Removed] = []
     for affected in _resting_on(parts, purpose):
         removed += remove(parts, caller, f"withdrawal-{purpose}-{sno}", [sno], affected)
@@ -402,6 +403,7 @@ def _destroy(
 ) -> dict[str, Held]:
     known = request["detail"].get("holds")
     if known is None:
+        moving.move_hers(parts, caller, sno)  # what a law holds now must not go with the rest
         holds = _holds(parts, caller, sno)
         until = _held_until(parts, caller, sno) if holds else None
         decided: dict[str, Any] = {

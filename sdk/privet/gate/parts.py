@@ -32,8 +32,12 @@ EVIDENCE = "evidence"
 """The domain, and event, of how a change of a ground can be shown (Art. 7(1))."""
 
 
+MOVING = "moving"
+"""Where it is kept what belongs to another domain and is still to be moved there."""
+
 _SINCE = "SELECT hash, detail FROM policy_activation ORDER BY seq DESC"
-_MARKS = f"SELECT key, value FROM meta WHERE key IN ('policy', '{CATALOGUE}', '{APPLIED_KEY}')"
+_KEPT = ("policy", CATALOGUE, APPLIED_KEY, MOVING)
+_MARKS = f"SELECT key, value FROM meta WHERE key IN {_KEPT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,7 @@ class Parts:
         """What a snapshot is compared by, in one statement, as by ``check_policy``.
 
         Returns:
-            the values of ``CATALOGUE`` and ``APPLIED_KEY``, as far as they are there.
+            the values of ``CATALOGUE``, ``APPLIED_KEY`` and ``MOVING``, as far as they are there.
 
         Raises:
             AccessDenied: reason ``policy.replaced``.

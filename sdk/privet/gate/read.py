@@ -22,10 +22,10 @@ from pyroaring import BitMap
 from privet.consent import position_of
 from privet.db import Tx
 from privet.errors import AccessDenied
-from privet.gate import watching
+from privet.gate import moving, watching
 from privet.gate.conditions import Conditions, conditions
 from privet.gate.minimize import minimize, scaled, window
-from privet.gate.parts import Caller, Parts
+from privet.gate.parts import MOVING, Caller, Parts
 from privet.gate.record import (
     decide,
     deny,
@@ -285,7 +285,7 @@ def read(
         parts,
         decision,
         warrant,
-        tuple(plans(parts, purpose, action, wanted)),
+        tuple(plans(parts, purpose, action, wanted, marks)),
         scaled(decision.minimize, parts.scales),
         since,
         until,
@@ -341,13 +341,22 @@ def _eligible(
     return parts.ledger.eligible(tx, decision.grounds, parts.now, asked), None
 
 
-def plans(parts: Parts, purpose: str, action: Action, fields: frozenset[str]) -> Iterator[Plan]:
+def plans(
+    parts: Parts,
+    purpose: str,
+    action: Action,
+    fields: frozenset[str],
+    marks: Mapping[str, bytes],
+) -> Iterator[Plan]:
     """Which cells hold these fields for this purpose, and how far back it may look."""
     built_in = purpose in BUILT_IN_PURPOSES
     sources = tuple(parts.policy.purposes) if built_in else parts.policy.sources(purpose)
     earliest = None if built_in else not_before(parts, purpose, sources)
     both = parts.policy.opens_apart(purpose, action)
     for event, bare, domains in _places(parts.policy, sources, fields, both=both):
+        if MOVING in marks:  # some of it may lie where it belonged before
+            before = moving.also(marks, event, bare, domains)
+            domains = tuple(sorted({*domains, *before}))  # noqa: PLW2901
         yield Plan(event, bare, domains, earliest)
 
 

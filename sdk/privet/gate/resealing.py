@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyroaring import BitMap
+
 from privet.db import Tx
 from privet.errors import StoreUnavailable
 from privet.gate.parts import Caller, Parts
@@ -21,7 +23,6 @@ from privet.vault import Vault
 
 if TYPE_CHECKING:
     from privet.policy import Policy
-    from privet.review import Resealing
 
 Progress = Callable[[int, int], None]
 """Is told how many people are done, and of how many."""
@@ -58,24 +59,27 @@ def cost(parts: Parts, caller: Caller, policy: Policy) -> Cost:
     from privet.review.resealing import resealing  # a reviewer's tool: no open pays for it
 
     decide(parts, caller, ADMINISTRATION, "administer", ())
-    needed = [part for part in resealing(parts.policy, policy) if part.because == "atom"]
+    needed = resealing(parts.policy, policy)
+    with parts.home.keys.read() as tx:
+        names = {int(dom): str(name) for dom, name in tx.all("SELECT dom, name FROM domain")}
+    cells = rows = 0
+    people = BitMap()
     with parts.home.data.read() as tx:
-        grps = [
-            int(grp)
-            for grp, event, fields in tx.all("SELECT grp, event, fields FROM layout")
-            if _bears(needed, str(event), json.loads(fields))
-        ]
-        marks = ", ".join("?" * len(grps)) or "NULL"
-        row = tx.one(
-            f"SELECT COUNT(*), SUM(n), COUNT(DISTINCT sno) FROM cell WHERE grp IN ({marks})", grps
+        kinds = tx.all(
+            "SELECT c.grp, c.dom, l.event, l.fields FROM "
+            "(SELECT DISTINCT grp, dom FROM cell) c JOIN layout l ON l.grp = c.grp"
         )
-    cells, rows, people = (int(n or 0) for n in row or (0, 0, 0))
-    return Cost(tuple(part.sentence for part in needed), cells, rows, people)
-
-
-def _bears(needed: Sequence[Resealing], event: str, fields: Sequence[Sequence[object]]) -> bool:
-    names = frozenset(str(field[0]) for field in fields)
-    return any(part.bears_on(event, names, "") for part in needed)
+        for grp, dom, event, fields in kinds:
+            told = str(event), frozenset(f[0] for f in json.loads(fields)), names.get(int(dom), "")
+            if any(part.bears_on(*told) for part in needed):
+                sql = (
+                    "SELECT sno, COUNT(*), SUM(n) FROM cell WHERE grp = ? AND dom = ? GROUP BY sno"
+                )
+                found = tx.all(sql, (grp, dom))
+                people.update(int(sno) for sno, _, _ in found)
+                cells += sum(int(n) for _, n, _ in found)
+                rows += sum(int(n) for _, _, n in found)
+    return Cost(tuple(part.sentence for part in needed), cells, rows, len(people))
 
 
 def begin(parts: Parts, policy: Policy) -> None:

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from privet.clock import DAY_US
 from privet.db import Tx
-from privet.gate import catalogue, resealing, separation
+from privet.gate import catalogue, moving, resealing, separation
 from privet.gate.held import held_periods
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
@@ -180,6 +180,7 @@ def overdue(parts: Parts) -> int:
     found = parts.vault.overdue(parts.now)
     with parts.home.data.read() as tx:
         mixed = _unseparated(tx, parts) if separation.noted(tx) else []
+        mixed += moving.people(tx, parts)
     return len({*found.lapsed, *found.crowded, *found.outdated, *mixed})
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from privet.errors import StoreUnavailable
-from privet.vault import compaction, reading, separating, shred, writing
+from privet.vault import compaction, moving, reading, separating, shred, writing
 from privet.vault.cells import Sealer
 from privet.vault.layout import Atom, Kinds, install
 from privet.vault.reading import Fetched, Plan, Room
@@ -253,6 +253,22 @@ class Vault:
         doms = {self._room.layouts.dom(a): self._room.layouts.dom(b) for a, b in beside.items()}
         what = separating.Separation(doms, fields, revealing)
         return self._anew(lambda room: separating.separate(room, sno, what))
+
+    def move(
+        self, warrant: Warrant, sno: int, moves: Sequence[tuple[str, frozenset[str], str, str]]
+    ) -> int:
+        """Move a subject's columns to the domains that they belong to; how many cells went.
+
+        Args:
+            warrant: names her.
+            sno: whose.
+            moves: event, bare fields, the domain that they are in, and the one that they belong
+                to, by name.
+        """
+        reading.require(warrant, (sno,))
+        dom = self._room.layouts.dom
+        found = [moving.Move(event, names, dom(a), dom(b)) for event, names, a, b in moves]
+        return self._anew(lambda room: moving.move(room, sno, found))
 
     def sweep(
         self,
