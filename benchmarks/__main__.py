@@ -23,6 +23,7 @@ from benchmarks import (
     decisions,
     forgetting,
     ingest,
+    ledger,
     measure,
     parts,
     point,
@@ -42,6 +43,7 @@ THEMES = {
     "size": size.rows,
     "decisions": decisions.rows,
     "reviewing": reviewing.rows,
+    "ledger": ledger.rows,
     "forgetting": forgetting.rows,
     "commits": commits.rows,
     "parts": parts.rows,
@@ -50,7 +52,11 @@ THEMES = {
 
 def main(arguments: list[str] | None = None) -> None:
     options = _options(arguments)
-    amount = shop.QUICK if options.quick else shop.Size(options.subjects, options.events)
+    amount = (
+        shop.QUICK
+        if options.quick
+        else shop.Size(options.subjects, options.events, people=options.people)
+    )
     facts = measure.machine()
     screen = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="privet-bench-", dir=options.directory) as place:
@@ -75,6 +81,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--subjects", type=int, default=shop.Size.subjects)
     parser.add_argument("--events", type=int, default=shop.Size.events, help="a subject")
+    parser.add_argument("--people", type=int, default=shop.Size.people, help="in the ledger")
     parser.add_argument("--only", nargs="+", choices=THEMES, default=list(THEMES))
     parser.add_argument("--directory", help="on which disk; the system's temporary one if left out")
     return parser.parse_args(arguments)
@@ -85,7 +92,7 @@ def _command(options: argparse.Namespace) -> str:
     words = ["python -m benchmarks"]
     if options.quick:
         words.append("--quick")
-    for name in ("subjects", "events"):
+    for name in ("subjects", "events", "people"):
         given = getattr(options, name)
         if given != getattr(shop.Size, name):
             words.append(f"--{name} {given}")

@@ -54,15 +54,16 @@ INSERT = (
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: subjects, events of each on average, repetitions."""
+    """How much: subjects, events of each on average, repetitions; people of the ledger."""
 
     subjects: int = 2000
     events: int = 100
     points: int = 400
     rounds: int = 5
+    people: int = 1_000_000
 
 
-QUICK = Size(subjects=60, events=20, points=12, rounds=1)
+QUICK = Size(subjects=60, events=20, points=12, rounds=1, people=300)
 
 
 def people(size: Size) -> list[str]:

@@ -3,7 +3,8 @@
     python -m benchmarks.table out.json [PAGE]
 
 Replaces what stands between the page's two markers, so that every number there comes
-from the command that is named beside it.
+from the command that is named beside it. Of a run with ``--only`` it replaces the tables of
+its themes alone, each with its own command.
 """
 
 from __future__ import annotations
@@ -29,10 +30,22 @@ def main(arguments: list[str]) -> None:
 def filled(page: str, found: dict[str, Any]) -> str:
     """The page with the figures of a run between its markers."""
     before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    there, end, after = rest.partition(END)
     if not (begin and end):
         raise SystemExit("the page has no place for figures")
+    if "--only" in found["command"]:
+        return f"{before}{BEGIN}{_replaced(there, found)}{END}{after}"
     return f"{before}{BEGIN}\n\n{markdown(found)}\n{END}{after}"
+
+
+def _replaced(there: str, found: dict[str, Any]) -> str:
+    """The tables that stand there, those of the run's themes anew; a new one comes last."""
+    about, _, tables = markdown(found).partition("\n")
+    parts = {part.partition("\n")[0]: part for part in there.split("### ")}
+    for part in tables.split("### ")[1:]:
+        title, _, rows = part.partition("\n")
+        parts[title] = f"{title}\n\n{about}\n{rows.rstrip()}\n\n"
+    return "### ".join(parts.values())
 
 
 def markdown(found: dict[str, Any]) -> str:

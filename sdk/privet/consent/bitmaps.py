@@ -174,6 +174,18 @@ class Bitmaps:
             self.put(tx, purpose, packed, max(pile.upto, later, upto))
             tx.run("DELETE FROM ground_delta WHERE purpose = ? AND chunk = ?", (purpose, number))
 
+    def shorten(self, tx: Tx, purpose: str, lapses: int) -> None:
+        """Let everybody who is on lapse at an instant, if not before; packs the deltas as well.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        for (_, number), pile in self._piles(tx, [purpose], 0, MAX_SNO // SPAN).items():
+            later = max((seq for seq, _ in (pile.later or {}).values()), default=-1)
+            shorter = chunks.shortened(pile.merged(number), lapses)
+            self.put(tx, purpose, shorter, max(pile.upto, later))
+        tx.run("DELETE FROM ground_delta WHERE purpose = ?", (purpose,))
+
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
         """Ordinals whose ground is on and expires before ``until``, with the instant.
 

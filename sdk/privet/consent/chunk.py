@@ -138,6 +138,15 @@ def merged(chunk: Chunk, snos: np.ndarray, on: np.ndarray, expires: np.ndarray) 
     )
 
 
+def shortened(chunk: Chunk, lapses: int) -> Chunk:
+    """The chunk where every ground that is on lapses at an instant, if not before."""
+    snos = np.array(chunk.on, np.int64)
+    expires = np.full(len(snos), lapses, np.int64)
+    place = np.searchsorted(snos, chunk.lapsing)
+    expires[place] = np.minimum(chunk.expires, lapses)
+    return merged(chunk, snos, np.ones(len(snos), bool), expires)
+
+
 def _bitmap(snos: np.ndarray) -> BitMap:
     from pyroaring import BitMap
 

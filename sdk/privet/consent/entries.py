@@ -7,6 +7,8 @@ thing; it is written once, and read with its MAC checked.
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from privet.consent import sheet
@@ -25,6 +27,9 @@ T = TypeVar("T")
 Entries = list[tuple[int, "Change"]]
 Lives = dict[tuple[int, str], Entries]
 """Ordinal and purpose to the entries of that ground, ascending."""
+
+Leaf = tuple[int, dict[str, Any]]
+"""A position of the log and what its leaf says, its MAC checked."""
 
 Heard = dict[str, set[tuple[str, int]]]
 """Purpose to the kinds that one person said of it, with their instants."""
@@ -95,20 +100,27 @@ def of_subjects(tx: Tx, macs: Macs, snos: Sequence[int]) -> Lives:
     """All entries of these subjects by (ordinal, purpose), each list ascending."""
     found: Lives = {}
     for part in batches(snos):
-        _collect(macs, tx.all(f"{_ROWS}sno IN ({marks(len(part))}) ORDER BY sno, seq", part), found)
+        rows = tx.all(f"{_ROWS}sno IN ({marks(len(part))}) ORDER BY sno, seq", part)
+        collect(((row[1], _leaf(macs, row)) for row in rows), found)
     return found
 
 
-def of_range(
-    tx: Tx, macs: Macs, first: int, last: int, purposes: Sequence[str] | None = None
-) -> Lives:
-    """The same for all subjects from ``first`` to ``last``; of these purposes, or of all."""
-    found: Lives = {}
+def leaves(tx: Tx, macs: Macs, first: int, last: int) -> Iterator[tuple[int, list[Leaf]]]:
+    """Each subject from ``first`` to ``last`` with her leaves, ascending.
+
+    Raises:
+        IntegrityError: a row does not bear its MAC.
+    """
     rows = tx.all(f"{_ROWS}sno BETWEEN ? AND ? ORDER BY sno, seq", (first, last))
-    _collect(macs, rows, found)
-    if purposes is None:
-        return found
-    return {key: life for key, life in found.items() if key[1] in purposes}
+    for sno, mine in groupby(rows, key=itemgetter(0)):
+        yield sno, [(row[1], _leaf(macs, row)) for row in mine]
+
+
+def collect(said: Iterable[Leaf], into: Lives) -> None:
+    """Add what leaves say to the lives that they are of."""
+    for seq, leaf in said:
+        for change in sheet.read(leaf):
+            into.setdefault((change.sno, change.purpose), []).append((seq, change))
 
 
 def heard(tx: Tx, macs: Macs, snos: Sequence[int]) -> dict[int, Heard]:
@@ -121,7 +133,7 @@ def heard(tx: Tx, macs: Macs, snos: Sequence[int]) -> dict[int, Heard]:
     for part in batches(snos):
         for row in tx.all(f"{_ROWS}sno IN ({marks(len(part))})", part):
             mine = found.setdefault(row[0], {})
-            for kind, purpose, at in sheet.told(_leaf(macs, row)):
+            for kind, purpose, at, _, _ in sheet.said(_leaf(macs, row)):
                 mine.setdefault(purpose, set()).add((kind, at))
     return found
 
@@ -150,18 +162,8 @@ def of_ground(tx: Tx, macs: Macs, sno: int, purpose: str) -> Entries:
 def notice_of(tx: Tx, macs: Macs, seq: int, purpose: str) -> str:
     """The notice that the entry of a purpose at one position refers to; none where it is not."""
     rows = tx.all(f"{_ROWS}seq = ?", (seq,))
-    said = [change for row in rows for change in _said(macs, row)]
+    said = [change for row in rows for change in sheet.read(_leaf(macs, row))]
     return next((change.notice for change in said if change.purpose == purpose), "")
-
-
-def _collect(macs: Macs, rows: Iterable[Sequence[Any]], into: Lives) -> None:
-    for row in rows:
-        for change in _said(macs, row):
-            into.setdefault((change.sno, change.purpose), []).append((row[1], change))
-
-
-def _said(macs: Macs, row: Sequence[Any]) -> list[Change]:
-    return sheet.read(_leaf(macs, row))
 
 
 def _leaf(macs: Macs, row: Sequence[Any]) -> dict[str, Any]:

@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from privet.consent import entries, told
+from privet.consent import entries, sheet, told
 from privet.consent.bitmaps import Bitmaps, Marks
 from privet.consent.change import EVERYTHING
 from privet.consent.chunk import SPAN, Mark
+from privet.consent.entries import Lives
 from privet.consent.optout import Places, placed, placing
-from privet.consent.project import State, fold, lone
+from privet.consent.project import CONSENT, State, fold, lone
 from privet.consent.rows import BASES_KEY, GroundRows, other_bases
 from privet.consent.standing import Row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from privet.consent.entries import Entries, Heard, Lives
+    from privet.consent.entries import Entries, Heard
     from privet.consent.macs import Macs
     from privet.consent.rows import Standings
     from privet.consent.sheet import Said
-    from privet.consent.told import Floors
+    from privet.consent.told import Floors, Told
     from privet.db import Tx
 
 MANY: Final = 500  # from so many changes on, bitmaps are packed at once
@@ -174,6 +175,29 @@ class Grounds:
         )
         self._rebuild_chunks(tx, list(self._bases))
 
+    def shorten(self, tx: Tx, purposes: Sequence[str], notice: Told, *, behind: bool) -> None:
+        """Let older consents to these purposes lapse as a material notice says.
+
+        Args:
+            tx: a writing transaction that holds the purposes' epochs.
+            purposes: of which the notice tells.
+            notice: it is in its table already.
+            behind: whether no entry that is in the ledger came after the notice. Then every
+                consent that holds is an older one, and nobody's entries need be read again.
+        """
+        floors = self._floors(tx)
+        simple = [p for p in purposes if behind and self._bases[p] == CONSENT]
+        new = [
+            p for p in simple if any(floor.seq == notice.seq for floor in floors.get(p, ()))
+        ]  # a further language of a version ends nothing
+        if new and notice.lapses is not None:
+            self.rows.shorten(tx, new, notice.lapses)
+            for purpose in new:
+                self.bitmaps.shorten(tx, purpose, notice.lapses)
+        rest = [p for p in purposes if p not in simple]
+        if rest:
+            self.recompute(tx, rest)
+
     def recompute(self, tx: Tx, purposes: Sequence[str]) -> None:
         """The same for some purposes alone; the caller holds their epochs."""
         for table in ("ground_delta", "ground_set"):
@@ -220,15 +244,45 @@ class Grounds:
         newest = -1
         piles: dict[str, Marks] = {purpose: Marks() for purpose in purposes}
         for low in range(number * SPAN, (number + 1) * SPAN, _SLICE):
-            lives = entries.of_range(tx, self._macs, low, low + _SLICE - 1)
-            found = self._found(lives, floors)
-            self.rows.put(tx, found.people)
-            for sno, standings in found.people.items():
-                for purpose, row in standings.items():
-                    if purpose in piles:
-                        piles[purpose].add(sno, row.expires, on=row.status in _ON)
-            newest = max(newest, max(found.newest.values(), default=-1))
+            newest = max(newest, self._rebuild_slice(tx, low, low + _SLICE - 1, piles, floors))
         self._merge(tx, piles, newest)
+
+    def _rebuild_slice(
+        self, tx: Tx, low: int, high: int, piles: Mapping[str, Marks], floors: Floors
+    ) -> int:
+        """Compute the rows of some people, and add their marks; their newest entry's position."""
+        newest, lives = -1, Lives()
+        people: dict[int, Standings] = {}
+        for sno, leaves in entries.leaves(tx, self._macs, low, high):
+            newest = max(newest, leaves[-1][0])
+            stands = None if self._places else self._once(leaves, floors)
+            if stands is None:
+                entries.collect(leaves, lives)
+            elif stands:
+                people[sno] = stands
+        people |= self._found(lives, floors).people
+        self.rows.put(tx, people)
+        for sno, stands in people.items():
+            for purpose, row in stands.items():
+                if purpose in piles:
+                    piles[purpose].add(sno, row.expires, on=row.status in _ON)
+        return newest
+
+    def _once(self, leaves: Sequence[entries.Leaf], floors: Floors) -> Standings | None:
+        """Where one person stands who spoke of each purpose once; None where she said more."""
+        stands: Standings = {}
+        said = 0
+        for seq, leaf in leaves:
+            for kind, purpose, at, seen, expires in sheet.said(leaf):
+                said += 1
+                basis = self._bases.get(purpose)
+                if seen >= 0 or purpose in floors:
+                    return None
+                status, lapses = ("none", False) if basis is None else lone(basis, kind)
+                stands[purpose] = Row(status, seq, at, expires if lapses else None)
+        if len(stands) < said:
+            return None
+        return {purpose: row for purpose, row in stands.items() if row.status != "none"}
 
     def _merge(self, tx: Tx, piles: Mapping[str, Marks], upto: int) -> None:
         """Pack marks of people into the bitmaps of their purposes."""

@@ -221,8 +221,9 @@ class Ledger:
         self._grounds.claim(tx)
         reach = [purpose for purpose in notice.purposes if purpose in self._bases]
         epochs.hold(tx, reach)
+        behind = self.position(tx) < notice.seq
         if told.insert(tx, self._macs, notice) and notice.lapses is not None and reach:
-            self._grounds.recompute(tx, reach)
+            self._grounds.shorten(tx, reach, notice, behind=behind)
             epochs.bump(tx, reach)
         self.advance(tx, notice.seq)
 

@@ -9,7 +9,7 @@ MAC covers what one look at a person believes, and binds the bases that all of i
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from privet.consent.entries import batches, marks
 from privet.consent.macs import Macs, check
@@ -17,7 +17,7 @@ from privet.consent.standing import Row
 from privet.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from privet.db import Store, Tx
 
@@ -39,6 +39,8 @@ STATUSES: Final = (
 _RECORD: Final = struct.Struct("<HBqqq")
 _NEVER: Final = -(2**63)
 _NUMBER: Final = {status: number for number, status in enumerate(STATUSES)}
+_ACTIVE: Final = _NUMBER["active"]
+_AT_ONCE: Final = 8192  # people whose rows are in memory at once
 _PUT: Final = """
 INSERT INTO ground (sno, body, pending, mac) VALUES (?, ?, ?, ?)
 ON CONFLICT (sno) DO UPDATE SET body = excluded.body, pending = excluded.pending,
@@ -119,16 +121,34 @@ class GroundRows:
             found[sno] = (named, bool(pending))
         return found
 
+    def shorten(self, tx: Tx, purposes: Sequence[str], lapses: int) -> None:
+        """Let every ground of these purposes that is on lapse at an instant, if not before.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        low, high = tx.all("SELECT MIN(sno), MAX(sno) FROM ground")[0]
+        codes = {self._codes[purpose] for purpose in purposes}
+        sql = "SELECT sno, body, pending, mac FROM ground WHERE sno BETWEEN ? AND ?"
+        for first in range(low or 0, (-1 if high is None else high) + 1, _AT_ONCE):
+            rows = []
+            for sno, body, pending in self._bearing(tx.all(sql, (first, first + _AT_ONCE - 1))):
+                shorter = _shortened(body, codes, lapses)
+                if shorter != body:
+                    rows.append((sno, shorter, bool(pending)))
+            self.put_records(tx, rows)
+
     def _checked(self, tx: Tx, snos: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
         for part in batches(snos):
-            for sno, body, pending, mac in tx.all(
-                f"SELECT sno, body, pending, mac FROM ground WHERE sno IN ({marks(len(part))})",
-                part,
-            ):
-                data = bytes(body)
-                made = self._macs.grounds(self._tag, sno, pending, data)
-                check(made, mac, "a person's grounds")
-                yield sno, data, pending
+            sql = f"SELECT sno, body, pending, mac FROM ground WHERE sno IN ({marks(len(part))})"
+            yield from self._bearing(tx.all(sql, part))
+
+    def _bearing(self, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, bytes, int]]:
+        for sno, body, pending, mac in rows:
+            data = bytes(body)
+            made = self._macs.grounds(self._tag, sno, pending, data)
+            check(made, mac, "a person's grounds")
+            yield sno, data, pending
 
     def pending(self, tx: Tx) -> list[tuple[int, str, Row]]:
         """Every ground with an objection that nobody has decided, the oldest first.
@@ -182,6 +202,16 @@ class GroundRows:
             )
             for code, status, seq, since, expires in _RECORD.iter_unpack(body)
         }
+
+
+def _shortened(body: bytes, codes: Collection[int], lapses: int) -> bytes:
+    parts = []
+    for code, status, seq, since, expires in _RECORD.iter_unpack(body):
+        ends = expires
+        if code in codes and status == _ACTIVE and (expires == _NEVER or expires > lapses):
+            ends = lapses
+        parts.append(_RECORD.pack(code, status, seq, since, ends))
+    return b"".join(parts)
 
 
 def other_bases() -> StoreUnavailable:

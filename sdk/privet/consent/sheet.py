@@ -165,11 +165,12 @@ def read(leaf: Mapping[str, Any]) -> list[Change]:
     ]
 
 
-def told(leaf: Mapping[str, Any]) -> list[tuple[str, str, int]]:
-    """Kind, purpose and instant of each change of such a leaf."""
+def said(leaf: Mapping[str, Any]) -> list[tuple[str, str, int, int, int | None]]:
+    """Kind, purpose, instant, what was seen and expiry of each change of such a leaf."""
     if "changes" not in leaf:
-        return [(leaf["change"], leaf["purpose"], leaf["at"])]
-    return [(kind, purpose, at) for kind, purpose, at, *_ in leaf["changes"]]
+        found = leaf["change"], leaf["purpose"], leaf["at"], leaf["seen"], leaf.get("expires")
+        return [found]
+    return [(kind, purpose, at, seen, ends) for kind, purpose, at, seen, ends, _ in leaf["changes"]]
 
 
 def _said(change: Change) -> Said:
