@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = {"theme", "name", "ours", "peer", "unit", "ratio", "note"}
 THEMES = {
     "ingest", "bulk", "point", "serving", "size", "decisions", "reviewing",
-    "forgetting", "commits", "parts",
+    "ledger", "forgetting", "commits", "parts",
 }  # fmt: skip
 
 
@@ -53,6 +53,23 @@ def test_figures_reach_the_page_between_its_markers_and_nowhere_else(
     assert text.endswith("<!-- figures: end -->\nafter\n")
     assert "old" not in text
     assert text.count("\n### ") == len(THEMES)
+
+
+def test_a_run_of_one_theme_replaces_its_table_alone(figures: Path, tmp_path: Path) -> None:
+    page, part = tmp_path / "figures.md", tmp_path / "part.json"
+    page.write_text("<!-- figures: begin -->\n<!-- figures: end -->\n", "utf-8")
+    run("benchmarks.table", str(figures), str(page))
+    before = page.read_text("utf-8").split("### ")
+    found = json.loads(figures.read_text("utf-8"))
+    rows = [{**row, "ours": 77_777.0} for row in found["rows"] if row["theme"] == "ledger"]
+    command = "python -m benchmarks --only ledger --json out.json"
+    part.write_text(json.dumps({**found, "rows": rows, "command": command}), "utf-8")
+    run("benchmarks.table", str(part), str(page))
+    after = page.read_text("utf-8").split("### ")
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert [text.partition("\n")[0] for text in changed] == ["Ledger"]
+    assert "`python -m benchmarks --only ledger --json out.json`" in changed[0]
+    assert "77,777" in changed[0]
 
 
 def test_a_page_without_a_place_for_figures_is_left_alone(figures: Path, tmp_path: Path) -> None:
