@@ -94,7 +94,19 @@ def test_a_link_in_the_place_of_a_pack_changes_nothing_unseen(installed: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["gdpr ", "GDPR", "g\u0501pr", "gdpr\u200b", "gdpr/", "./gdpr", "../packs/gdpr", "gdpr.yaml", "", "gdpr\0"]
+    "name",
+    [
+        "gdpr ",
+        "GDPR",
+        "g\u0501pr",
+        "gdpr\u200b",
+        "gdpr/",
+        "./gdpr",
+        "../packs/gdpr",
+        "gdpr.yaml",
+        "",
+        "gdpr\0",
+    ],
 )
 def test_a_look_alike_is_no_pack(name: str) -> None:
     digits = pin("gdpr").rpartition(":")[2]
@@ -117,7 +129,9 @@ def test_a_shortened_hash_pins_nothing(digits: int) -> None:
 def test_what_is_brought_along_under_the_name_of_a_pack_must_be_that_pack() -> None:
     """Texts beside a policy's own win over the installed ones, and the hash still judges them."""
     evil = {f"pack:gdpr:{name}": text for name, text in loading._pack("gdpr").items()}
-    evil["pack:gdpr:policy"] = evil["pack:gdpr:policy"].replace("roles: [auditor]", "roles: [operator]")
+    evil["pack:gdpr:policy"] = evil["pack:gdpr:policy"].replace(
+        "roles: [auditor]", "roles: [operator]"
+    )
     assert "is not the one that is pinned" in fault({**shop(), **evil})
     aside = {**shop(), "pack:nothing:policy": "x: y", "pack:nothing:data": "x: y"}
     policy = compile_documents(aside)  # what nothing imports is not kept
@@ -130,7 +144,9 @@ def test_an_override_is_never_smuggled_in() -> None:
     assert "the pack `gdpr` has a permit `prove` already" in told
     told = fault(shop(**{"roles:\n": "roles:\n  auditor: {inherits: [storefront]}\n"}))
     assert "the pack `gdpr` has a role `auditor` already" in told
-    quiet = "denies:\n  - {id: gdpr-auditor, text: Nothing., roles: [auditor], may_not: [correct]}\n"
+    quiet = (
+        "denies:\n  - {id: gdpr-auditor, text: Nothing., roles: [auditor], may_not: [correct]}\n"
+    )
     assert "has a deny `gdpr-auditor` already" in fault(shop(**{"tests:\n": f"{quiet}tests:\n"}))
     # In another section the name of a rule overrides nothing, and lists of overrides are checked.
     told = fault(shop(**{"permits:\n": "overrides: [gdpr-auditor, prove]\npermits:\n"}))
@@ -159,7 +175,9 @@ def law(name: str, *imports: str) -> dict[str, str]:
 
 
 def composed(*reached: tuple[str, dict[str, str]], imports: list[str]) -> dict[str, str]:
-    policy = shop()["policy"].replace(f"  - {pin('gdpr')}", "\n".join(f"  - {i}" for i in [pin("gdpr"), *imports]))
+    policy = shop()["policy"].replace(
+        f"  - {pin('gdpr')}", "\n".join(f"  - {i}" for i in [pin("gdpr"), *imports])
+    )
     documents = {**shop(), "policy": policy}
     for name, texts in reached:
         documents |= {f"pack:{name}:{key}": text for key, text in texts.items()}
@@ -200,7 +218,12 @@ def test_a_hostile_pack_is_refused_in_its_own_name(installed: Path) -> None:
     policy = (INSTALLED / "shop" / "policy.yaml").read_text()
     old = policy[policy.index("pack:gdpr@") :].split()[0]
     with pytest.raises(PolicyError) as refusal:
-        compile_documents({"policy": policy.replace(old, pin("gdpr")), "data": (INSTALLED / "shop" / "data.yaml").read_text()})
+        compile_documents(
+            {
+                "policy": policy.replace(old, pin("gdpr")),
+                "data": (INSTALLED / "shop" / "data.yaml").read_text(),
+            }
+        )
     (problem,) = refusal.value.problems
     assert problem["file"] == "pack:gdpr/policy.yaml"
     assert "anchors" in str(problem["what"])
@@ -248,13 +271,21 @@ def test_an_imported_text_changed_in_the_home_is_noticed(tmp_path: Path) -> None
     (store,) = [f for f in home.rglob("*.db") if "data" in f.name]
     engine = sa.create_engine(f"sqlite:///{store}")
     with engine.begin() as at:
-        for (trigger,) in at.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'policy_version'")).all():
+        for (trigger,) in at.execute(
+            sa.text(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'policy_version'"
+            )
+        ).all():
             at.execute(sa.text(f'DROP TRIGGER "{trigger}"'))
         (text,) = at.execute(sa.text("SELECT documents FROM policy_version")).one()
         documents = json.loads(text)
         assert RIGHTS in documents["pack:gdpr:policy"]
-        documents["pack:gdpr:policy"] = documents["pack:gdpr:policy"].replace(RIGHTS, "may: [read]", 1)
-        at.execute(sa.text("UPDATE policy_version SET documents = :d"), {"d": json.dumps(documents)})
+        documents["pack:gdpr:policy"] = documents["pack:gdpr:policy"].replace(
+            RIGHTS, "may: [read]", 1
+        )
+        at.execute(
+            sa.text("UPDATE policy_version SET documents = :d"), {"d": json.dumps(documents)}
+        )
     engine.dispose()
     with pytest.raises(PrivetError) as refusal:
         privet.open(home, sync="OFF")

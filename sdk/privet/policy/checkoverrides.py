@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from privet.policy.kinds import ground
+from privet.policy.period import Period, longer
 from privet.policy.whenform import condition
 from privet.types import SELF_ROLE
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from privet.policy.compose import Override
     from privet.policy.context import Context
-    from privet.policy.policyform import DenyForm, PermitForm
+    from privet.policy.policyform import DenyForm, PermitForm, PurposeForm
     from privet.policy.when import When
 
 _WHY = "the pack cites the law behind its rule; who departs from it answers for that (Art. 5(2))"
@@ -47,16 +49,43 @@ def _looser(context: Context, override: Override) -> Iterator[str]:
     elif override.section == "roles":
         if set(own.inherits) - set(imported.inherits):
             yield "lets the role inherit more"
-    elif own != imported:
+    elif override.section == "purposes":
+        yield from _purpose(own, imported)
+    elif override.section == "requires" and own != imported:
         yield "requires something else"
 
 
+def _purpose(own: PurposeForm, imported: PurposeForm) -> Iterator[str]:
+    if ground(own) != ground(imported):
+        yield "rests on another ground"
+    if _later(own.retention, imported.retention):
+        yield "keeps data for longer"
+    if _later(own.renew, imported.renew):
+        yield "asks again later"
+    if set(own.special) - set(imported.special):
+        yield "uses more of what is special"
+    if imported.direct_marketing and not own.direct_marketing:
+        yield "lets people object less"
+
+
+def _later(own: str | None, imported: str | None) -> bool:
+    """Whether a period is longer than the pack's; none at all is longer than any."""
+    if own is None or imported is None:
+        return imported is not None
+    return longer(Period.parse(own), Period.parse(imported))
+
+
 def _within(context: Context, one: PermitForm, other: PermitForm) -> bool:
-    """Whether one permit of a built-in purpose allows nothing that another does not."""
+    """Whether one permit allows nothing that another does not; limits alike or none there."""
     return (
         (one.role, one.purpose) == (other.role, other.purpose)
         and set(one.may) <= set(other.may)
         and context.expand(one.fields) <= context.expand(other.fields)
+        and set(one.to or ()) <= set(other.to or ())
+        and one.children <= other.children
+        and other.minimize in (None, one.minimize)
+        and other.when in (None, one.when)
+        and other.break_glass in (None, one.break_glass)
     )
 
 

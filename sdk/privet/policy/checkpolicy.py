@@ -19,11 +19,23 @@ if TYPE_CHECKING:
 
 def check_policy(context: Context) -> None:
     """Note every fault of the declarations; permits and denies are checked elsewhere."""
+    _check_there(context)
     _check_roles(context)
     _check_recipients(context)
     _check_never(context)
     check_purposes(context)
     _check_assessments(context)
+
+
+def _check_there(context: Context) -> None:
+    """A policy says something, by itself or by what it imports."""
+    for key, what in (
+        ("purposes", "data is used for purposes that people are told (Art. 5(1)(b))"),
+        ("roles", "nobody could do anything"),
+        ("permits", "whatever is not permitted is refused, so everything would be"),
+    ):
+        if not getattr(context.policy, key):
+            context.wrong((key,), f"the key `{key}` is missing or empty", what, "Add some.")
 
 
 def _check_roles(context: Context) -> None:

@@ -79,8 +79,7 @@ def _check_purpose(context: Context, name: str, form: PurposeForm) -> None:
         )
     personal = any("recommend" in p.may for p in context.serving(name))
     if personal and isinstance(form.basis, ContractBasis):
-        context.problems.warn(
-            context.policy_document,
+        context.warn(
             (*path, "basis"),
             "recommendations on a contract alone",
             "a contract seldom needs them (Art. 6(1)(b); EDPB Guidelines 2/2019, section 3.3)",

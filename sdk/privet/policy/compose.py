@@ -1,10 +1,11 @@
 """One policy of a document and the packs that it imports; nothing is overridden silently.
 
-A pack gives what law says of everybody's data: its permits for the built-in purposes, the
-roles that its rules name, its ``separate``, its denies and its requirements. Its own
-purposes, with their permits, are there so that it can be read and tested by itself, and are
-given to nobody. Its denies hold for the people whom it protects, and for everybody of whom
-it is not known where she is.
+A law pack, one that says whom it ``protects``, gives what law says of everybody's data: its
+permits for the built-in purposes, the roles that its rules name, its ``separate``, its
+denies and its requirements. Its own purposes, with their permits, are there so that it can
+be read and tested by itself, and are given to nobody. Its denies hold for the people whom
+it protects, and for everybody of whom it is not known where she is. Any other pack gives
+all that it has but what is of its organisation: the controller, approvals and the like.
 
 What two packs say alike is one rule. What they say differently under one name, and what a
 policy defines although a pack does, is a fault, unless the policy says so in ``overrides``.
@@ -17,8 +18,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privet.policy.hierarchy import closures
-from privet.policy.policyform import WhenForm
-from privet.policy.problems import Problems, shown
+from privet.policy.policyform import DutyForm, WhenForm
+from privet.policy.problems import Problems
 from privet.types import BUILT_IN_PURPOSES
 
 if TYPE_CHECKING:
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
     from privet.policy.policyform import DenyForm, PolicyForm, TrialForm
     from privet.policy.reading import Document, Path
 
-NAMED: Final = ("roles", "permits", "denies", "requires")
-"""Sections whose entries have a name, by which a policy overrides them."""
-_KIND: Final = {
+LISTED: Final = {"permits": "permit", "denies": "deny", "requires": "requirement"}
+"""Sections whose entries have an ``id``, by which a policy overrides them; one in a word."""
+MAPPED: Final = {
     "roles": "role",
-    "permits": "permit",
-    "denies": "deny",
-    "requires": "requirement",
+    "purposes": "purpose",
+    "recipients": "recipient",
+    "assessments": "assessment",
 }
+"""Sections whose entries stand under their name."""
+NAMED: Final = LISTED | MAPPED
 
 
 class Entry(NamedTuple):
@@ -134,6 +137,7 @@ class _Whole:
         self.named: dict[str, dict[str, Entry]] = {section: {} for section in NAMED}
         self.separate: list[Entry] = []
         self.tests: list[Entry] = []
+        self.never: list[str] = []
         self.overrides: list[Override] = []
         for i, pack in enumerate(packs):
             self._import(("imports", i), pack)
@@ -150,7 +154,7 @@ class _Whole:
                         self.document,
                         path,
                         f"the packs `{there.pack}` and `{pack.name}` both have the "
-                        f"{_KIND[section]} `{name}`, and not the same",
+                        f"{NAMED[section]} `{name}`, and not the same",
                         "nobody could tell which of the two holds",
                         f"Define `{name}` yourself and list it under `overrides`.",
                     )
@@ -161,6 +165,8 @@ class _Whole:
         ):
             known = [entry.form for entry in mine]
             mine += [entry for entry in more if entry.form not in known]
+        if not pack.form.protects:
+            self.never += inner.never + pack.form.never
 
     def _own(self) -> None:
         listed = frozenset(self.form.overrides)
@@ -171,7 +177,7 @@ class _Whole:
                     self.problems.at(
                         self.document,
                         entry.path,
-                        f"the pack `{there.pack}` has a {_KIND[section]} `{name}` already",
+                        f"the pack `{there.pack}` has a {NAMED[section]} `{name}` already",
                         "a rule of a pack is never overridden silently",
                         "Rename or remove it, or list it under `overrides`.",
                     )
@@ -185,41 +191,47 @@ class _Whole:
         imported = {n for s in NAMED for n, e in self.named[s].items() if e.pack}
         for i, name in enumerate(self.form.overrides):
             if name not in made:
+                told = "this policy does not define it" if name in imported else "no import has it"
                 self.problems.at(
                     self.document,
                     ("overrides", i),
-                    f"{shown(name)} overrides nothing: "
-                    + (
-                        "this policy does not define it" if name in imported else "no import has it"
-                    ),
+                    f"`{name}` overrides nothing: {told}",
                     "what is listed and not so hides what is overridden in truth",
                     "Define it here, or remove it from `overrides`.",
                     self.problems.near(name, imported) if name not in imported else "",
                 )
 
     def _entries(self) -> Iterator[tuple[str, str, Entry]]:
-        for name, role in self.form.roles.items():
-            yield "roles", name, Entry(role, self.document, ("roles", name), "")
-        for section in NAMED[1:]:
+        for section in MAPPED:
+            for name, form in getattr(self.form, section).items():
+                yield section, name, Entry(form, self.document, (section, name), "")
+        for section in LISTED:
             for i, rule in enumerate(getattr(self.form, section)):
                 yield section, rule.id, Entry(rule, self.document, (section, i), "")
 
-    def _from(self, pack: str, entry: Entry) -> Entry:
-        return entry if entry.pack else entry._replace(pack=pack)
-
     def given(self, pack: str) -> dict[str, dict[str, Entry]]:
         """What an importing policy gets of what is named."""
-        found = {s: {n: self._from(pack, e) for n, e in self.named[s].items()} for s in NAMED}
+        found = {
+            section: {
+                name: entry if entry.pack else entry._replace(pack=pack)
+                for name, entry in entries.items()
+            }
+            for section, entries in self.named.items()
+        }
+        return self._of_law(found, pack) if self.form.protects else found
+
+    def _of_law(self, found: dict[str, dict[str, Entry]], pack: str) -> dict[str, dict[str, Entry]]:
+        """What law says of everybody's data, without the purposes that show it at work."""
+        found |= {"purposes": {}, "recipients": {}, "assessments": {}}
         found["permits"] = {
             n: e for n, e in found["permits"].items() if e.form.purpose in BUILT_IN_PURPOSES
         }
-        roles = {n: e.form.inherits for n, e in found["roles"].items()}
         named = chain(
             (e.form.role for e in found["permits"].values()),
             chain.from_iterable(e.form.roles or () for e in found["denies"].values()),
-            chain.from_iterable(e.form for e in self.groups(pack)),
+            chain.from_iterable(_members(e.form) for e in self.groups(pack)),
         )
-        reached = closures(roles)
+        reached = closures({n: e.form.inherits for n, e in found["roles"].items()})
         acting = frozenset[str]().union(*(reached.get(name, frozenset()) for name in named))
         found["roles"] = {n: e for n, e in found["roles"].items() if n in acting}
         return found
@@ -233,7 +245,7 @@ class _Whole:
         return [*self.separate, *own]
 
     def applying(self, pack: str) -> list[Entry]:
-        """Its tests that say something in every policy: built-in purposes, nobody's ground."""
+        """Its tests that say something in a policy that imports it."""
         own = [
             Entry(
                 trial.model_copy(update={"name": f"{pack}: {trial.name}"}),
@@ -242,53 +254,76 @@ class _Whole:
                 pack,
             )
             for i, trial in enumerate(self.form.tests)
-            if _general(trial)
+            if not self.form.protects or _general(trial)
         ]
-        return [*self.tests, *own]
+        return [*self._untouched(), *own]
 
     def composed(self, imports: Mapping[str, Pack]) -> Composed:
         """All of it as one policy."""
         # A name that stands twice in the document is kept twice, to be told.
         own = [(section, entry) for section, _, entry in self._entries()]
-        sections = {
+        listed = {
             section: [e for e in self.named[section].values() if e.pack]
             + [entry for where, entry in own if where == section]
-            for section in NAMED[1:]
+            for section in LISTED
         }
-        sections["separate"] = [*self.separate, *self.groups("")[len(self.separate) :]]
-        own_tests = [
-            Entry(t, self.document, ("tests", i), "") for i, t in enumerate(self.form.tests)
+        listed["separate"] = self.groups("")
+        listed["tests"] = [
+            *self._untouched(),
+            *(Entry(t, self.document, ("tests", i), "") for i, t in enumerate(self.form.tests)),
         ]
-        sections["tests"] = [*self._untouched(), *own_tests]
-        roles = {n: e for n, e in self.named["roles"].items() if e.pack}
+        update: dict[str, Any] = {s: [e.form for e in entries] for s, entries in listed.items()}
         places: dict[Path, tuple[Document, Path]] = {
-            ("roles", n): (e.document, e.path) for n, e in roles.items()
+            (section, i): (e.document, e.path)
+            for section, entries in listed.items()
+            for i, e in enumerate(entries)
         }
-        for section, entries in sections.items():
-            places |= {(section, i): (e.document, e.path) for i, e in enumerate(entries)}
-        update = {s: [e.form for e in entries] for s, entries in sections.items()}
-        inherited = {n: e.form for n, e in roles.items()}
-        whole = self.form.model_copy(update={**update, "roles": {**inherited, **self.form.roles}})
+        for section in MAPPED:
+            imported = {n: e for n, e in self.named[section].items() if e.pack}
+            places |= {(section, n): (e.document, e.path) for n, e in imported.items()}
+            forms = {n: e.form for n, e in imported.items()}
+            update[section] = forms | getattr(self.form, section)
+        update["never"] = list(dict.fromkeys([*self.never, *self.form.never]))
         given = {(s, n): e.pack for s in NAMED for n, e in self.named[s].items() if e.pack}
+        whole = self.form.model_copy(update=update)
         return Composed(whole, self.document, imports, tuple(self.overrides), given, places)
 
     def _untouched(self) -> list[Entry]:
         """The imported tests but those about what is overridden."""
-        roles = {o.name for o in self.overrides if o.section == "roles"}
+        anew = {
+            section: {o.name for o in self.overrides if o.section == section} for section in NAMED
+        }
         permits = {
             (form.role, form.purpose)
             for o in self.overrides
             if o.section == "permits"
             for form in (o.imported.form, o.own.form)
         }
-        return [
-            e
-            for e in self.tests
-            if e.form.as_ not in roles and (e.form.as_, e.form.purpose) not in permits
-        ]
+        denying = {o.imported.pack for o in self.overrides if o.section == "denies"}
+        found = []
+        for entry in self.tests:
+            trial: TrialForm = entry.form
+            given = trial.given
+            purposes = {trial.purpose, *given.contract, *given.agreed, *given.objected}
+            touched = (
+                trial.as_ in anew["roles"]
+                or not purposes.isdisjoint(anew["purposes"])
+                or trial.to in anew["recipients"]
+                or (trial.as_, trial.purpose) in permits
+                or (entry.pack in denying and trial.then == "AccessDenied")
+            )
+            if not touched:
+                found.append(entry)
+        return found
+
+
+def _members(group: list[str] | DutyForm) -> list[str]:
+    """The roles of an entry of ``separate``."""
+    return group.roles if isinstance(group, DutyForm) else group
 
 
 def _general(trial: TrialForm) -> bool:
+    """Whether a test of a law says something in every policy: of built-in purposes alone."""
     given = trial.given
     named = (given.contract, given.agreed, given.withdrawn, given.objected)
     wide = all(pattern == "*" for pattern in trial.fields)

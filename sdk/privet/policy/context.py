@@ -210,6 +210,11 @@ class Context:
         document, there = self.composed.where(path)
         self.problems.at(document, there, what, why, fix, near)
 
+    def warn(self, path: Path, what: str, why: str, fix: str) -> None:
+        """Warn of something in the policy document."""
+        document, there = self.composed.where(path)
+        self.problems.warn(document, there, what, why, fix)
+
     def wrong_data(self, path: Path, what: str, why: str, fix: str, near: str = "") -> None:
         """Note a fault of the data document."""
         self.problems.at(self.data_document, path, what, why, fix, near)

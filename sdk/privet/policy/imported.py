@@ -21,6 +21,7 @@ class Imported:
         permits: ids of the permits that come from it.
         denies: ids of the denies that come from it.
         requires: ids of the requirements that come from it.
+        purposes: the purposes that come from it; none from a law.
         overridden: names of its rules that the policy defines anew.
     """
 
@@ -31,6 +32,7 @@ class Imported:
     permits: tuple[str, ...]
     denies: tuple[str, ...]
     requires: tuple[str, ...]
+    purposes: tuple[str, ...]
     overridden: tuple[str, ...]
 
 
@@ -52,6 +54,7 @@ def imports(composed: Composed) -> tuple[Imported, ...]:
                 permits=tuple(sorted(rules.get("permits", ()))),
                 denies=tuple(sorted(rules.get("denies", ()))),
                 requires=tuple(sorted(rules.get("requires", ()))),
+                purposes=tuple(sorted(rules.get("purposes", ()))),
                 overridden=tuple(anew),
             )
         )

@@ -191,15 +191,6 @@ class _Gathering:
             self.problems.found.setdefault(*fault)
         if found is None or form is None:
             return None
-        if not form.protects:
-            self._wrong(
-                document,
-                path,
-                f"the pack `{name}` is a policy of its own, not a law to import",
-                "it says no place that it protects under `protects`",
-                "Copy its documents and change them.",
-            )
-            return None
         return Pack(name, pin, texts, found, form, self.of(found, (*above, name)))
 
     def _wrong(self, document: Document, path: Path, what: str, why: str, fix: str) -> None:

@@ -426,9 +426,9 @@ class PolicyForm(Form):
     data: FileName
     """The data document, a file beside this one."""
     imports: list[Import] = Field(default=[])
-    """Law packs whose rules hold here too, each pinned: `pack:NAME@sha256:HASH`."""
-    overrides: list[Name] = Field(default=[])
-    """Names of imported roles, permits, denies and requirements that this policy defines anew."""
+    """Packs whose rules hold here too, each pinned: `pack:NAME@sha256:HASH`."""
+    overrides: list[Reference] = Field(default=[])
+    """Names of what is imported, such as purposes and permits, that this policy defines anew."""
     protects: list[PlaceCode] = Field(default=[])
     """Of a law pack: whom its denies protect, as ISO 3166 codes, `EU` or `EEA`."""
     end: Literal["marked"] | None = None
@@ -445,17 +445,17 @@ class PolicyForm(Form):
     """Who data may be disclosed to."""
     assessments: dict[Reference, AssessmentForm] = Field(default={})
     """The weighings that purposes refer to."""
-    purposes: Annotated[dict[Name, PurposeForm], Field(min_length=1)]
+    purposes: dict[Name, PurposeForm] = Field(default={})
     """Why data is used."""
     after_erasure: AfterErasureForm | None = None
     """What is left of the ledger once a person is erased, why and for how long."""
     never: list[Name] = Field(default=[])
     """Names of `items.reveals` that no purpose learns from or shows."""
-    roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
+    roles: dict[Name, RoleForm] = Field(default={})
     """Who there is."""
     separate: list[Apart] = Field(default=[])
     """Roles of which nobody holds two, by inheritance either; or uses two `within` something."""
-    permits: Annotated[list[PermitForm], Field(min_length=1)]
+    permits: list[PermitForm] = Field(default=[])
     """What is allowed; all else is not."""
     denies: list[DenyForm] = Field(default=[])
     """What is refused whatever permits say."""

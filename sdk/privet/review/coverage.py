@@ -43,15 +43,24 @@ def coverage(policy: Policy) -> Coverage:
     Rules of an imported pack count as touched: the pack's own tests touch each of them, and
     its documents are those that were tested, byte for byte.
     """
-    permits = {name for pack in policy.imports for name in pack.permits}
+    permits = {name for name in policy.permits if _of_a_pack(policy, name)}
     denies: set[str | None] = {name for pack in policy.imports for name in pack.denies}
     for trial in policy.trials:
         decision = policy.decide(trial.ask, trial.given.circumstances)
         permits |= {*decision.permits, *(name for name, _ in decision.unmet)}
         denies.add(decision.deny)
     asked = {trial.ask.purpose for trial in policy.trials}
+    asked |= {name for pack in policy.imports for name in pack.purposes}
     return Coverage(
         {name: name in permits for name in policy.permits},
         {deny.id: deny.id in denies for deny in policy.denies},
         {name: name in asked for name in policy.purposes},
+    )
+
+
+def _of_a_pack(policy: Policy, permit: str) -> bool:
+    """Whether a permit comes from an import; for a part of a purpose, the part as well."""
+    name, _, part = permit.partition("/")
+    return any(
+        name in pack.permits and (not part or part in pack.purposes) for pack in policy.imports
     )

@@ -65,7 +65,9 @@ def tried(policy: Policy, edit: Edit) -> Policy | None:
 
 
 def _apply(data: dict[str, Any], edit: Edit) -> bool:
-    permits = data["permits"]
+    permits = data.setdefault("permits", [])
+    if edit.reuses and edit.purpose not in data.get("purposes", ()):
+        return False  # it comes from a pack, whose document is not ours to edit
     if edit.role:
         permit = {"id": edit.permit, "role": edit.role, "for": edit.purpose, "may": []}
         permits.append(permit)

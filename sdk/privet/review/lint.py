@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from privet.review import broad, dead, doubled
 from privet.review.coverage import coverage
-from privet.review.places import FILE, Places
+from privet.review.places import FILE, Places, written
 from privet.review.remark import Remark
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def lint(policy: Policy) -> tuple[Finding, ...]:
     imported = _imported(policy)
     found = []
     for remark in remarks:
-        if (remark.section, remark.name) in imported:
+        if (remark.section, written(remark.name)) in imported:
             continue  # it is looked at in its pack
         line, column = places.of(places.rule(remark.section, remark.name))
         told = (remark.code, remark.name, remark.what, remark.fix)
@@ -64,7 +64,7 @@ def lint(policy: Policy) -> tuple[Finding, ...]:
 
 
 def _imported(policy: Policy) -> set[tuple[str, str]]:
-    sections = ("roles", "permits", "denies")
+    sections = ("roles", "permits", "denies", "purposes")
     return {(s, name) for pack in policy.imports for s in sections for name in getattr(pack, s)}
 
 

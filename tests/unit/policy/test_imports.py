@@ -225,9 +225,87 @@ def test_a_pack_twice_and_under_two_hashes(laws: Path) -> None:
     assert fault["file"] == "pack:outer/policy.yaml"
 
 
-def test_a_policy_of_its_own_is_not_imported(laws: Path) -> None:
-    write(laws, "corner", shop()["policy"].replace("name: shop", "name: corner"))
-    assert "is a policy of its own" in the_fault(shop("corner"))["what"]
+CORNER = """\
+privet: policy/1
+name: corner
+data: data.yaml
+imports: [IMPORTS]
+overrides: [OVERRIDES]
+controller: {name: Corner Shop, contact: privacy@corner.example}
+"""
+
+
+@pytest.fixture
+def domain(laws: Path) -> Path:
+    """A pack that protects nobody: a shop to begin from, which imports a law."""
+    write(laws, "shop", shop("north")["policy"])
+    return laws
+
+
+def corner(overrides: str = "", more: str = "") -> dict[str, str]:
+    text = CORNER.replace("IMPORTS", pin("shop")).replace("OVERRIDES", overrides)
+    return {"policy": text + more, "data": DATA}
+
+
+def test_a_domain_pack_gives_all_but_its_organisation(domain: Path) -> None:
+    policy = compile_documents(corner())
+    whole = load("pack:shop")
+    assert policy.controller.name == "Corner Shop"
+    for part in ("purposes", "permits", "roles", "denies", "separate", "items", "recipients"):
+        assert getattr(policy, part) == getattr(whole, part), part
+    assert [pack.name for pack in policy.imports] == ["north", "shop"]
+    assert policy.imports[1].purposes == ("care", "offers")
+    assert [r.name for r in run_tests(policy)][:2] == [
+        "north: people see their data",
+        "north: desks prove nothing",
+    ]
+    assert all(result.passed for result in run_tests(policy))
+    assert coverage(policy).untouched == {"permits": [], "denies": [], "purposes": []}
+    assert not lint(policy)
+
+
+def test_what_an_organisation_says_anew_of_a_domain_pack(domain: Path) -> None:
+    longer = "purposes:\n  offers: {text: Send offers., basis: consent, retention: 1y, direct_marketing: true}\n"
+    assert "has a purpose `offers` already" in the_fault(corner(more=longer))["what"]
+    policy = compile_documents(corner("offers", longer))
+    assert str(policy.purposes["offers"].retention) == "12mo"
+    assert [w["what"] for w in policy.warnings] == [
+        "`offers` keeps data for longer than the pack `shop`"
+    ]
+    assert coverage(policy).untouched["purposes"] == ["offers"]
+    too_long = longer.replace("retention: 1y", "retention: 2y")
+    fault = the_fault(corner("offers", too_long))
+    assert (fault["what"], fault["file"]) == (
+        "`offers` keeps data for longer (`north-kept`)",
+        "policy.yaml",
+    )
+
+
+def test_what_a_pack_never_uses_stays_unused(domain: Path) -> None:
+    document = domain / "shop" / "policy.yaml"
+    document.write_text(document.read_text().replace("roles:", "never: [health]\nroles:", 1))
+    items = "items: {fields: {sort: text}, reveals: {health: {special: true, why: Ill., sort: [PILLS]}}}\n"
+    documents = corner()
+    policy = compile_documents({**documents, "data": DATA + items})
+    assert policy.items.never == ("health",)
+    assert "is not declared" in the_fault(documents)["what"]  # it must be known what health is
+
+
+def test_roles_that_a_law_keeps_apart_over_time_come_along(laws: Path) -> None:
+    document = laws / "north" / "policy.yaml"
+    duty = "separate: [{roles: [staff, reader], within: subject}, [desk, auditor]]"
+    document.write_text(document.read_text().replace("separate: [[desk, auditor]]", duty))
+    policy = compile_documents(shop("north"))
+    assert [(d.roles, d.within) for d in policy.duties] == [({"staff", "reader"}, "subject")]
+    assert policy.separate == (frozenset({"desk", "auditor"}),)
+    assert "staff" in policy.roles  # the group names it
+
+
+def test_a_policy_says_something() -> None:
+    bare = "privet: policy/1\nname: bare\ndata: data.yaml\ncontroller: {name: E, contact: e}\n"
+    what = [f["what"] for f in faults({"policy": bare, "data": DATA})]
+    for key in ("purposes", "roles", "permits"):
+        assert f"the key `{key}` is missing or empty" in what
 
 
 def test_imports_of_imports_count_once(laws: Path) -> None:
