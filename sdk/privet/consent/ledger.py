@@ -139,7 +139,8 @@ class Ledger:
                 (GDPR Art. 7(3), 21(3)).
         """
         basis = self._basis(change.purpose)
-        if change.seen > self.position(tx):
+        # The log's first leaf is of no ground: whoever has seen it has seen that there is none.
+        if change.seen > max(self.position(tx), 0):
             raise InvalidInput(
                 "an answer refers to a state of the ledger that does not exist yet",
                 remedy="Pass the position that was read when the state was shown.",

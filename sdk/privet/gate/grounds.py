@@ -19,7 +19,7 @@ from privet import crypto
 from privet.clock import DAY_US
 from privet.consent import ABSOLUTE, GIVING, IMPORTED, NOTICE, Change, Told, changes_of
 from privet.db import Tx
-from privet.errors import Erased, InvalidInput, Objected
+from privet.errors import AccessDenied, Erased, InvalidInput, Objected, StaleAnswer
 from privet.gate import breakglass, duty
 from privet.gate.answerable import Texts
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
@@ -231,8 +231,31 @@ def change(
     salt = os.urandom(16).hex()
     details = json.dumps({"salt": salt, **proof.details}, sort_keys=True, ensure_ascii=False)
     commitment = crypto.sha256(details.encode()).hex() if proof.details else ""
-    fresh: list[tuple[int, Change]] = []
     come_abreast(parts)
+    try:
+        fresh, known = _judged(parts, wishes, proof, commitment)
+    except (StaleAnswer, Objected) as refusal:
+        raise _refused(parts, caller, wishes, refusal) from None
+    if not fresh:
+        return Done()
+    evidence = [(sno, details) for sno in sorted({sno for sno, _ in fresh}) if proof.details]
+    # A permission must be shown (Art. 7(1)): its evidence is there before it counts. A
+    # refusal counts at once.
+    permitted = any(wanted.effect in GIVING | {"begun"} for _, wanted in fresh)
+    if evidence and permitted:
+        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
+    seqs = _commit(parts, caller, fresh)
+    if evidence and not permitted:
+        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
+    changes = zip(seqs, (wanted for _, wanted in fresh), strict=True)
+    return Done(tuple(changes), details if proof.details else "", tuple(known))
+
+
+def _judged(
+    parts: Parts, wishes: Sequence[tuple[int, Wish]], proof: Proof, commitment: str
+) -> tuple[list[tuple[int, Change]], list[Told]]:
+    """What of it is to be recorded, in one snapshot, and the notices of then."""
+    fresh: list[tuple[int, Change]] = []
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         known = parts.ledger.notices(tx)
@@ -247,19 +270,20 @@ def change(
             checked = parts.ledger.check(tx, wanted)
             if checked is not None:
                 fresh.append((sno, checked))
-    if not fresh:
-        return Done()
-    evidence = [(sno, details) for sno in sorted({sno for sno, _ in fresh}) if proof.details]
-    # A permission must be shown (Art. 7(1)): its evidence is there before it counts. A
-    # refusal counts at once.
-    permitted = any(wanted.effect in GIVING | {"begun"} for _, wanted in fresh)
-    if evidence and permitted:
-        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
-    seqs = _commit(parts, caller, fresh)
-    if evidence and not permitted:
-        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
-    changes = zip(seqs, (wanted for _, wanted in fresh), strict=True)
-    return Done(tuple(changes), details if proof.details else "", tuple(known))
+    return fresh, known
+
+
+def _refused(
+    parts: Parts, caller: Caller, wishes: Sequence[tuple[int, Wish]], error: AccessDenied
+) -> AccessDenied:
+    """Record that a permission came too late, without whose it was, and return the error."""
+    parts.log.append(
+        [
+            entry(parts, caller, "denial", purpose=CONSENT, action=action, reason=error.reason)
+            for action in sorted({ACTION_OF[wish.kind] for _, wish in wishes})
+        ]
+    )
+    return error
 
 
 def recorded(parts: Parts, sno: int, wishes: Sequence[Wish]) -> Done:

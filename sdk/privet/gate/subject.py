@@ -259,6 +259,10 @@ def not_suppressed(parts: Parts, ids: Sequence[str | int]) -> list[str | int]:
 
 
 def position(parts: Parts) -> int:
-    """The ledger position that a person sees now: what she sends back as ``seen``."""
+    """The ledger position that a person sees now: what she sends back as ``seen``.
+
+    Where there is nothing to see yet, that of the log's first leaf, which is of no ground: -1
+    would say that nobody can tell what she saw, and a copy of her answer would be believed.
+    """
     with parts.home.data.read() as tx:
-        return parts.ledger.position(tx)
+        return max(parts.ledger.position(tx), 0)

@@ -129,7 +129,7 @@ def write(
     why = [reasons.get(int(snos[w])) or "ground.missing" for w in rows.who[refused]]
     if not allowed.any():
         if len(rows):
-            refuse(parts, caller, purpose, "collect", "ground.missing")
+            refuse(parts, caller, purpose, "collect", _of_all(why))
         return Written(-1, 0, 0, refused, why)
     perform(parts, caller, purpose, "collect", eligible)
     kept = _kept(parts, purpose, rows, snos[rows.who], allowed)
@@ -174,6 +174,11 @@ def write(
         remedy="Try again; write one subject's events from one place at a time.",
         reason="store.contended",
     )
+
+
+def _of_all(why: Sequence[str]) -> str:
+    """The reason that all of them share, or the general one."""
+    return why[0] if len(set(why)) == 1 else "ground.missing"
 
 
 def _tells_age(parts: Parts, rows: Incoming) -> bool:
