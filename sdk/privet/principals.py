@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from privet.clock import micros
 from privet.desks import AdminDesk, AuditDesk, ConsentDesk, EmergencyDesk, RightsDesk
@@ -207,6 +207,35 @@ class Access:
         wanted = [f"profile.{name}" for name in fields]
         sno = answering.known(self._parts, self._caller, subject, self._purpose, "read", wanted)
         return disclosure.profile(self._parts, self._caller, self._purpose, sno, wanted)
+
+    def events(self, subject: Id, event: str, *fields: str) -> list[dict[str, Any]]:
+        """What happened with one person, oldest first, minimized as the policy says.
+
+        For what the purpose itself shows her: her orders, where she stopped a film.
+
+        Args:
+            subject: the app's own id of the person.
+            event: an event of the data document, such as ``"watch"``.
+            *fields: bare names, such as ``"item"``.
+
+        Returns:
+            One dictionary per row within the retention: ``at`` (RFC 3339) and the fields
+            that it has; decimals as text, seconds as floats.
+
+        Raises:
+            AccessDenied: no permit to read these fields for this purpose.
+            ConsentMissing: no ground covers the purpose.
+            UnknownSubject: nobody is known under this id.
+        """
+        if not fields:
+            raise InvalidInput(
+                "no field was named",
+                remedy="Name the fields of the event that are needed.",
+                reason="field.unknown",
+            )
+        wanted = [f"{event}.{name}" for name in fields]
+        sno = answering.known(self._parts, self._caller, subject, self._purpose, "read", wanted)
+        return disclosure.events(self._parts, self._caller, self._purpose, sno, event, wanted)
 
     def features(
         self,
