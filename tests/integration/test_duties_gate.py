@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from privet.deployment import Deployment, open_deployment
@@ -105,6 +106,16 @@ def test_who_wrote_an_objection_down_does_not_decide_it(shop: Deployment) -> Non
         body for _, body in shop._parts.log.leaves(0, 10_000) if body.get("reason") == "role.duty"
     ]
     assert len(denials) == 2
+
+
+def test_who_imported_an_objection_does_not_decide_it(shop: Deployment, clock: Any) -> None:
+    at = clock.now()
+    rows = {"subject": ["ada", "eve"], "purpose": "counts", "kind": "objected", "at": at}
+    said = {"notice": "", "channel": "crm", "evidence": "export 7"}
+    acting(shop, "anna", "clerk").consent.load(pd.DataFrame(rows), **said)
+    for person in ("ada", "eve"):  # she was known already, and was not
+        barred(lambda person=person: overrules(acting(shop, "anna", "decider"), person))
+        overrules(acting(shop, "bert", "decider"), person)
 
 
 def test_what_is_inherited_counts_as_well(shop: Deployment) -> None:

@@ -22,6 +22,7 @@ from privet.audit import Form
 from privet.clock import DAY_US
 from privet.consent import GIVING, IMPORTED, Heard, Said, Shared, Sheet, sheet
 from privet.gate.answerable import Texts
+from privet.gate.duty import MOST
 from privet.gate.forget import settle
 from privet.gate.grounds import (
     ACTION_OF,
@@ -37,7 +38,7 @@ from privet.gate.grounds import (
 )
 from privet.gate.importable import Answers, Told
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import entry, perform
 from privet.gate.subject import not_suppressed
 from privet.types import CONSENT, Id
 
@@ -193,6 +194,7 @@ class _Taking:
         if not told:
             return 0
         parts, caller = self._parts, self._caller
+        self._perform(told)
         if new:
             ids = [(sno, json.dumps(i, ensure_ascii=False)) for sno, i in new.items()]
             seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", ids)
@@ -217,6 +219,17 @@ class _Taking:
             if self._topics[topic].ends
         )
         return sum(len(one.said) for one in sheets) - len(new)
+
+    def _perform(self, told: Mapping[int, Told]) -> None:
+        """Look at each person where the policy keeps roles apart by whom they acted on."""
+        if not self._parts.policy.duties:
+            return
+        people = list(told)
+        actions = {self._topics[topic].action for mine in told.values() for topic, _, _ in mine}
+        for action in sorted(actions):
+            for first in range(0, len(people), MOST):
+                part = people[first : first + MOST]
+                perform(self._parts, self._caller, CONSENT, action, part)
 
     def _sheets(self, sno: int, told: Told, now: int | None) -> list[tuple[str, Sheet]]:
         """What one person said, a sheet for each action and text that it refers to.
