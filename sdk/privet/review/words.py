@@ -52,7 +52,8 @@ def width(operation: str, number: int) -> str:
 def imported(policy: Policy) -> list[str]:
     """What a policy takes over from packs, a sentence for each of them."""
     return [
-        f"imports {pack.name} {pack.hash[:16]}, which protects people in {listed(pack.protects)}"
+        f"imports {pack.name} {pack.hash[:16]}"
+        + (f", which protects people in {listed(pack.protects)}" if pack.protects else "")
         + (f", and says anew {listed(pack.overridden)}" if pack.overridden else "")
         for pack in policy.imports
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from privet.policy import Ask, Circumstances, compile_documents, load
-from privet.review import diff
+from privet.policy import Ask, Circumstances, compile_documents, load, pin
+from privet.review import diff, explain
 from privet.review.looked import looked_at
 from privet.review.page import page
+from privet.review.words import imported
 
 
 def test_the_page_and_the_tree_name_the_pack_of_a_rule() -> None:
@@ -18,6 +19,25 @@ def test_the_page_and_the_tree_name_the_pack_of_a_rule() -> None:
     tree = dict(looked_at(policy, ask, policy.decide(ask)))
     assert tree["permits of these roles for this purpose"] == ["prove of the pack gdpr: grants it"]
     assert "imports" not in page(load("pack:gdpr"))
+
+
+def test_a_domain_pack_is_told_with_what_is_said_anew_of_it() -> None:
+    mine = (
+        "privet: policy/1\nname: mine\ndata: data.yaml\n"
+        f"imports: [{pin('shop')}]\noverrides: [CA-1]\n"
+        "controller: {name: Mine, contact: privacy@example.com}\n"
+        "assessments: {CA-1: {is: compatibility, text: We compared it ourselves.}}\n"
+    )
+    shop = load("pack:shop")
+    policy = compile_documents({"policy": mine, "data": shop.documents["data"]})
+    gdpr, told = policy.imports
+    assert imported(policy) == [
+        f"imports gdpr {gdpr.hash[:16]}, which protects people in EEA",
+        f"imports shop {told.hash[:16]}, and says anew CA-1",
+    ]
+    assert {c.detail["about"] for c in diff(shop, policy).changes} == {"policy", "purpose"}
+    ask = Ask(frozenset({"storefront"}), "recommendations", "recommend", frozenset({"view.item"}))
+    assert explain(policy, ask).allowed
 
 
 def test_a_law_that_is_imported_or_dropped_is_told_by_what_it_changes() -> None:
