@@ -43,6 +43,7 @@ def check(ref: Reference, json: Json = False) -> None:
         warned = list(policy.warnings)
         told = {"ok": True, "problems": [], "warnings": warned}
         told |= {"policy": policy.name, "hash": policy.hash, "imports": list(policy.imports)}
+        told["marked"] = policy.life.marked
         screen.answer(told, lambda: _accepted(screen, policy))
         return
     found = {"ok": False, "problems": list(refused.problems), "error": refused.to_json()}
@@ -58,6 +59,8 @@ def _accepted(screen: Screen, policy: Policy) -> None:
     for line in words.imported(policy):
         screen.say(line)
     screen.say(f"{policy.name}: no fault, hash {policy.hash}")
+    if not policy.life.marked:
+        screen.note("the documents do not mark their end (`end: marked`): a cut may pass unnoticed")
 
 
 def _faults(screen: Screen, error: PolicyError) -> None:

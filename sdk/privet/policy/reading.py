@@ -25,6 +25,7 @@ MAX_SCALAR = 4_096
 
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_END = "..."
 _COLUMN_BITS = 24  # no document has longer lines
 _BEGIN = 1 << _COLUMN_BITS | 1
 
@@ -225,10 +226,21 @@ def _feed(builder: _Builder, text: str) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         # What is never closed is missed only after the last line.
         line = min(line, text.count("\n") + 1)
+        if _END in text.split("\n")[: line - 1]:
+            raise _after_the_end((line << _COLUMN_BITS) + column) from None
         # The library's message quotes the text, so it is not repeated.
         raise _broken((line << _COLUMN_BITS) + column, "indents, quotes and colons") from None
     except (ValueError, IndexError, OverflowError, UnicodeError):
         raise _broken(_BEGIN, "escapes and characters") from None
+
+
+def _after_the_end(at: At) -> _RefusedError:
+    return _RefusedError(
+        at,
+        f"something follows the mark of the document's end, `{_END}`",
+        "YAML begins another document there, which would be read past",
+        f"Write it above the line `{_END}`.",
+    )
 
 
 def _broken(at: At, among: str) -> _RefusedError:

@@ -53,6 +53,14 @@ def test_the_mark_must_be_the_last_line():
         assert not compiles(MARKED.removesuffix("...\n") + end, MARKED_DATA)
 
 
+def test_what_is_written_after_the_mark_is_told(tmp_path):
+    with pytest.raises(PolicyError) as caught:
+        compile_documents({"policy": MARKED + "never: []\n", "data": MARKED_DATA})
+    (problem,) = caught.value.problems
+    assert problem["line"] == MARKED.count("\n") + 1
+    assert "follows the mark" in problem["what"]
+
+
 def test_the_mark_says_nothing_of_what_is_meant():
     one = compile_documents({"policy": POLICY, "data": DATA})
     other = compile_documents({"policy": MARKED, "data": MARKED_DATA})
