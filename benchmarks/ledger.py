@@ -198,9 +198,10 @@ def _plain(path: Path, frame: pd.DataFrame, clock: Callable[[], float]) -> float
         columns = (frame["subject"], frame["purpose"], frame["kind"], at.tolist())
 
         def insert() -> None:
+            connection.execute("BEGIN")
             sql = "INSERT INTO answer VALUES (?, ?, ?, ?)"
             connection.executemany(sql, zip(*columns, strict=True))
-            connection.commit()
+            connection.execute("COMMIT")
 
         return clocked(clock, insert).seconds
     finally:
