@@ -234,12 +234,16 @@ class _Taking:
     def _sheets(self, sno: int, told: Told, now: int | None) -> list[tuple[str, Sheet]]:
         """What one person said, a sheet for each action and text that it refers to.
 
+        Of one purpose a later sheet never holds what was said before: another one is begun.
+
         ``now``: by the first of it she becomes known.
         """
         first: list[Said] = []
         if now is not None:
             first.append(Said("known", EVERYTHING, now, -1, None, f"known-{sno}"))
-        piles: dict[tuple[str, str], list[Said]] = {}
+        piles: list[tuple[str, str, list[Said]]] = []
+        newest: dict[tuple[str, str], int] = {}  # action and text to the last pile of them
+        spoken: dict[str, int] = {}  # purpose to the pile in which it was last spoken of
         events: set[tuple[str, str]] = set()
         for topic, at, event in told:
             purpose, kind, giving, action, _ = self._topics[topic]
@@ -251,15 +255,17 @@ class _Taking:
                 code = tagged(self._parts, event)
             notice = self._texts.code(purpose, kind, at, claimed=True)
             expires = self._expires(purpose, at) if giving else None
-            pile = piles.get((action, notice))
-            if pile is None:
-                pile = piles[action, notice] = first
+            number = newest.get((action, notice), -1)
+            if number < spoken.get(purpose, 0):
+                number = newest[action, notice] = len(piles)
+                piles.append((action, notice, first))
                 first = []
-            pile.append(Said(IMPORTED + kind, purpose, at, -1, expires, code))
+            spoken[purpose] = number
+            piles[number][2].append(Said(IMPORTED + kind, purpose, at, -1, expires, code))
         place, commitment = self._proof.jurisdiction, self._commitment
         return [
             (action, sheet(sno, Shared(notice, place, commitment), pile))
-            for (action, notice), pile in piles.items()
+            for action, notice, pile in piles
         ]
 
     def _expires(self, purpose: str, at: int) -> int | None:
