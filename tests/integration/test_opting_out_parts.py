@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from privet.deployment import Deployment, open_deployment
 from privet.errors import InvalidInput, StaleAnswer
-from privet.policy import load
+from privet.policy import load as load_policy
 from privet.subject import OwnConsent, Subject
 
 PURPOSES = """  sharing:
@@ -49,7 +50,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def shop(place: str, tmp_path: Path, clock: Any) -> Iterator[Deployment]:
-    texts = load("pack:shop").documents
+    texts = load_policy("pack:shop").documents
     policy = texts["policy"].replace("\nroles:", f"\n{PURPOSES}\nroles:", 1)
     policy = policy.replace("\ntests:\n", f"{PERMITS}\ntests:\n", 1)
     policy = policy.replace("receives: [profile.email]", "receives: [profile.email, purchase.item]")
@@ -142,6 +143,38 @@ def test_whoever_said_no_to_a_part_is_not_asked_for_a_year(ann: Subject, clock: 
     assert by_name["recommendations"]["not_before"] is None  # no part of what people opt out of
     clock.advance(timedelta(days=2))
     assert ann.consent.ask([PART])[0]["not_before"] is None
+
+
+def test_an_objection_to_the_whole_ends_a_yes_to_its_parts(shop: Deployment, ann: Subject) -> None:
+    desk = shop.principal("desk", roles=["privacy-desk"]).consent
+    desk.object("ann", WHOLE, channel="letter", evidence="letter 8")
+    assert states(ann) == ("objected", "withdrawn", "withdrawn")
+    ann.consent.object("recommendations")  # a consent of its own: nothing is a part of it
+    assert states(ann) == ("objected", "withdrawn", "withdrawn")
+
+
+def load(shop: Deployment, *rows: tuple[str, str, str]) -> int:
+    """Bring in what bob said elsewhere: purpose, kind and day."""
+    frame = pd.DataFrame(rows, columns=["purpose", "kind", "at"]).assign(subject="bob")
+    frame["at"] = pd.to_datetime(frame["at"], utc=True)
+    desk = shop.principal("desk", roles=["privacy-desk"]).consent
+    said = {"notice": "n-1", "channel": "old shop", "evidence": "table 3", "country": "US-CA"}
+    return desk.load(frame, **said)
+
+
+def test_an_opt_out_that_is_brought_in_ends_them_too(shop: Deployment) -> None:
+    rows = [(PART, "yes", "2026-01-01"), (WHOLE, "opted-out", "2026-02-01")]
+    assert load(shop, *rows, (DEEP, "yes", "2026-02-02")) == 5
+    bob = shop.subject("bob", proof="session")
+    assert states(bob) == ("opted-out", "withdrawn", "active")  # the last yes came after
+    with pytest.raises(InvalidInput) as refusal:
+        load(shop, *rows)
+    assert refusal.value.reason == "import.repeated"
+
+
+def test_of_what_is_brought_in_of_one_instant_the_opt_out_holds(shop: Deployment) -> None:
+    load(shop, (WHOLE, "opted-out", "2026-02-01"), (PART, "yes", "2026-02-01"))
+    assert states(shop.subject("bob", proof="session"))[:2] == ("opted-out", "withdrawn")
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -61,6 +61,29 @@ class Answers:
             named = event > 0
             keys = (self.person, purpose, event)
             _agree(keys, (self.topic, self.at), np.flatnonzero(named))
+
+    def followed(self, by: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> Answers:
+        """The same, and after each row what follows from it, of the same person and instant.
+
+        Args:
+            by: what follows, by the pair of purpose and kind that it follows from.
+        """
+        topics = list(self.topics)
+        people, topic, at = [self.person], [self.topic], [self.at]
+        events = None if self.events is None else list(self.events)
+        for number, pair in enumerate(self.topics):
+            rows = np.flatnonzero(self.topic == number)
+            for after in by.get(pair, ()):
+                if after not in topics:
+                    topics.append(after)
+                people.append(self.person[rows])
+                topic.append(np.full(len(rows), topics.index(after), np.int64))
+                at.append(self.at[rows])
+                if events is not None and self.events is not None:
+                    events += [self.events[row] for row in rows.tolist()]
+        joined = (np.concatenate(columns) for columns in (people, topic, at))
+        person, told, when = joined
+        return Answers(self.ids, person, topics, told, when, events)
 
     def chunks(self, people: int) -> Iterator[tuple[Sequence[Id], list[Told]]]:
         """Ids of some people at a time, and what each of them told, by its instants."""

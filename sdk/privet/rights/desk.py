@@ -30,6 +30,7 @@ from privet.gate.record import decide
 from privet.gate.renewal import Renewal
 from privet.ingest.columns import identifier, is_missing
 from privet.ingest.rows import Receipt
+from privet.rights import meaning
 from privet.rights.answering import is_text
 from privet.types import CONSENT, check_list, check_subject, check_text, check_type
 
@@ -153,6 +154,8 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
             of them are recorded already (``import.repeated``). Nothing was recorded.
     """
     answers = _answers(frame)
+    answers.check()
+    answers = answers.followed(meaning.following(parts.policy.purposes, answers.topics))
     for purpose, kind in answers.topics:
         grounds.check(parts, Wish(purpose, kind))
     if len(answers.at):
@@ -160,7 +163,6 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
     importing.check_texts(parts, answers, proof.notice)
     for action in sorted({grounds.ACTION_OF[kind] for _, kind in answers.topics}):
         decide(parts, caller, CONSENT, action, ())
-    answers.check()
     done = importing.take_in(parts, caller, answers, proof)
     if done is None:
         raise importable.repeated()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from privet.errors import InvalidInput
 from privet.policy import PurposeSpec
@@ -61,8 +61,8 @@ def with_parts(purposes: Purposes, kinds: Mapping[str, str]) -> dict[str, str]:
     """
     found = dict(kinds)
     for name in [name for name, kind in kinds.items() if kind == "opted-out"]:
-        for part in _parts_of(purposes, name):
-            if found.setdefault(part, withdrawal(purposes, part)) in _GIVING:
+        for part, end in ended_with(purposes, name):
+            if found.setdefault(part, end) in _GIVING:
                 raise InvalidInput(
                     "she opts out of a purpose and says yes to a part of it",
                     why="nobody could tell which of the two holds",
@@ -70,6 +70,24 @@ def with_parts(purposes: Purposes, kinds: Mapping[str, str]) -> dict[str, str]:
                     reason="consent.answer",
                 )
     return found
+
+
+def following(
+    purposes: Purposes, said: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """What follows of each pair of purpose and kind for the parts of the purpose."""
+    ends = [pair for pair in said if pair[1] in {"opted-out", "objected"}]
+    return {pair: ended_with(purposes, pair[0]) for pair in ends}
+
+
+def ended_with(purposes: Purposes, purpose: object) -> list[tuple[str, str]]:
+    """The parts that end with a purpose of which people opt out, each with the kind of its end.
+
+    Only a yes that came later, or that saw it, gives one of them again.
+    """
+    if not isinstance(purpose, str) or not stands_until_out(purposes, purpose):
+        return []
+    return [(part, withdrawal(purposes, part)) for part in _parts_of(purposes, purpose)]
 
 
 def _parts_of(purposes: Purposes, purpose: str) -> list[str]:

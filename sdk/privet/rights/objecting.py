@@ -10,16 +10,18 @@ from privet.gate.forget import settle
 from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.ingest import Receipt
-from privet.rights import answering
+from privet.rights import answering, meaning
 from privet.types import CONSENT, Id, check_type
 
 
 def object_to(parts: Parts, caller: Caller, subject: Id, purpose: str, proof: Proof) -> Receipt:
     """Record an objection: it suspends the purpose at once, and models go on without her."""
-    wish = Wish(purpose, "objected")
-    sno = answering.enrolled(parts, caller, subject, [wish])
-    done = grounds.change(parts, caller, [(sno, wish)], proof)
-    settle(parts, caller, sno, purpose)
+    after = meaning.ended_with(parts.policy.purposes, purpose)
+    wishes = [Wish(name, kind) for name, kind in ((purpose, "objected"), *after)]
+    sno = answering.enrolled(parts, caller, subject, wishes)
+    done = grounds.change(parts, caller, [(sno, wish) for wish in wishes], proof)
+    for wish in wishes:
+        settle(parts, caller, sno, wish.purpose)
     return answering.receipt(done.seqs)
 
 
