@@ -158,7 +158,8 @@ def under(parts: Parts, caller: Caller, number: int) -> None:
     with parts.home.data.read() as tx:
         parts.check_policy(tx)
         row = breakglass.read(tx, parts, number) if type(number) is int else None
-    if row is None or row.who != caller.pseudonym or row.state(parts.now) != "open":
+    open_now = row is not None and row.state(parts.now) == "open"
+    if row is None or row.who != caller.pseudonym or not open_now or not _current(parts, row):
         why = "it is not open, or somebody else asked for it"
         raise _refused(parts, caller, "emergency.closed", why)
 

@@ -55,6 +55,8 @@ def unused(records: Iterable[tuple[int, Mapping[str, Any]]], policy: Policy) -> 
         requests += 1
         ts = body.get("ts")
         first = ts if first is None else first
+    # What is for an emergency is there to be unused.
+    known = {name: p for name, p in policy.permits.items() if p.break_glass is None}
     used: dict[str, set[str]] = {}
     for key in seen:
         request = request_of(key, policy)
@@ -63,14 +65,14 @@ def unused(records: Iterable[tuple[int, Mapping[str, Any]]], policy: Policy) -> 
                 used.setdefault(permit.id, set()).update(request.ask.fields & permit.fields)
     fields = {
         name: tuple(sorted(policy.permits[name].fields - used[name]))
-        for name in policy.permits
+        for name in known
         if name in used
         and policy.permits[name].purpose in policy.purposes
         and not FIELD_ACTIONS.isdisjoint(policy.permits[name].actions)
     }
     return Unused(
         requests,
-        tuple(name for name in policy.permits if name not in used),
+        tuple(name for name in known if name not in used),
         {name: names for name, names in fields.items() if names},
         first,
     )
