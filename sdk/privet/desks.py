@@ -70,6 +70,7 @@ class ConsentDesk:
         actor: Literal["desk", "parent", "agent"] = "desk",
         age: int | None = None,
         country: str = "",
+        language: str = "",
     ) -> ConsentReceipt:
         """Record answers that the person gave elsewhere, with how it can be shown. Art. 7(1).
 
@@ -85,12 +86,15 @@ class ConsentDesk:
                 parental responsibility (Art. 8); an agent whom she authorised.
             age: her age in years, as far as the app knows it.
             country: whose law protects her, an ISO 3166 code; the strictest where unknown.
+            language: of what she saw, where the host keeps the text itself.
 
         Returns:
             With ``document``, the signed receipt: give it to her.
         """
         answering.behalf(actor, evidence)
-        proof = answering.proof(notice, country, channel=channel, evidence=evidence, actor=actor)
+        said = {"channel": channel, "evidence": evidence, "actor": actor}
+        spoken = answering.spoken(self._parts, notice, language)
+        proof = answering.proof(notice, country, **said, **spoken)
         return answering.answer(self._parts, self._caller, subject, answers, proof, at, age=age)
 
     def load(
@@ -133,9 +137,26 @@ class ConsentDesk:
         proof = answering.proof(notice, country, **details)
         return rights.load_answers(self._parts, self._caller, frame, proof)
 
-    def withdraw(self, subject: Id, *purposes: str, evidence: str) -> ConsentReceipt:
-        """Record a withdrawal that reached a desk; it holds from the next read."""
-        parts, proof = self._parts, answering.proof(evidence=evidence, actor="desk")
+    def withdraw(
+        self,
+        subject: Id,
+        *purposes: str,
+        evidence: str,
+        channel: str = "",
+        actor: Literal["desk", "parent", "agent"] = "desk",
+    ) -> ConsentReceipt:
+        """Record a withdrawal that reached a desk; it holds from the next read.
+
+        Args:
+            subject: the app's own id of the person.
+            *purposes: what is withdrawn from.
+            evidence: how it can be shown.
+            channel: where she withdrew, such as ``"letter"``.
+            actor: who did: she, her parent, or an agent whom she authorised.
+        """
+        answering.behalf(actor, evidence)
+        parts = self._parts
+        proof = answering.proof(evidence=evidence, channel=channel, actor=actor)
         for purpose in purposes:
             grounds.check(parts, answering.withdrawal(parts, purpose))
         sno = answering.known(parts, self._caller, subject, CONSENT, "withdraw")
@@ -186,10 +207,18 @@ class ConsentDesk:
         return rights.to_ask(self._parts, self._caller, purpose, within)
 
     def object(
-        self, subject: Id, purpose: str, *, channel: str, evidence: str, reason: str = ""
+        self,
+        subject: Id,
+        purpose: str,
+        *,
+        channel: str,
+        evidence: str,
+        reason: str = "",
+        actor: Literal["desk", "parent", "agent"] = "desk",
     ) -> Receipt:
         """Record an objection that reached a desk; it suspends the purpose at once. Art. 21."""
-        proof = answering.proof(channel=channel, evidence=evidence, reason=reason, actor="desk")
+        answering.behalf(actor, evidence)
+        proof = answering.proof(channel=channel, evidence=evidence, reason=reason, actor=actor)
         return objecting.object_to(self._parts, self._caller, subject, purpose, proof)
 
     def objections(self) -> list[Objection]:
@@ -251,7 +280,7 @@ class ConsentDesk:
         return rights.state(self._parts, self._caller, sno, purpose, at)
 
     def _change(self, subject: Id, purpose: str, kind: str, details: dict[str, str]) -> Receipt:
-        wish, proof = Wish(purpose, kind), answering.proof(**details)
+        wish, proof = Wish(purpose, kind), answering.proof(**details, actor="desk")
         sno = answering.enrolled(self._parts, self._caller, subject, [wish])
         done = grounds.change(self._parts, self._caller, [(sno, wish)], proof)
         over = {"ended": [purpose], "restricted": list(self._parts.policy.purposes)}

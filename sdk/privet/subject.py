@@ -9,7 +9,6 @@ from typing import Any
 
 from privet.gate import grounds
 from privet.gate.forget import Erasure, PlanLine
-from privet.gate.grounds import Proof
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
@@ -81,6 +80,7 @@ class OwnConsent:
         shown: str = "",
         age: int | None = None,
         country: str = "",
+        language: str = "",
     ) -> ConsentReceipt:
         """Record her answers, a 'no' as well as a 'yes'.
 
@@ -96,6 +96,8 @@ class OwnConsent:
             age: her age in years, as far as the app knows it. Below the age of her country
                 a yes is not hers alone to give (Art. 8): a desk records her parent's.
             country: whose law protects her, an ISO 3166 code; the strictest where unknown.
+            language: of what she saw, where the host keeps the text itself; a notice that is
+                kept here tells its own.
 
         Returns:
             With ``document``, the signed receipt for her to keep.
@@ -104,16 +106,23 @@ class OwnConsent:
             InvalidInput: the notice is not kept here, not live, or tells of something else.
             StaleAnswer: she answered before her last withdrawal and it arrives after it.
         """
-        proof = answering.told(self._parts, notice, shown, country, channel=how, actor="self")
+        said = {"channel": how, "actor": "self"}
+        proof = answering.told(self._parts, notice, shown, country, language, **said)
         return answering.answer(
             self._parts, answering.herself(), self._id, answers, proof, None, event_id, seen, age
         )
 
-    def withdraw(self, *purposes: str) -> ConsentReceipt:
-        """Withdraw: as easy as to give (Art. 7(3)); holds from the next read, models follow."""
+    def withdraw(self, *purposes: str, how: str = "") -> ConsentReceipt:
+        """Withdraw: as easy as to give (Art. 7(3)); holds from the next read, models follow.
+
+        Args:
+            *purposes: what she withdraws from.
+            how: where she did, such as ``"settings"``.
+        """
+        proof = answering.proof(actor="self", channel=how)
         for purpose in purposes:
             grounds.check(self._parts, answering.withdrawal(self._parts, purpose))
-        return answering.withdraw(self._parts, answering.herself(), self._sno(), purposes, Proof())
+        return answering.withdraw(self._parts, answering.herself(), self._sno(), purposes, proof)
 
     def opt_out(self, *purposes: str, how: str, country: str = "") -> ConsentReceipt:
         """Opt out of purposes that stand until she does; it holds from the next read.

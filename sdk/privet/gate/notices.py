@@ -164,6 +164,12 @@ def _record(
     return Told.from_leaf(seq, wanted.to_leaf())
 
 
+def language_of(parts: Parts, given: str) -> str:
+    """The language of the notice named; empty where it is not kept here."""
+    found = find(everything(parts), given)
+    return "" if found is None else found.language
+
+
 def shown_by(parts: Parts, given: str) -> str:
     """SHA-256 of the rendered form of the notice named; empty where its text is not here."""
     found = find(everything(parts), given)

@@ -65,6 +65,7 @@ def build(
     """
     actor = json.loads(details).get("actor", "self") if details else "self"
     method = json.loads(details).get("channel", "") if details else ""
+    language = json.loads(details).get("language", "") if details else ""
     body: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "dpv:ConsentReceipt",
@@ -74,7 +75,7 @@ def build(
         "privet:form": FORM,
         "privet:details": details,
         "dpv:hasRecordOfActivity": [
-            _record(parts, seq, change, actor, method, known) for seq, change in done
+            _record(parts, seq, change, actor, method, language, known) for seq, change in done
         ],
     }
     document = {
@@ -87,7 +88,13 @@ def build(
 
 
 def _record(
-    parts: Parts, seq: int, change: Change, actor: str, method: str, known: Sequence[Told]
+    parts: Parts,
+    seq: int,
+    change: Change,
+    actor: str,
+    method: str,
+    language: str,
+    known: Sequence[Told],
 ) -> dict[str, Any]:
     controller = parts.policy.controller
     status = {
@@ -113,7 +120,7 @@ def _record(
         },
         **_ground(parts.policy.purposes[change.purpose]),
         "dpv:hasConsentStatus": [status],
-        **_told(parts, parts.policy.purposes[change.purpose], change, known),
+        **_told(parts, parts.policy.purposes[change.purpose], change, language, known),
     }
     if change.jurisdiction:
         record["dpv:hasJurisdiction"] = change.jurisdiction
@@ -134,14 +141,20 @@ def _ground(spec: PurposeSpec) -> Mapping[str, Any]:
 
 
 def _told(
-    parts: Parts, spec: PurposeSpec, change: Change, known: Sequence[Told]
+    parts: Parts, spec: PurposeSpec, change: Change, language: str, known: Sequence[Told]
 ) -> Mapping[str, Any]:
     """The processing as she was told of it; in the policy's words where texts are elsewhere."""
     text = _text(parts, change.notice, known)
     if text is None or spec.name not in text.purposes:
-        return {
-            "dpv:hasProcess": _process(spec.name, spec.text, (), spec.recipients, spec.retention)
+        process = _process(spec.name, spec.text, (), spec.recipients, spec.retention)
+        if not language:
+            return {"dpv:hasProcess": process}
+        shown = {
+            "@type": "dpv:ConsentNotice",
+            "dct:identifier": change.notice,
+            "dct:language": language,
         }
+        return {"dpv:hasNotice": shown, "dpv:hasProcess": process}
     telling = text.purposes[spec.name]
     return {
         "dpv:hasNotice": {

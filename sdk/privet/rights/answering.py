@@ -262,13 +262,28 @@ def proof(notice: str = "", jurisdiction: str = "", **details: str) -> Proof:
     return Proof(notice=notice, jurisdiction=jurisdiction, details=details)
 
 
-def told(parts: Parts, notice: str, shown: object, jurisdiction: str = "", **details: str) -> Proof:
-    """The same, with the hash of the form that the person saw.
+def told(
+    parts: Parts,
+    notice: str,
+    shown: object,
+    jurisdiction: str = "",
+    language: str = "",
+    **details: str,
+) -> Proof:
+    """The same, with the language of what the person saw and the hash of its form.
+
+    Args:
+        parts: the open deployment.
+        notice: hash or label of a notice, or a code of the host's own.
+        shown: SHA-256 of what her screen showed; empty: the notice's own rendered form.
+        jurisdiction: whose law protects her.
+        language: of a text that the host keeps itself; a notice that is kept tells its own.
+        details: what else is sealed.
 
     Raises:
         InvalidInput: ``shown`` is no SHA-256 in hex (``consent.shown``).
     """
-    made = proof(notice, jurisdiction, **details)
+    made = proof(notice, jurisdiction, **details, **spoken(parts, notice, language))
     text = shown if isinstance(shown, str) else " "
     if text and HASH.fullmatch(text) is None:
         raise InvalidInput(
@@ -278,6 +293,15 @@ def told(parts: Parts, notice: str, shown: object, jurisdiction: str = "", **det
         )
     seen = text or notices.shown_by(parts, notice)
     return replace(made, details={**made.details, "shown": seen}) if seen else made
+
+
+def spoken(parts: Parts, notice: str, language: str) -> dict[str, str]:
+    """The language of what a person saw, as a detail; nothing where it is not known.
+
+    A notice that is kept tells its own.
+    """
+    known = notices.language_of(parts, notice) or language
+    return {"language": known} if known else {}
 
 
 def behalf(actor: object, evidence: object) -> None:
