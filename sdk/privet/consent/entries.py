@@ -144,12 +144,11 @@ def places(tx: Tx, macs: Macs, snos: BitMap) -> dict[str, BitMap]:
 
     found: dict[str, BitMap] = {}
     for part in batches(list(snos)):
-        latest = dict.fromkeys(part, (-1, ""))
-        for (sno, _), listed in of_subjects(tx, macs, part).items():
-            for seq, change in listed:
-                if change.jurisdiction and seq > latest[sno][0]:
-                    latest[sno] = (seq, change.jurisdiction)
-        for sno, (_, code) in latest.items():
+        latest = dict.fromkeys(part, "")
+        rows = tx.all(f"{_ROWS}sno IN ({marks(len(part))}) ORDER BY sno, seq", part)
+        for row in rows:
+            latest[row[0]] = _leaf(macs, row).get("jurisdiction") or latest[row[0]]
+        for sno, code in latest.items():
             found.setdefault(code, BitMap()).add(sno)
     return found
 
