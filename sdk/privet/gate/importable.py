@@ -68,6 +68,8 @@ class Answers:
         Args:
             by: what follows, by the pair of purpose and kind that it follows from.
         """
+        if not any(by.values()):
+            return self
         topics = list(self.topics)
         people, topic, at = [self.person], [self.topic], [self.at]
         events = None if self.events is None else list(self.events)
@@ -81,8 +83,7 @@ class Answers:
                 at.append(self.at[rows])
                 if events is not None and self.events is not None:
                     events += [self.events[row] for row in rows.tolist()]
-        joined = (np.concatenate(columns) for columns in (people, topic, at))
-        person, told, when = joined
+        person, told, when = (np.concatenate(columns) for columns in (people, topic, at))
         return Answers(self.ids, person, topics, told, when, events)
 
     def chunks(self, people: int) -> Iterator[tuple[Sequence[Id], list[Told]]]:
