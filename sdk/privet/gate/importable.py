@@ -63,7 +63,7 @@ class Answers:
             _agree(keys, (self.topic, self.at), np.flatnonzero(named))
 
     def followed(self, by: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> Answers:
-        """The same, and after each row what follows from it, of the same person and instant.
+        """The same, and behind them what follows from each, of the same person and instant.
 
         Args:
             by: what follows, by the pair of purpose and kind that it follows from.
