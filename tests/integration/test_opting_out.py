@@ -13,8 +13,10 @@ import pytest
 from privet.audit.verifier import verify_receipt
 from privet.deployment import Deployment, open_deployment
 from privet.errors import AccessDenied, ConsentMissing, InvalidInput, Objected, StaleAnswer
+from privet.gate import artifact
 from privet.gate.read import read
 from privet.policy import load
+from privet.recommend import Popularity
 from privet.subject import Subject
 
 SHARING = "sharing"
@@ -24,10 +26,12 @@ PURPOSE = """  sharing:
     reuses: {orders: {assessment: CA-1}}
     recipients: [mailer]
     retention: 13mo
+    models: {least: 3}
 """
 PERMITS = """\
   - {id: share, role: operator, for: sharing, may: [export], fields: [purchase.item], to: [mailer]}
   - {id: share-read, role: trainer, for: sharing, may: [read, train], fields: [purchase.item]}
+  - {id: share-seen, role: storefront, for: sharing, may: [collect, read], fields: [view.*]}
 """
 
 
@@ -253,3 +257,46 @@ def test_the_projection_rebuilt_is_the_same(shop: Deployment) -> None:
         parts.ledger.rebuild(tx)
         assert tx.all(sql) == before
     assert all_of(shop, "ann", "bob", "cyd") == {"ann"}
+
+
+def test_a_model_never_knew_whoever_opted_out_or_is_elsewhere(shop: Deployment) -> None:
+    """No byte of it is moved by people without the ground, and opting out subtracts exactly."""
+    models = shop.principal("nightly", roles=["trainer"]).purpose(SHARING).models
+    method = Popularity(event="purchase", by="item", least=3)
+    for number in range(4):
+        customer(shop, f"in-{number}", "US-CA")
+    alone = models.train("popular", method)
+    customer(shop, "abroad", "DE")
+    customer(shop, "anywhere", "")
+    customer(shop, "out", "US-CA").consent.opt_out(SHARING, how="gpc")
+    again = models.train("popular", method)
+    assert (again.subjects, again.digest) == (alone.subjects, alone.digest) == (4, alone.digest)
+    late = customer(shop, "late", "US-CA")
+    with_her = models.train("popular", method)
+    assert with_her.subjects == 5
+    late.consent.opt_out(SHARING, how="settings")
+    left = artifact.current(shop._parts, with_her)
+    assert (left.subjects, left.digest) == (4, alone.digest)
+
+
+def test_what_was_collected_for_it_alone_is_destroyed(shop: Deployment) -> None:
+    ann = customer(shop, "ann", "US-CA")
+    web = shop.principal("web", roles=["storefront"])
+    web.purpose(SHARING).record("ann", "view", event_id="v1", item="kettle")
+    assert ann.rights.access()["events"]["view"]
+    ann.consent.opt_out(SHARING, how="settings")
+    kept = ann.rights.access()["events"]
+    assert not kept.get("view")
+    assert [row["item"] for row in kept["purchase"]] == ["kettle"]
+    with pytest.raises(Objected) as refusal:
+        web.purpose(SHARING).record("ann", "view", event_id="v2", item="kettle")
+    assert refusal.value.reason == "ground.opted-out"
+
+
+def test_moving_destroys_nothing(shop: Deployment) -> None:
+    ann = customer(shop, "ann", "US-CA")
+    web = shop.principal("web", roles=["storefront"]).purpose(SHARING)
+    web.record("ann", "view", event_id="v1", item="kettle")
+    ann.consent.answer({"newsletter": False}, notice="n-1", how="web", country="FR")
+    shop.maintenance.run()
+    assert ann.rights.access()["events"]["view"]
