@@ -13,7 +13,7 @@ import pytest
 
 import privet
 from privet.audit.verifier import verify_certificate
-from privet.errors import AccessDenied, PrivetError
+from privet.errors import AccessDenied, InvalidInput, PrivetError
 from privet.policy import load
 from privet.recommend import ItemItem, Popularity
 from privet.segments import KMeans
@@ -298,3 +298,19 @@ def test_a_minor_is_in_no_segment_and_gets_no_newsletter(media: Service) -> None
     mail = media.home.principal("ines", roles=["marketer"]).purpose("newsletter").segments
     release = mail.release(str(segment), fields=["profile.email"], to="mailer")
     assert release.people == 54
+
+
+def test_a_feature_over_a_field_that_says_nothing_is_refused_before_anything_is_read(
+    media: Service,
+) -> None:
+    segments = media.group.segments
+    asks: list[Any] = [
+        media.group.features,
+        lambda names: segments.train("x", KMeans(names, k=2)),
+        lambda names: segments.choose([KMeans(names, k=2)]),
+    ]
+    for name in ("monetary@watch.item", "share:genre@watch.play"):
+        for ask in asks:
+            with pytest.raises(InvalidInput) as refusal:
+                ask([name])
+            assert refusal.value.reason == "features.kind"

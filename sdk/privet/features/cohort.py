@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privet.errors import InvalidInput, UnknownSubject
-from privet.features.compute import compute, needs
+from privet.features.compute import check_kinds, compute, needs
 from privet.features.items import known_items
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
@@ -44,7 +44,7 @@ def features(
         ConsentMissing: a single subject without a ground. Of several, whoever left while
             it was computed is not in it.
         UnknownSubject: an id that nobody is known under.
-        InvalidInput: an unknown feature.
+        InvalidInput: an unknown feature, or one over a field of another type.
     """
     import pandas as pd
 
@@ -58,6 +58,7 @@ def features(
         )
     if subjects is not None:
         subjects = check_list(subjects, "subjects")
+    check_kinds(names, parts.kinds)
     found = None
     if subjects is not None:
         # Before anybody is looked for, or a refusal would tell who is known.

@@ -50,6 +50,10 @@ OVER: Mapping[str, Callable[[str, str], Feature]] = {
 }
 """Features that read one field of one event, so that ``"frequency@watch.play"`` names another."""
 
+_TELLING = frozenset({"id", "text", "item"})
+_KINDS = {"monetary": frozenset({"int", "decimal", "seconds"}), "share": frozenset({"item"})}
+"""Of which types a feature's one field may be; what tells visits apart, for all others."""
+
 
 def feature(name: str | Feature) -> Feature:
     """The feature of this name; a ``Feature`` declared by the caller is taken as it is.
@@ -100,6 +104,32 @@ def needs(names: Iterable[str | Feature]) -> frozenset[str]:
         InvalidInput: there is no such feature.
     """
     return frozenset().union(*(feature(name).needs for name in names))
+
+
+def check_kinds(names: Iterable[str | Feature], kinds: Mapping[str, str]) -> None:
+    """Refuse features over fields of a type that says nothing: a sum of codes is no amount.
+
+    Args:
+        names: names of features; those that a caller declares are his own to know.
+        kinds: fields by full name, each with its type; one that is not there is refused
+            where it is asked for.
+
+    Raises:
+        InvalidInput: reason ``features.kind``.
+    """
+    for name in names:
+        family = "" if isinstance(name, Feature) else name.partition("@")[0].partition(":")[0]
+        if family not in OVER and family != "share":
+            continue
+        taken = _KINDS.get(family, _TELLING)
+        (field,) = feature(name).needs
+        if kinds.get(field) not in {None, *taken}:
+            raise InvalidInput(
+                "a feature cannot be made of this field",
+                why=f"{family} reads a field of type {' or '.join(sorted(taken))}",
+                remedy="Name another field after the @.",
+                reason="features.kind",
+            )
 
 
 def compute(

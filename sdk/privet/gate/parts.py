@@ -147,6 +147,11 @@ class Parts:
         """Decimal places of each decimal field."""
         return {n: f.scale for n, f in self.policy.fields.items() if f.kind == "decimal"}
 
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The type of each field."""
+        return {n: f.kind for n, f in self.policy.fields.items()}
+
     def pseudonym(self, principal: str) -> str:
         """A principal's name as a keyed pseudonym: stable here, meaningless elsewhere."""
         tag = crypto.mac(self.keys.secret("details"), b"principal" + principal.encode(), 8)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privet.errors import InvalidInput
+from privet.features.compute import check_kinds
 from privet.gate import artifact, membership
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
@@ -187,6 +188,7 @@ def choose(
     import pandas as pd
 
     first = _one_set_of_features(segmenters)
+    check_kinds(first.features, parts.kinds)
     at = parts.now if at is None else at
     reading = read(parts, caller, purpose, "train", first.needs, until=at)
     people: list[np.ndarray] = []

@@ -16,7 +16,7 @@ from pyroaring import BitMap
 
 from privet.clock import DAY_US
 from privet.errors import ModelUnavailable
-from privet.features.compute import compute
+from privet.features.compute import check_kinds, compute
 from privet.features.items import known_items
 from privet.gate import artifact, membership, publication
 from privet.gate.parts import Caller, Parts
@@ -54,7 +54,8 @@ def train(
 
     Raises:
         AccessDenied: no permit to train on the fields that the features need.
-        InvalidInput: the policy asks for larger segments, or there are too few people.
+        InvalidInput: the policy asks for larger segments, there are too few people, or a
+            feature is over a field of another type.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -73,6 +74,7 @@ def _train_once(
     segmenter: Segmenter,
     at: int | None,
 ) -> Version:
+    check_kinds(segmenter.features, parts.kinds)
     decision = decide(parts, caller, purpose, "train", segmenter.needs, at_all=True)
     at = parts.now if at is None else at
     spec = {"kind": segmenter.kind, "params": segmenter.params(), "until": at}

@@ -11,6 +11,7 @@ import pytest
 from privet.clock import DAY_US, micros
 from privet.errors import InvalidInput
 from privet.features import BUILT_IN, Feature, compute, feature, needs
+from privet.features.compute import check_kinds
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = micros(datetime(2026, 3, 31, 12, tzinfo=UTC))
@@ -238,3 +239,31 @@ def test_two_features_with_one_column_are_refused(events, shop):
     with pytest.raises(InvalidInput) as refusal:
         compute(["recency", "recency@visit.basket"], both, None, shop, NOW, NEW_YORK)
     assert refusal.value.reason == "features.double"
+
+
+KINDS = {"visit.at": "id", "visit.item": "item", "visit.paid": "decimal", "visit.age": "band"}
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("recency@visit.at", True),
+        ("frequency@visit.item", True),
+        ("frequency@visit.paid", False),
+        ("monetary@visit.paid", True),
+        ("monetary@visit.item", False),  # a sum of codes is no amount
+        ("share:type@visit.item", True),
+        ("share:type@visit.at", False),
+        ("time_of_day@visit.age", False),
+        ("recency@visit.elsewhere", True),  # unknown: refused where it is asked for
+        ("profile:age", True),
+        ("average_order", True),
+    ],
+)
+def test_a_feature_is_made_of_a_field_that_says_what_it_needs(name, taken):
+    if taken:
+        check_kinds([name], KINDS)
+        return
+    with pytest.raises(InvalidInput) as refusal:
+        check_kinds([name], KINDS)
+    assert refusal.value.reason == "features.kind"
