@@ -27,10 +27,12 @@ EXTRA = """
     direct_marketing: true
     retention: 13mo
 """
+OVERRIDE = "overrides: [desk-consent]\n"
 PERMITS = """
+  - {id: desk-consent, role: privacy-desk, for: "privet:consent", may: [read, answer, withdraw, object, begin]}
   - {id: post, role: operator, for: offers, may: [collect], fields: [profile.email]}
   - {id: magazine, role: operator, for: club, may: [collect], fields: [profile.email]}
-"""
+"""  # noqa: E501
 ASSESSMENT = """
   LIA-9:
     is: legitimate-interest
@@ -43,8 +45,7 @@ def shop(tmp_path: Path, clock: Any) -> Iterator[Deployment]:
     """The shop with direct marketing on each basis that a person can object to."""
     texts = load("pack:shop").documents
     (tmp_path / "data.yaml").write_text(texts["data"])
-    policy = texts["policy"].replace("withdraw, object, restrict]", "withdraw, object, begin]")
-    policy = policy.replace("permits:\n", "permits:\n" + PERMITS, 1)
+    policy = texts["policy"].replace("permits:\n", OVERRIDE + "permits:\n" + PERMITS, 1)
     assessments = "assessments:" + ASSESSMENT
     policy = policy.replace("assessments:\n", assessments, 1)
     (tmp_path / "policy.yaml").write_text(policy.replace("purposes:\n", "purposes:" + EXTRA, 1))
