@@ -97,6 +97,12 @@ def _permit(permit: Permit) -> dict[str, Any]:
         "minimize": permit.minimize.to_dict(),
         "least": permit.least,
         "to": sorted(permit.to),
+        "break_glass": None
+        if permit.break_glass is None
+        else {
+            "minutes": permit.break_glass.minutes,
+            "second": sorted(permit.break_glass.second),
+        },
     }
 
 
@@ -215,6 +221,11 @@ def _limits(screen: Screen, policy: Policy) -> None:
     screen.say()
     for deny in policy.denies:
         screen.say(f"denied whatever a permit says: {deny.id}, {deny.text}")
+    for permit in policy.permits.values():
+        if permit.break_glass is not None:
+            by = ", ".join(sorted(permit.break_glass.second))
+            spent = f"{permit.break_glass.minutes} minutes, once {by} confirmed"
+            screen.say(f"{permit.id} only in an emergency: {spent}")
     for group in policy.separate:
         screen.say(f"nobody holds two of: {', '.join(sorted(group))}")
     for duty in policy.duties:

@@ -59,3 +59,11 @@ def test_who_acts_must_be_said(burning):
     assert (
         burning("emergency", "ask", "take-orders", "--reason", "A lost parcel", *SUPPORT).code == 3
     )
+
+
+def test_the_policy_shows_what_is_for_an_emergency(burning):
+    shown = burning("policy", "show", "policy.yaml").out
+    assert "warn only in an emergency: 30 minutes, once privacy-desk confirmed" in shown
+    told = burning("policy", "show", "policy.yaml", "--json").json
+    (warn,) = [p for p in told["permits"] if p["id"] == "warn"]
+    assert warn["break_glass"] == {"minutes": 30, "second": ["privacy-desk"]}
