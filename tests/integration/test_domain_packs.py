@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +40,8 @@ class Domain:
     profile: Mapping[str, str]
     more: Mapping[str, object]
     """What else an event has."""
+    bill: tuple[str, str]
+    """The event that tax law holds, and its key."""
 
     @property
     def sensitive(self) -> set[str]:
@@ -71,6 +74,7 @@ MEDIA = Domain(
     },
     profile={"age": "18+", "email": "someone@example.com"},
     more={"seconds": 2400},
+    bill=("charge", "invoice"),
 )
 NEWS = Domain(
     pack="news",
@@ -92,6 +96,7 @@ NEWS = Domain(
     },
     profile={"plan": "digital", "email": "someone@example.com"},
     more={},
+    bill=("invoice", "number"),
 )
 
 
@@ -201,10 +206,18 @@ def test_from_consent_to_a_list_a_withdrawal_and_a_certificate(service: Service)
     assert not service.suggestions.recommend(PEOPLE[0], k=4, model="alike").personal
     assert service.suggestions.recommend(PEOPLE[1], k=4, model="alike").personal
     assert {service.group.segments.of(person) for person in PEOPLE[1:3]} == {"habits-1", "habits-2"}
+    bill, number = service.domain.bill
+    billing = service.home.principal("ops", roles=["operator"]).purpose(service.domain.contracts[0])
+    billing.record(PEOPLE[0], bill, **{number: "2026-17", "value": "9.99"})
     desk = service.home.principal("desk", roles=["privacy-desk"]).rights
     done = desk.erase(PEOPLE[0], request="R-1")
     key = service.home.principal("carl", roles=["auditor"]).audit.verifier_key
     assert verify_certificate(done.certificate, vkey=key).ok
+    said = json.loads(done.certificate)["certificate"]
+    assert done.state == "held"  # the bill alone, for tax law, under a key of its own
+    assert [(h["law"], h["until"][:4]) for h in said["held"]] == [
+        ("Keeping of tax records", "2033")
+    ]
     with pytest.raises(PrivetError):
         service.web.consent.begin(PEOPLE[0], service.domain.contracts[0])
     live = [v for v in service.models.list() if v.state == "live"]
