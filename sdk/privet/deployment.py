@@ -13,7 +13,7 @@ from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
 from privet.db.home import exists
 from privet.errors import IntegrityError, InvalidInput, StoreUnavailable
-from privet.gate import activation, grounds, policies, recovery, watching
+from privet.gate import activation, catchup, policies, recovery, watching
 from privet.gate.catalogue import Items, items
 from privet.gate.parts import Caller, Parts, Relearn, Unlearn
 from privet.gate.record import flush_counts
@@ -271,5 +271,5 @@ def _catch_up(parts: Parts) -> None:
             reason="log.behind",
         )
     parts.log.check_redo(position)
-    grounds.catch_up(parts)
+    catchup.catch_up(parts)
     recovery.recover(parts)

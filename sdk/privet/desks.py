@@ -11,12 +11,12 @@ from privet.gate import emergencies, grounds, objections
 from privet.gate.activation import Stored, stored
 from privet.gate.emergencies import Emergency
 from privet.gate.forget import Erasure, PlanLine, settle
-from privet.gate.grounds import Wish
 from privet.gate.objections import Objection
 from privet.gate.parts import Caller, Parts
 from privet.gate.policies import Activation
 from privet.gate.renewal import Renewal
 from privet.gate.resealing import Cost
+from privet.gate.wishes import Wish
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
 from privet.rights import activating, answering, objecting, reviewing

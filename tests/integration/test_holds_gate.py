@@ -14,7 +14,8 @@ from privet.audit.verifier import verify_certificate
 from privet.deployment import Deployment, open_deployment
 from privet.errors import Erased
 from privet.gate import upkeep
-from privet.gate.grounds import Proof, Wish, change
+from privet.gate.grounds import change
+from privet.gate.wishes import Proof, Wish
 from privet.maintenance import CALLER
 from privet.policy import load
 from privet.rights.answering import herself

@@ -11,8 +11,9 @@ import pytest
 
 from privet.deployment import Deployment, open_deployment
 from privet.errors import ConsentMissing
-from privet.gate.grounds import Proof, Wish, change
+from privet.gate.grounds import change
 from privet.gate.read import read
+from privet.gate.wishes import Proof, Wish
 from privet.policy import load
 from privet.rights.answering import herself
 from privet.testing import agrees

@@ -34,7 +34,7 @@ from privet.errors import (
     StoreUnavailable,
     UnknownSubject,
 )
-from privet.gate import catalogue, forget, grounds
+from privet.gate import catalogue, catchup, forget
 from privet.gate.record import entry
 from privet.maintenance import CALLER
 from privet.recommend import ContentTFIDF, Popularity
@@ -859,7 +859,7 @@ def test_changes_of_grounds_queue_before_they_lock_purposes(shop: privet.Deploym
     (seq,) = parts.log.append([done])
     with parts.home.data.write() as tx:
         parts.ledger.lock(tx)
-        other = meanwhile(lambda: grounds.catch_up(parts, seq))
+        other = meanwhile(lambda: catchup.catch_up(parts, seq))
         parts.ledger.hold(tx)
     other()
     with parts.home.data.read() as tx:

@@ -19,7 +19,7 @@ from privet.clock import instant
 from privet.errors import AccessDenied, InvalidInput, PrivetError
 from privet.gate import breakglass
 from privet.gate.breakglass import KIND, Row
-from privet.gate.grounds import catch_up
+from privet.gate.catchup import catch_up
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
 from privet.log import get_logger

@@ -23,7 +23,7 @@ from privet.consent import ABSOLUTE, Standing
 from privet.db import Store, Tx
 from privet.errors import AccessDenied, IntegrityError, InvalidInput
 from privet.gate import certificate, membership, moving
-from privet.gate.grounds import ANSWER_WITHIN_US, catch_up
+from privet.gate.catchup import ANSWER_WITHIN_US, catch_up
 from privet.gate.held import kept_out_until, remains
 from privet.gate.minimize import NULL
 from privet.gate.parts import IDENTITY, Caller, Parts

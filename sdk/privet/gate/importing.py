@@ -22,24 +22,17 @@ from privet.audit import Form
 from privet.clock import DAY_US
 from privet.consent import GIVING, IMPORTED, Heard, Said, Shared, Sheet, sheet
 from privet.gate.answerable import Texts
+from privet.gate.catchup import catch_up, come_abreast, fenced_among
 from privet.gate.duty import MOST
 from privet.gate.forget import settle
-from privet.gate.grounds import (
-    ACTION_OF,
-    EVERYTHING,
-    Proof,
-    Wish,
-    catch_up,
-    change,
-    come_abreast,
-    fenced_among,
-    seal_private,
-    tagged,
-)
+from privet.gate.grounds import change
 from privet.gate.importable import Answers, Told
+from privet.gate.judging import tagged
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.private import seal_private
 from privet.gate.record import entry, perform
 from privet.gate.subject import not_suppressed
+from privet.gate.wishes import ACTION_OF, EVERYTHING, Proof, Wish
 from privet.types import CONSENT, Id
 
 PEOPLE: Final = 8192

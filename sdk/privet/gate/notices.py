@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from privet.consent import Told, told
 from privet.errors import IntegrityError, InvalidInput, PolicyError, StoreUnavailable
 from privet.gate.answerable import find, missing
-from privet.gate.grounds import catch_up
+from privet.gate.catchup import catch_up
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
 from privet.notices import Notice, compare, read_notice

@@ -1,7 +1,7 @@
 """Before any door opens: what one store has forgotten is put right from what the others know.
 
 A store that was put back to an older copy must bring nobody back: the log replays
-grounds and erasures into the data store (``grounds.catch_up``); here keys that came
+grounds and erasures into the data store (``catchup.catch_up``); here keys that came
 back after an erasure are destroyed again, models that nothing opens are taken away, and
 a keys store that would give somebody's number to somebody else is refused.
 """

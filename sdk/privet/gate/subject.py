@@ -14,8 +14,8 @@ from privet.consent import Change, Standing
 from privet.errors import AccessDenied, Erased, InvalidInput
 from privet.gate import policies
 from privet.gate.activation import ledger_of
-from privet.gate.grounds import seal_private
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.private import seal_private
 from privet.gate.record import WHY, decide, entry
 from privet.types import CONSENT, RIGHTS, check_type
 from privet.vault import Plan

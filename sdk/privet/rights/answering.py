@@ -9,12 +9,12 @@ from datetime import datetime
 
 from privet.clock import micros
 from privet.errors import InvalidInput, PrivetError, UnknownSubject
-from privet.gate import grounds, notices, receipts
+from privet.gate import grounds, judging, notices, receipts
 from privet.gate import subject as people
 from privet.gate.forget import settle
-from privet.gate.grounds import Done, Proof, Wish
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
+from privet.gate.wishes import ACTION_OF, Done, Proof, Wish
 from privet.ingest import Receipt
 from privet.log import get_logger
 from privet.rights import growing, meaning
@@ -84,7 +84,7 @@ def enrolled(
     grounds.check_texts(parts, wishes, notice)
     external = check_subject(subject)
     about = one(parts.subjects.find([external])[0])
-    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in wishes}):
+    for action in sorted({ACTION_OF[wish.kind] for wish in wishes}):
         decide(parts, caller, CONSENT, action, (), about=about)
     return grounds.enrol(parts, caller, [external], back=SELF_ROLE in caller.roles)[0]
 
@@ -155,9 +155,9 @@ def _recorded(
     (sno,) = parts.subjects.find([check_subject(subject)])
     if sno is None or not all(wish.event_id for wish in wishes):
         return None
-    for action in sorted({grounds.ACTION_OF[wish.kind] for wish in wishes}):
+    for action in sorted({ACTION_OF[wish.kind] for wish in wishes}):
         decide(parts, caller, CONSENT, action, (), about=one(sno))
-    before = grounds.recorded(parts, sno, wishes)
+    before = judging.recorded(parts, sno, wishes)
     if not before.changes:
         return None
     details = people.details_of(parts, caller, sno, before.changes[-1][1].commitment)

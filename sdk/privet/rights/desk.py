@@ -23,11 +23,11 @@ from privet.gate import (
     subject,
 )
 from privet.gate.forget import Erasure, PlanLine
-from privet.gate.grounds import Proof, Wish
 from privet.gate.importable import Answers
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.gate.renewal import Renewal
+from privet.gate.wishes import ACTION_OF, Proof, Wish
 from privet.ingest.columns import identifier, is_missing
 from privet.ingest.rows import Receipt
 from privet.rights import meaning
@@ -161,7 +161,7 @@ def load_answers(parts: Parts, caller: Caller, frame: pd.DataFrame, proof: Proof
     if len(answers.at):
         grounds.check(parts, Wish(*answers.topics[0], int(answers.at.max())))
     importing.check_texts(parts, answers, proof.notice)
-    for action in sorted({grounds.ACTION_OF[kind] for _, kind in answers.topics}):
+    for action in sorted({ACTION_OF[kind] for _, kind in answers.topics}):
         decide(parts, caller, CONSENT, action, ())
     done = importing.take_in(parts, caller, answers, proof)
     if done is None:

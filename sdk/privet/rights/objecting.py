@@ -7,8 +7,8 @@ from typing import Literal
 from privet.errors import InvalidInput
 from privet.gate import grounds
 from privet.gate.forget import settle
-from privet.gate.grounds import Proof, Wish
 from privet.gate.parts import Caller, Parts
+from privet.gate.wishes import Proof, Wish
 from privet.ingest import Receipt
 from privet.rights import answering, meaning
 from privet.types import CONSENT, Id, check_type

@@ -16,7 +16,7 @@ from privet.audit.verifier import main as verify
 from privet.consent import Ledger
 from privet.deployment import Deployment, open_deployment
 from privet.errors import AuditUnavailable, InvalidInput
-from privet.gate import grounds, importing
+from privet.gate import catchup, importing
 from privet.gate.subject import evidence_of
 
 CHANGES = ("recommendations", "newsletter", "orders")
@@ -156,7 +156,7 @@ def test_what_the_log_has_and_the_ledger_lacks_is_caught_up(
         for table in ("ledger", "ground", "ground_delta", "ground_set"):
             tx.run(f"DELETE FROM {table}")
         tx.run("DELETE FROM meta WHERE key = 'applied_seq'")
-    grounds.catch_up(opened._parts)
+    catchup.catch_up(opened._parts)
     assert projection(opened) == before
     with opened._parts.home.data.write() as tx:
         opened._parts.ledger.rebuild(tx)
