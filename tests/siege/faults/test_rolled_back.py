@@ -12,7 +12,7 @@ import pytest
 
 import privet
 from privet.audit.verifier import verify_certificate
-from privet.gate import artifact, forget, grounds
+from privet.gate import artifact, catchup, forget, grounds
 from privet.recommend import ItemItem, Popularity
 from privet.recommend.codec import unpack
 
@@ -99,7 +99,7 @@ def test_without_the_replay_the_erased_stand_there_again(
     copy = copied(stall, "data")
     stall.open().subject("p1", proof="t").rights.erase()
     put_back(stall, copy)
-    monkeypatch.setattr(grounds, "catch_up", lambda *_: 0)
+    monkeypatch.setattr(catchup, "catch_up", lambda *_: 0)
     again = stall.open()
     again.maintenance.run()
     assert left_of(again, sno) > 0
