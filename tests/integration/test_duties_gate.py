@@ -15,7 +15,7 @@ import pytest
 
 from privet.deployment import Deployment, open_deployment
 from privet.errors import AccessDenied, IntegrityError
-from privet.gate import duty
+from privet.gate import artifact, duty
 from privet.policy import load
 from privet.recommend import Popularity
 
@@ -24,9 +24,12 @@ separate:
   - {roles: [clerk, decider], within: subject}
   - {roles: [trainer, approver], within: 30d}
   - {roles: [storefront, operator], within: session}
+  - {roles: [learner, server], within: version}
 """
 ROLES = """\
 roles:
+  learner: {inherits: [trainer]}
+  server: {}
   clerk: {}
   decider: {}
   approver: {}
@@ -36,6 +39,7 @@ roles:
 PERMITS = """\
 permits:
   - {id: approve, role: approver, for: recommendations, may: [evaluate, serve], fields: [purchase.item, purchase.order, purchase.quantity, view.*]}
+  - {id: put, role: server, for: recommendations, may: [evaluate, serve], fields: [purchase.item, purchase.order, purchase.quantity, view.*]}
   - {id: note, role: clerk, for: "privet:consent", may: [object]}
   - {id: weigh, role: decider, for: "privet:consent", may: [read, restrict]}
   - {id: call, role: clerk, for: counts, may: [read], fields: [profile.email]}
@@ -145,27 +149,45 @@ def test_a_read_of_one_person_bars_another_role_about_her(shop: Deployment) -> N
     assert decider.profile("bob", "email")
 
 
-def test_who_trained_does_not_serve_until_the_time_is_over(shop: Deployment, clock: Any) -> None:
-    trainer = acting(shop, "anna", "trainer").purpose("recommendations").models
+def agree(shop: Deployment) -> None:
+    """Six people agree and look at a kettle: enough to learn from."""
+    till = acting(shop, "till", "storefront")
     for n in range(6):
         person = f"p{n}"
-        acting(shop, "till", "storefront").consent.begin(person, "orders")
-        shop.subject(person, proof="t").consent.answer(
-            {"recommendations": True}, notice="n", how="web"
-        )
-        acting(shop, "till", "storefront").purpose("recommendations").record(
-            person, "view", event_id=person, item="kettle"
-        )
-    version = trainer.train("popular", Popularity())
-    serve = acting(shop, "anna", "approver").purpose("recommendations").models.serve
+        till.consent.begin(person, "orders")
+        own = shop.subject(person, proof="t").consent
+        own.answer({"recommendations": True}, notice="n", how="web")
+        till.purpose("recommendations").record(person, "view", event_id=person, item="kettle")
+
+
+def models(shop: Deployment, name: str, role: str) -> Any:
+    return acting(shop, name, role).purpose("recommendations").models
+
+
+def test_who_trained_does_not_serve_until_the_time_is_over(shop: Deployment, clock: Any) -> None:
+    agree(shop)
+    version = models(shop, "anna", "trainer").train("popular", Popularity())
+    serve = models(shop, "anna", "approver").serve
     barred(lambda: serve(version))
     clock.advance(timedelta(days=30))
     barred(lambda: serve(version))  # to the hour
-    acting(shop, "bert", "approver").purpose("recommendations").models.serve(version)
-    other = acting(shop, "bert", "trainer").purpose("recommendations").models
-    barred(lambda: other.train("popular", Popularity()))
+    models(shop, "bert", "approver").serve(version)
+    barred(lambda: models(shop, "bert", "trainer").train("popular", Popularity()))
     clock.advance(timedelta(hours=1))
     serve(version)
+
+
+def test_who_trained_a_version_serves_others_alone(shop: Deployment, clock: Any) -> None:
+    agree(shop)
+    hers = models(shop, "anna", "learner").train("popular", Popularity())
+    other = models(shop, "bert", "learner").train("popular", Popularity())
+    barred(lambda: models(shop, "anna", "server").serve(hers))
+    models(shop, "bert", "server").serve(hers)  # he trained another one
+    clock.advance(timedelta(days=400))  # for good
+    anna = acting(shop, "anna", "server")._caller
+    barred(lambda: artifact.evaluated(shop._parts, anna, hers, {}))
+    barred(lambda: models(shop, "bert", "server").serve(other))
+    models(shop, "anna", "server").serve(other)
 
 
 def test_two_requests_at_once_of_one_person_do_not_both_pass(shop: Deployment) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from privet.db import Tx
 from privet.gate.parts import Caller, Parts
 from privet.gate.publication import end_run
+from privet.gate.record import perform
 from privet.gate.removal import destroy_gone
 from privet.gate.versions import (
     COLUMNS,
@@ -34,7 +35,12 @@ class Live:
 
 
 def evaluated(parts: Parts, caller: Caller, version: Version, report: Mapping[str, Any]) -> None:
-    """Keep the report of an evaluation with the version that it is of."""
+    """Keep the report of an evaluation with the version that it is of.
+
+    Raises:
+        AccessDenied: who evaluates did something else with it, which the policy keeps apart.
+    """
+    perform(parts, caller, version.purpose, "evaluate", version=_training(version))
     parts.log.append([model_entry(parts, caller, "evaluate", version)])
     with parts.home.data.write() as tx:
         tx.run(
@@ -44,13 +50,20 @@ def evaluated(parts: Parts, caller: Caller, version: Version, report: Mapping[st
         )
 
 
+def _training(version: Version) -> str:
+    """The training that a version comes from, as a run is called."""
+    return f"{version.model}.{version.lineage}"
+
+
 def serve(parts: Parts, caller: Caller, version: Version) -> None:
     """Put a version live for every worker at its next read; older ones are purged.
 
     Raises:
         ModelUnavailable: the version is gone, or the policy's slice has changed since.
+        AccessDenied: who serves did something else with it, which the policy keeps apart.
     """
     check_slice(parts, version)
+    perform(parts, caller, version.purpose, "serve", version=_training(version))
     parts.log.append([model_entry(parts, caller, "serve", version)])
     with parts.home.data.write() as tx:
         parts.check_policy(tx)

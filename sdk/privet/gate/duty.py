@@ -8,7 +8,7 @@ Static separation says what nobody may hold; this says what one person may not d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from privet import crypto
@@ -29,22 +29,27 @@ _WHO = ""  # the row that everything of one principal waits for; no role is call
 _CACHED = 10_000
 
 
-def perform(parts: Parts, caller: Caller, about: Iterable[int] = ()) -> str | None:
+def perform(
+    parts: Parts, caller: Caller, about: Iterable[int] = (), version: str = ""
+) -> str | None:
     """Note that the caller acts in her roles about these people; why she may not, else None.
 
     Args:
         parts: the open deployment.
         caller: who acts; of no group are two of her roles (``role.together``).
         about: ordinals of whom the request names.
+        version: the training of a model that the request is about; empty for none.
 
     Raises:
         IntegrityError: a row was changed outside privet (``duty.mac``).
     """
     people = frozenset(about)
-    acts = [act for duty in parts.policy.duties for act in _acts(duty, caller, people)]
+    about_what = {"subject": [f"/{sno}" for sno in sorted(people)], "version": [f"/{version}"]}
+    scopes = {per: found for per, found in about_what.items() if per == "subject" or version}
+    acts = [act for duty in parts.policy.duties for act in _acts(duty, caller, scopes)]
     if not acts:
         return None
-    if len(people) > MOST and any(duty.per_subject for duty, _, _ in acts):
+    if len(people) > MOST and any(duty.per == "subject" for duty, _, _ in acts):
         return "it is about too many people at once to look at each"
     known: dict[tuple[str, str], int] = parts.cache.setdefault("duties", {})
     now = parts.now
@@ -80,14 +85,13 @@ def forget(tx: Tx, sno: int) -> None:
 
 
 def _acts(
-    duty: Duty, caller: Caller, people: frozenset[int]
+    duty: Duty, caller: Caller, known: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Duty, str, list[str]]]:
     """Under which key an act is noted, and under which one that bars it would be."""
     mine = duty.roles & caller.roles
     if not mine:
         return
-    scopes = [f"/{sno}" for sno in sorted(people)] if duty.per_subject else []
-    scopes += [""] if duty.period is not None else []
+    scopes = [*known.get(duty.per, ()), *([""] if duty.period is not None else [])]
     for role in mine:
         for scope in scopes:
             yield duty, role + scope, [other + scope for other in sorted(duty.roles - {role})]

@@ -17,6 +17,7 @@ from privet.db import Tx
 from privet.errors import ModelUnavailable
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading
+from privet.gate.record import perform
 from privet.gate.versions import (
     Version,
     binding,
@@ -135,9 +136,11 @@ def publish(
         reading: the read that it learned from; None where it learned from nobody.
 
     Raises:
-        AccessDenied: a rule leaves nobody by now; the run was ended.
+        AccessDenied: a rule leaves nobody by now; the run was ended. Or who trains did
+            something else with it, which the policy keeps apart.
         ModelUnavailable: the run was given up, or people kept leaving while it was published.
     """
+    perform(parts, caller, training.purpose, "train", version=training.run)
     subjects = training.subjects
     for _ in range(ATTEMPTS):
         epochs, still = _narrowed(parts, training, decision, reading, subjects)

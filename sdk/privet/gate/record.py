@@ -94,7 +94,12 @@ def decide(
 
 
 def perform(
-    parts: Parts, caller: Caller, purpose: str, action: str, about: Iterable[int] = ()
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    action: str,
+    about: Iterable[int] = (),
+    version: str = "",
 ) -> None:
     """Note an act in a role that the policy keeps apart from others; refuse one that is barred.
 
@@ -104,7 +109,7 @@ def perform(
     if not parts.policy.duties:
         return
     people = frozenset(about)
-    why = duty.perform(parts, caller, people)
+    why = duty.perform(parts, caller, people, version)
     if why is not None:
         told = purpose if purpose in parts.policy.purposes else "unknown"
         record = entry(

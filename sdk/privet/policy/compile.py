@@ -320,10 +320,11 @@ def _purpose(context: Context, name: str, form: PurposeForm) -> PurposeSpec:
 
 
 def _duty(form: DutyForm) -> Duty:
-    within = form.within
-    if within in {"session", "subject"}:
-        return Duty(frozenset(form.roles), within == "subject", None)
-    return Duty(frozenset(form.roles), per_subject=False, period=Period.parse(within))
+    match form.within:
+        case "session" | "subject" | "version" as per:
+            return Duty(frozenset(form.roles), per, None)
+        case period:
+            return Duty(frozenset(form.roles), "session", Period.parse(period))
 
 
 def _after_erasure(form: AfterErasureForm | None) -> AfterErasure:

@@ -406,8 +406,8 @@ class DutyForm(Form):
 
     roles: Group
     """The roles."""
-    within: Literal["session", "subject"] | PeriodText
-    """Not at a time; not for the same person; not within so long."""
+    within: Literal["session", "subject", "version"] | PeriodText
+    """Not at a time; not for the same person; nor version of a model; not within so long."""
 
 
 Apart = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from privet.types import ACCOUNTABILITY, ADMINISTRATION, CONSENT, FORGETTING, RIGHTS
 
@@ -87,20 +87,19 @@ class Duty:
 
     Attributes:
         roles: no two of them are active in one request, by inheritance either.
-        per_subject: nor used one after the other about the same person.
+        per: nor used one after the other about the same person (``"subject"``) or version of
+            a model (``"version"``); ``"session"`` for no such bound.
         period: nor within so long; None for no such bound.
     """
 
     roles: frozenset[str]
-    per_subject: bool
+    per: Literal["session", "subject", "version"]
     period: Period | None
 
     @property
     def within(self) -> str:
         """As a document says it."""
-        if self.period is not None:
-            return str(self.period)
-        return "subject" if self.per_subject else "session"
+        return self.per if self.period is None else str(self.period)
 
 
 @dataclass(frozen=True, slots=True)

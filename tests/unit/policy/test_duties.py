@@ -22,7 +22,7 @@ def within(what: str, roles: str = "[clerk, trainer]") -> tuple[tuple[str, str],
 
 def test_a_role_may_inherit_both_and_a_request_may_not_use_both(edited: Edited) -> None:
     head = ("  desk: {}", "  desk: {}\n  head: {inherits: [chief, trainer]}")
-    for what in ("session", "subject", "30d"):
+    for what in ("session", "subject", "version", "30d"):
         policy = edited(policy=(head, *within(what)))
         assert {"clerk", "trainer"} <= policy.check_roles(["head"])
         fields = frozenset({"view.item"})
@@ -40,7 +40,7 @@ def test_what_is_apart_for_good_is_as_it_was(edited: Edited) -> None:
         policy.check_roles(["desk", "auditor"])
     assert refused.value.reason == "role.separate"
     (duty,) = edited(policy=within("30d")).duties
-    assert (duty.period, duty.per_subject, duty.within) == (Period(days=30), False, "30d")
+    assert (duty.period, duty.per, duty.within) == (Period(days=30), "session", "30d")
 
 
 FAULTS = [
