@@ -447,3 +447,21 @@ def test_two_who_confirm_at_once_open_it_once(shop: Deployment) -> None:
     with ThreadPoolExecutor(6) as pool:
         outcomes = sorted(pool.map(confirm, [f"d{n}" for n in range(6)]))
     assert outcomes == ["emergency.confirmed"] * 5 + ["open"]
+
+
+def test_the_log_is_replayed_with_what_was_open(
+    shop: Deployment, directory: Path, clock: Any
+) -> None:
+    since = clock.now()
+    email(opened(shop))
+    clock.advance(timedelta(days=1))
+    auditor = shop.principal("rev", roles=["auditor"]).audit
+    assert auditor.replay(directory, since=since).changes == ()
+    assert not {"warn", "help", "look"} & set(auditor.unused(2).permits)  # meant to be unused
+    text = (directory / "policy.yaml").read_text()
+    other = directory.parent / "candidate"
+    other.mkdir()
+    (other / "data.yaml").write_text((directory / "data.yaml").read_text())
+    (other / "policy.yaml").write_text(text.replace("{id: warn,", "{id: alarm,"))
+    (change,) = auditor.replay(other, since=since).changes
+    assert (change.outcome, change.reason) == ("refused", "emergency.refused")

@@ -60,8 +60,8 @@ def _walk(policy: Policy) -> Iterator[tuple[Key, Value]]:
     for one, other in _kept_apart(policy):
         yield ("pair", f"{one} and {other}", "held"), "no"
     for duty in policy.duties:
-        named = " and ".join(sorted(duty.roles))
-        yield ("duty", f"{named} within: {duty.within}", "declared"), "yes"
+        for one, other in combinations(sorted(duty.roles), 2):  # however they are grouped
+            yield ("duty", f"{one} and {other} within: {duty.within}", "declared"), "yes"
     yield from _emergencies(policy)
     for name, field in policy.fields.items():
         yield from _flat(("field", name), {**_plain(field), "values": " ".join(field.values)})

@@ -102,7 +102,8 @@ def _circumstances(policy: Policy, ask: Ask, given: Circumstances) -> Iterator[R
     for some in products[:_MOST_SAID]:
         told = [words.listed(part, "or") for part in limited(some, every[0].every).values()]
         if told:
-            yield Remedy("tell", f"it is allowed {', '.join(told)}: tell what is known of that")
+            how = "open it" if "in an emergency" in told else "tell what is known of that"
+            yield Remedy("tell", f"it is allowed {', '.join(told)}: {how}")
 
 
 def _fewer(policy: Policy, ask: Ask, given: Circumstances) -> Iterator[Remedy]:

@@ -72,6 +72,10 @@ def test_a_difference_and_a_loss_are_told(edited: Edited) -> None:
     assert set(told.values()) == {"lost"}
     assert not diff(apart, longer).same
     assert diff(apart, edited(policy=within("30d", "[trainer, clerk]"))).same
+    three = edited(policy=within("30d", "[clerk, trainer, auditor]"))
+    pairs = ("[clerk, trainer]", "[clerk, auditor]", "[trainer, auditor]")
+    said = ", ".join(f"{{roles: {pair}, within: 30d}}" for pair in pairs)
+    assert diff(three, edited(policy=((OLD, f"separate: [[desk, auditor], {said}]"),))).same
     assert dropped(apart, plain) == ("the separation of clerk and trainer within 30d",)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from privet.errors import InvalidInput
 from privet.policy import Ask, Circumstances, Policy, run_tests
-from privet.review import diff, lint
+from privet.review import diff, explain, lint
 from privet.review.facts import facts
 
 Edited = Callable[..., Policy]
@@ -134,6 +134,11 @@ def test_an_emergency_reads_health_on_vital_interests_alone(edited: Edited, faul
     )
     found = faults(policy=(*edits(other, wanted, test=""), told, taken), data=special)
     assert [f for f in found if "special category" in str(f["what"])]
+
+
+def test_the_smallest_change_is_to_open_it(edited: Edited) -> None:
+    found = explain(edited(policy=edits()), ASKED)
+    assert found.remedies[0].line == "it is allowed in an emergency: open it"
 
 
 def test_what_differs_in_an_emergency_is_told(edited: Edited) -> None:
