@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from privet.deployment import Deployment, open_deployment
-from privet.errors import AccessDenied, ModelUnavailable
+from privet.errors import AccessDenied, ModelUnavailable, StoreUnavailable
 from privet.gate import publication
 from privet.gate import read as reading
 from privet.policy import load
@@ -180,3 +180,20 @@ def test_an_activation_during_the_last_chunk_stops_a_list(shop, tmp_path, openin
     with pytest.raises(AccessDenied, match=r"policy\.replaced"):
         web(shop).recommend_many(PEOPLE)
     assert len(seen) == 3
+
+
+def test_a_job_finishes_under_no_grounds_but_its_own(shop, tmp_path, activated_after_a_chunk):
+    """Grounds are kept as the policy in force judges them: another set of purposes is refused."""
+    place = another(tmp_path, "finish")
+    text = (place / "policy.yaml").read_text()
+    text = text.replace(
+        "\npurposes:\n",
+        "\npurposes:\n  extra: {text: More of it., basis: consent, retention: 1y}\n",
+    )
+    permit = (
+        "{id: extra, role: storefront, for: extra, may: [collect, read], fields: [profile.email]}"
+    )
+    (place / "policy.yaml").write_text(text.replace("\npermits:\n", f"\npermits:\n  - {permit}\n"))
+    activated_after_a_chunk(place)
+    with pytest.raises(StoreUnavailable, match=r"ground\.bases"):
+        models(shop).train("picks", Popularity(event="view"))
