@@ -198,14 +198,18 @@ def was_child(parts: Parts, sno: int) -> bool:
 
 
 def grounds_of(parts: Parts, sno: int) -> list[dict[str, Any]]:
-    """The history of her grounds, oldest first."""
+    """The history of her grounds, oldest first: when each was said, and when it was recorded."""
     with parts.home.data.read() as tx:
-        return [_plain(seq, change) for seq, change in parts.ledger.entries(tx, sno)]
+        entries = parts.ledger.entries(tx, sno)
+    # After them: the record of each is in the log before it is in the ledger.
+    times = {int(record["seq"]): int(record["ts"]) for record in parts.log.history(sno)}
+    return [_plain(seq, change, times[seq]) for seq, change in entries]
 
 
-def _plain(seq: int, change: Change) -> dict[str, Any]:
+def _plain(seq: int, change: Change, recorded: int) -> dict[str, Any]:
     return {
         "position": seq,
+        "recorded": iso(recorded),
         "purpose": change.purpose,
         "kind": change.kind,
         "notice": change.notice,

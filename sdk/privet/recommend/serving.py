@@ -161,9 +161,10 @@ def _confirmed(
     parts: Parts, purpose: str, reading: Reading, lists: dict[int, Picks], other: Picks | None
 ) -> bool:
     """Look once more before lists go out that took long to make; whoever left is taken out."""
+    now = reading.again()
     began = time.monotonic()
     with parts.home.data.read() as tx:
-        still = reading.still(tx, BitMap(lists))
+        still = now.still(tx, BitMap(lists))
     for sno in lists.keys() - set(still):
         del lists[sno]
     used = {picks.version for picks in (*lists.values(), other) if picks is not None}

@@ -60,6 +60,8 @@ def test_an_import_is_told_apart_and_keeps_its_time(shop: Deployment, clock: Any
     assert details["source"] == "crm-1"
     assert details["evidence"] == "export 7"
     assert len(details["import"]) == 64
+    told = people.grounds_of(shop._parts, _sno(shop, "cleo"))[-1]
+    assert (told["at"], told["recorded"]) == ("2026-01-21T09:30:00Z", "2026-03-02T09:30:00Z")
 
 
 def _sno(shop: Deployment, name: str) -> int:
