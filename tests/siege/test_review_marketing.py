@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from privet.consent import changes_of
 from privet.deployment import Deployment, open_deployment
 from privet.errors import Objected, PrivetError, StaleAnswer
 from privet.policy import load
@@ -78,9 +81,9 @@ HOST: dict[str, Callable[[Deployment, str], object]] = {
     "on behalf": lambda s, p: s.principal("d", roles=["privacy-desk"]).consent.on_behalf(
         "ada", {p: True}, notice="n", channel="phone", evidence="e"
     ),
-    "loaded yes": loaded("yes"),
-    "loaded begun": loaded("begun"),
 }
+BROUGHT = {"yes": loaded("yes"), "begun": loaded("begun")}
+"""What a host brings in from elsewhere: where it fits, it is recorded and has no effect."""
 
 
 @pytest.mark.parametrize("purpose", [NEWS, OFFERS, CLUB])
@@ -96,6 +99,22 @@ def test_no_host_ends_an_objection_to_direct_marketing(
         HOST[how](shop, purpose)
     leaves = [body for _, body in shop._parts.log.leaves(size, 100)]
     assert not [body for body in leaves if body["kind"] == "ground"]
+    assert not holds(shop, purpose)
+
+
+@pytest.mark.parametrize("purpose", [NEWS, OFFERS, CLUB])
+@pytest.mark.parametrize("kind", BROUGHT)
+def test_nothing_brought_in_ends_an_objection_to_direct_marketing(
+    shop: Deployment, clock: Any, purpose: str, kind: str
+) -> None:
+    shop.subject("ada", proof="p").consent.object(purpose)
+    clock.advance(timedelta(days=1))
+    size = shop._parts.log.size()
+    with contextlib.suppress(PrivetError):  # a kind that does not fit the purpose
+        BROUGHT[kind](shop, purpose)
+    leaves = [body for _, body in shop._parts.log.leaves(size, 100) if body["kind"] == "ground"]
+    told = [change.kind for body in leaves for change in changes_of(body["ground"])]
+    assert set(told) <= {f"imported:{kind}"}
     assert not holds(shop, purpose)
 
 
