@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from privet.db.store import BUSY_WAIT_MS, FileLock, Name, Store, lock_deadline_ms
+from privet.db.store import (
+    BUSY_WAIT_MS,
+    LOG_KEPT_BYTES,
+    FileLock,
+    Name,
+    Store,
+    lock_deadline_ms,
+)
 from privet.errors import InvalidInput, MissingExtra, StoreUnavailable
 from privet.types import check_path
 
@@ -274,6 +281,7 @@ def _sqlite(path: Path, sync: Sync) -> Engine:
             "journal_mode=WAL",
             f"synchronous={sync}",
             "wal_autocheckpoint=0",
+            f"journal_size_limit={LOG_KEPT_BYTES}",
             "secure_delete=ON",
             "temp_store=MEMORY",
             "cell_size_check=ON",

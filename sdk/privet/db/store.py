@@ -38,6 +38,9 @@ BUSY_WAIT_MS = 5000
 # A checkpoint that waits for readers makes every writer wait, withdrawals included.
 CHECKPOINT_WAIT_MS = 200
 CHECKPOINT_EVERY = 1000  # commits between passive checkpoints
+# Few commits of an import write much: reading would slow down, and the disk hold it twice.
+CHECKPOINT_BYTES = 64 * 2**20
+LOG_KEPT_BYTES = CHECKPOINT_BYTES // 2  # what a log that begins anew is cut to
 AT_HAND = 4  # connections that stay out of the pool between transactions
 
 
@@ -154,8 +157,14 @@ class Store:
     def committed(self) -> None:
         """Count a writer's commit, under the lock; a checkpoint follows now and then."""
         self._commits += 1
-        if self._commits % CHECKPOINT_EVERY == 0:
+        if self._commits % CHECKPOINT_EVERY == 0 or self._log_bytes() > CHECKPOINT_BYTES:
             self._pragma("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _log_bytes(self) -> int:
+        try:
+            return Path(f"{self.file}-wal").stat().st_size
+        except OSError:  # nothing was written yet, or the file is gone: others notice that
+            return 0
 
     def truncate_log(self) -> bool:
         """Empty the write-ahead log, so that deleted bytes are gone from it.

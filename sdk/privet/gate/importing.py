@@ -38,6 +38,9 @@ from privet.types import CONSENT, Id
 PEOPLE: Final = 8192
 """In one chunk: bounds memory, and how long a withdrawal waits for the ledger."""
 
+NUMBERED: Final = 16 * PEOPLE
+"""People who get their ordinals at once: the index of ids is then written page by page."""
+
 ENDING: Final = frozenset({"no", "withdrawn", "ended", "objected", "opted-out"})
 
 
@@ -46,18 +49,29 @@ def take_in(parts: Parts, caller: Caller, answers: Answers, proof: Proof) -> int
 
     Returns:
         How many were new; None where all of them were recorded already.
-
-    Raises:
-        Erased: an erasure of one of them has begun; her chunk was not recorded.
     """
     proof = replace(proof, details={**proof.details, "import": answers.digest()})
     taking = _Taking(parts, caller, answers.topics, proof)
-    done, people = 0, 0
+    done, people, seen, numbered = 0, 0, 0, 0
+    numbers: dict[Id, int] = {}
     for ids, told in answers.chunks(PEOPLE):
+        seen += len(ids)
+        while numbered < seen:
+            numbers |= _numbered(parts, answers.ids[numbered : numbered + NUMBERED])
+            numbered += NUMBERED
+        known = {i: sno for i in ids if (sno := numbers.pop(i, None)) is not None}
+        by_sno = {known[i]: (i, mine) for i, mine in zip(ids, told, strict=True) if i in known}
         with _uncollected():
-            new, of = taking.chunk(ids, told)
-        done, people = done + new, people + of
+            done += taking.chunk(by_sno)
+        people += len(by_sno)
     return None if people and not done else done
+
+
+def _numbered(parts: Parts, ids: Sequence[Id]) -> dict[Id, int]:
+    """Ordinals of those who are not kept out; numbers ahead of their leaves harm nobody."""
+    kept = not_suppressed(parts, ids)
+    snos, _ = parts.subjects.enrol(kept)
+    return {i: sno for i, sno in zip(kept, snos, strict=True) if sno is not None}
 
 
 def check_texts(parts: Parts, answers: Answers, notice: str) -> None:
@@ -127,33 +141,30 @@ class _Taking:
         self._forms: dict[str, Form] = {}
         self._lasts: dict[tuple[str, int], int | None] = {}
 
-    def chunk(self, ids: Sequence[Id], told: Sequence[Told]) -> tuple[int, int]:
-        """Record what some people told; how many changes, and of how many it might be."""
+    def chunk(self, people: Mapping[int, tuple[Id, Told]]) -> int:
+        """Record what some people told, by their ordinals; how many changes."""
+        if not people:
+            return 0
         parts = self._parts
-        by_id = dict(zip(ids, told, strict=True))
-        kept = not_suppressed(parts, ids)
-        if not kept:
-            return 0, 0
-        snos, _ = parts.subjects.enrol(kept)
-        # Whoever was erased in between is passed over as well.
-        people = {sno: i for sno, i in zip(snos, kept, strict=True) if sno is not None}
         come_abreast(parts)
         with parts.home.data.read() as tx:
             parts.check_policy(tx)
             heard = parts.ledger.heard(tx, list(people))
-            out = fenced_among(tx, set(people)) if people else set()
+            out = fenced_among(tx, set(people))
         first: dict[int, Told] = {}
         again: list[tuple[int, Told]] = []
-        for sno, i in people.items():
+        for sno, (_, told) in people.items():
             before = heard.get(sno, {})
-            mine = self._not_yet(by_id[i], before)
-            if mine and (sno in out or any(self._topics[t].purpose in before for t, _, _ in mine)):
+            mine = self._not_yet(told, before)
+            if not mine or sno in out:  # whose erasure has begun is passed over as well
+                continue
+            if any(self._topics[topic].purpose in before for topic, _, _ in mine):
                 again.append((sno, mine))
-            elif mine:
+            else:
                 first[sno] = mine
         done = self._again(again)
-        new = {sno: people[sno] for sno in first if sno not in heard}
-        return done + self._first(first, new), len(people)
+        new = {sno: people[sno][0] for sno in first if sno not in heard}
+        return done + self._first(first, new)
 
     def _not_yet(self, told: Told, before: Heard) -> Told:
         """What of it is not recorded, each once."""

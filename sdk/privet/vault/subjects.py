@@ -176,7 +176,8 @@ class Subjects:
         unknown = [t for t in dict.fromkeys(tags) if t not in known and t not in kept_out]
         new = list(range(first, first + len(unknown)))
         known.update(zip(unknown, new, strict=True))
-        tx.many(_INSERT_REF, [(tag, _VER, known[tag]) for tag in unknown])
+        # In their own order: tags fall anywhere, and each would touch another page.
+        tx.many(_INSERT_REF, [(tag, _VER, known[tag]) for tag in sorted(unknown)])
         tx.run(
             "UPDATE meta SET value = ? WHERE key = 'next_sno'", (b"%d" % (first + len(unknown)),)
         )
