@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,19 @@ def test_a_host_registry_never_sees_the_tables() -> None:
     import privet.db.schema  # noqa: F401
 
     assert SQLModel.metadata.tables == {}
+
+
+def test_few_commits_that_write_much_do_not_leave_a_long_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("privet.db.store.CHECKPOINT_BYTES", 2**20)
+    monkeypatch.setattr("privet.db.home.LOG_KEPT_BYTES", 2**19)
+    with closing(create_stores(locate(tmp_path / "home"), "OFF")) as home:
+        assert home.data.file is not None
+        log = Path(f"{home.data.file}-wal")
+        for n in range(12):
+            with home.data.write() as tx:
+                tx.run("INSERT INTO meta (key, value) VALUES (?, ?)", (f"x{n}", b"0" * 2**19))
+        assert log.stat().st_size < 3 * 2**20
+        with home.data.read() as tx:
+            assert tx.all("SELECT COUNT(*) FROM meta WHERE key LIKE 'x%'") == [(12,)]
