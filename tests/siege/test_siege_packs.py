@@ -71,6 +71,17 @@ def test_one_byte_more_is_another_pack(installed: Path, file: str, change: bytes
     assert "is not the one that is pinned" in fault(mine)
 
 
+@pytest.mark.parametrize("text", ["", "\ud800", "\0", "[]", "x" * 10_000_000])
+def test_whatever_stands_for_a_pack_is_judged_by_its_hash(text: str) -> None:
+    brought = {f"pack:gdpr:{name}": text for name in ("policy", "data")}
+    assert "is not the one that is pinned" in fault({**shop(), **brought})
+    half = {"pack:gdpr:policy": brought["pack:gdpr:policy"]}
+    assert "is not the one that is pinned" in fault({**shop(), **half})
+    odd = {"pack:": text, "pack:gdpr": text, "pack:gdpr:policy:more": text}
+    with pytest.raises(PolicyError):
+        compile_documents({**shop(), **odd})
+
+
 def test_bytes_moved_between_its_documents_are_another_pack() -> None:
     whole = {"policy": "a\n", "data": "b\n"}
     assert pack_hash(whole) != pack_hash({"policy": "a\nb\n", "data": ""})

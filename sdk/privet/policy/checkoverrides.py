@@ -12,7 +12,7 @@ from privet.types import SELF_ROLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from privet.policy.compose import Override
+    from privet.policy.composed import Override
     from privet.policy.context import Context
     from privet.policy.policyform import DenyForm, PermitForm, PurposeForm
     from privet.policy.when import When

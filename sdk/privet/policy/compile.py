@@ -12,7 +12,8 @@ from privet.policy.checklaw import check_law, stricter_ages
 from privet.policy.checkoverrides import check_overrides
 from privet.policy.checkpolicy import check_policy
 from privet.policy.checkrules import check_rules
-from privet.policy.compose import Composed, compose
+from privet.policy.compose import compose
+from privet.policy.composed import Composed
 from privet.policy.context import Context
 from privet.policy.dataform import DataForm, FieldForm, RevealForm
 from privet.policy.decide import Ask

@@ -17,7 +17,7 @@ from privet.types import SELF_ROLE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from privet.policy.compose import Composed
+    from privet.policy.composed import Composed
     from privet.policy.dataform import DataForm, FieldForm
     from privet.policy.policyform import DenyForm, PermitForm, PolicyForm, PurposeForm
     from privet.policy.reading import Document, Path

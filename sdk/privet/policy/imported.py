@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from privet.policy.compose import Composed
+    from privet.policy.composed import Composed
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def pack_hash(texts: Mapping[str, str]) -> str:
     """
     sealed = hashlib.sha256(b"privet-pack-v1\n")
     for name in ("policy", "data"):
-        raw = texts[name].encode()
+        raw = texts[name].encode("utf-8", "surrogatepass")
         sealed.update(f"{name} {len(raw)}\n".encode())
         sealed.update(raw)
     return sealed.hexdigest()

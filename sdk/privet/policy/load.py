@@ -164,7 +164,7 @@ def _compile(
     from privet.policy.imports import Source
 
     kept = [name.split(":") for name in documents if name.startswith(_PACK)]
-    stored = frozenset(parts[1] for parts in kept)
+    stored = frozenset(parts[1] for parts in kept if NAME.match(parts[1]))
 
     def find(name: str) -> Mapping[str, str] | None:
         if name not in stored:
