@@ -15,6 +15,7 @@ from privet.deployment import Deployment, open_deployment
 from privet.errors import AccessDenied, ConsentMissing, InvalidInput, Objected, StaleAnswer
 from privet.gate import artifact
 from privet.gate.read import read
+from privet.notices import compare, load_notice, read_notice
 from privet.policy import load
 from privet.recommend import Popularity
 from privet.subject import Subject
@@ -300,3 +301,50 @@ def test_moving_destroys_nothing(shop: Deployment) -> None:
     ann.consent.answer({"newsletter": False}, notice="n-1", how="web", country="FR")
     shop.maintenance.run()
     assert ann.rights.access()["events"]["view"]
+
+
+TOLD = """  sharing:
+    opt_out: We share what you bought with partners. Say no here or in your settings.
+    categories: [transaction, behaviour]
+    recipients: [mailer]
+    retention: 13mo
+"""
+
+
+def noticed(told: str) -> str:
+    document = load_notice("pack:shop").document
+    return document.replace("\nanswers:", f"\n{told}answers:", 1)
+
+
+def test_a_notice_shows_it_with_both_answers(shop: Deployment) -> None:
+    notice = read_notice(noticed(TOLD))
+    telling = notice.purposes[SHARING]
+    assert (telling.opt_out, telling.asked) == (True, False)
+    after = notice.rendered.split(telling.text)[1]
+    assert after.startswith(f"\n( ) {notice.yes}\n( ) {notice.no}\n")
+    assert compare(shop.policy, [notice], asked=[SHARING]) == ()
+    shop.principal("ops", roles=["operator"]).admin.add_notice(noticed(TOLD))
+    ann = customer_of_notice(shop, "ann")
+    (asked,) = ann.consent.ask([SHARING])
+    assert [c["label"] for c in asked["choices"]] == [notice.yes, notice.no]
+    assert (asked["chosen"], asked["ground"], asked["notice"]) == (None, "opt-out", notice.hash)
+    ann.consent.opt_out(SHARING, how="gpc")
+    (again,) = ann.consent.ask([SHARING])
+    with pytest.raises(InvalidInput) as refusal:  # an opt-in names what she saw
+        ann.consent.answer({SHARING: True}, notice="", how="web", seen=again["seen"])
+    assert refusal.value.reason == "notice.unknown"
+    ann.consent.answer({SHARING: True}, notice=again["notice"], how="web", seen=again["seen"])
+    assert ann.consent.state(SHARING) == {SHARING: "active"}
+
+
+def customer_of_notice(shop: Deployment, name: str) -> Subject:
+    her = shop.subject(name, proof="session")
+    her.consent.answer({"newsletter": False}, notice="", how="web", country="US-CA")
+    return her
+
+
+@pytest.mark.parametrize("key", ["ask", "tell"])
+def test_a_notice_that_tells_of_it_otherwise_is_a_fault(shop: Deployment, key: str) -> None:
+    (found,) = compare(shop.policy, [read_notice(noticed(TOLD.replace("opt_out", key)))], [SHARING])
+    assert "rests on opt-out" in str(found["what"])
+    assert "`opt_out`" in str(found["fix"])
