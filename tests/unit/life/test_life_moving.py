@@ -116,6 +116,8 @@ def cut_off(corner: Corner, monkeypatch: pytest.MonkeyPatch) -> Corner:
 def test_a_move_that_is_broken_off_hides_nothing_and_goes_on(cut_off):
     for who in PEOPLE:
         assert opened(cut_off, who, *ALL) == WHOLE
+        assert opened(cut_off, who, "purchase.value") == {"value": [777]}
+        assert opened(cut_off, who, "purchase.item") == {"item": ["tea"]}
     assert cut_off.shop.maintenance.overdue()["cells"] == 3
     assert cut_off.shop.maintenance.run()["moving"] == 2
     assert places(cut_off) == APART
