@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from privet.audit.log import Log
@@ -148,3 +149,24 @@ def test_whoever_all_are_refused_by_now_are_in_no_model(
     with shop._parts.home.data.read() as tx:
         assert tx.all("SELECT 1 FROM contribution") == []
         assert tx.all("SELECT 1 FROM run") == []
+
+
+def test_an_import_that_tells_of_another_place_moves_every_purpose(shop: Deployment) -> None:
+    """What is about to be published for any purpose begins again, as by her own word."""
+    parts = shop._parts
+    desk = shop.principal("desk", roles=["privacy-desk"]).consent
+    at = pd.Timestamp(parts.clock.now()) - pd.Timedelta(days=1)
+    frame = pd.DataFrame(
+        {"subject": [HER, "person-4"], "purpose": "segmentation", "kind": "no", "at": at}
+    )
+
+    def epoch() -> int:
+        with parts.home.data.read() as tx:
+            found: int = parts.ledger.epoch(tx, PURPOSE)
+        return found
+
+    before = epoch()
+    desk.load(frame.iloc[:1], notice="n", channel="c", evidence="e", country="FR")
+    assert epoch() == before  # where she is known to be
+    desk.load(frame.iloc[1:], notice="n", channel="c", evidence="e", country="DE")
+    assert epoch() == before + 1

@@ -29,7 +29,7 @@ from privet.consent.standing import FENCED, RESTRICTED, Standing, describe, reas
 from privet.errors import AccessDenied, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from pyroaring import BitMap
@@ -190,7 +190,11 @@ class Ledger:
         if not self._grounds.plain(tx, people, heard):
             self.apply(tx, [(seq, change) for seq, one in sheets for change in one.changes()])
             return
+        # Of whom nothing was known no other place was either.
+        told = [(one.sno, one.shared.jurisdiction) for _, one in sheets if one.sno in heard]
+        moved = self._elsewhere(tx, told)
         purposes = {said.purpose for _, one in sheets for said in one.said}
+        purposes = self._every(tx) if moved else purposes
         epochs.hold(tx, purposes)
         entries.put(tx, self._macs, [(one.sno, seq, one.body) for seq, one in sheets])
         self._grounds.take_in(tx, people, heard.keys())
@@ -500,24 +504,28 @@ class Ledger:
         return {change.purpose for _, change in changes}
 
     def _moved(self, tx: Tx, changes: Sequence[tuple[int, Change]]) -> set[int]:
-        """Who is in another place by one of these changes than any that was told before.
+        """Who is in another place by one of these changes than any that was told before."""
+        return self._elsewhere(tx, [(c.sno, c.jurisdiction) for _, c in changes])
+
+    def _elsewhere(self, tx: Tx, told: Iterable[tuple[int, str]]) -> set[int]:
+        """Those of these people of whom another place was told before, or is at once.
 
         A first place allows more than an unknown one and takes nobody out of anything.
         """
         from pyroaring import BitMap
 
-        telling = BitMap([change.sno for _, change in changes if change.jurisdiction])
+        telling = [(sno, code) for sno, code in told if code]
         if not telling:
             return set()
         before: dict[int, str] = {}
-        for code, people in entries.places(tx, self._macs, telling).items():
+        asked = BitMap([sno for sno, _ in telling])
+        for code, people in entries.places(tx, self._macs, asked).items():
             before |= dict.fromkeys(people, code)
         moved: set[int] = set()
-        for _, change in changes:
-            known = before.get(change.sno, "")
-            if change.jurisdiction and known not in ("", change.jurisdiction):
-                moved.add(change.sno)
-            before[change.sno] = change.jurisdiction or known
+        for sno, code in telling:
+            if before.get(sno, "") not in ("", code):
+                moved.add(sno)
+            before[sno] = code
         return moved
 
     def _every(self, tx: Tx) -> set[str]:
