@@ -17,7 +17,7 @@ from privet.recommend import Popularity
 from privet.testing import agrees
 
 PURPOSE = "recommendations"
-PEOPLE = [f"p{i}" for i in range(24)]
+PEOPLE = [f"p{i}" for i in range(10)]
 STOPS, FINISHES = "policy.replaced", ""
 
 
@@ -33,14 +33,14 @@ def opening(where: str, tmp_path: Path, clock: Any) -> Callable[[], Deployment]:
 @pytest.fixture
 def shop(opening: Callable[..., Deployment], monkeypatch: Any) -> Iterator[Deployment]:
     """A shop in which every job takes several chunks."""
-    monkeypatch.setattr(reading, "CHUNK", 8)
+    monkeypatch.setattr(reading, "CHUNK", 4)
     with opening("pack:shop") as made:
         made.principal("ops", roles=["operator"]).admin.load_items(
             [{"item": f"i{n}"} for n in range(4)]
         )
         for n, who in enumerate(PEOPLE):
             agrees(made, who, PURPOSE)
-            for item in range(3):
+            for item in range(2):
                 web(made).record(
                     who, "view", event_id=f"{who}-{item}", item=f"i{(n + item) % 4}", dwell=1.0
                 )
