@@ -198,14 +198,7 @@ class Access:
             ConsentMissing: no ground covers the purpose.
             UnknownSubject: nobody is known under this id.
         """
-        if not fields:
-            raise InvalidInput(
-                "no field was named",
-                remedy="Name the fields of the profile that are needed.",
-                reason="field.unknown",
-            )
-        wanted = [f"profile.{name}" for name in fields]
-        sno = answering.known(self._parts, self._caller, subject, self._purpose, "read", wanted)
+        sno, wanted = self._wanted(subject, "profile", fields)
         return disclosure.profile(self._parts, self._caller, self._purpose, sno, wanted)
 
     def events(self, subject: Id, event: str, *fields: str) -> list[dict[str, Any]]:
@@ -227,15 +220,20 @@ class Access:
             ConsentMissing: no ground covers the purpose.
             UnknownSubject: nobody is known under this id.
         """
+        sno, wanted = self._wanted(subject, event, fields)
+        return disclosure.events(self._parts, self._caller, self._purpose, sno, event, wanted)
+
+    def _wanted(self, subject: Id, event: str, fields: tuple[str, ...]) -> tuple[int, list[str]]:
+        """Whom to read, and which fields, by their whole names."""
         if not fields:
             raise InvalidInput(
                 "no field was named",
-                remedy="Name the fields of the event that are needed.",
+                remedy="Name the fields that are needed.",
                 reason="field.unknown",
             )
         wanted = [f"{event}.{name}" for name in fields]
         sno = answering.known(self._parts, self._caller, subject, self._purpose, "read", wanted)
-        return disclosure.events(self._parts, self._caller, self._purpose, sno, event, wanted)
+        return sno, wanted
 
     def features(
         self,

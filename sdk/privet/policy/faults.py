@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from privet.errors import InvalidInput
 from privet.policy.dataform import DataForm
 from privet.policy.policyform import PolicyForm
 from privet.policy.problems import shown
+from privet.policy.purpose import Basis
 from privet.policy.scalars import Form
 
 if TYPE_CHECKING:
@@ -32,14 +33,7 @@ _TYPES = {
     "model_attributes_type": "a mapping",
 }
 
-_GROUNDS = (
-    "consent",
-    "contract",
-    "legitimate-interest",
-    "legal-obligation",
-    "vital-interests",
-    "opt-out",
-)
+_GROUNDS = get_args(Basis)
 _QUOTED = re.compile("'([^']+)'")
 _BASES = (
     "Use `consent`, `{contract: REFERENCE}`, `{legitimate-interest: ASSESSMENT}`, "

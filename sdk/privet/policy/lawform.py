@@ -4,33 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from privet.policy.purpose import Basis
 from privet.policy.scalars import Form, Name, PeriodText, PlaceCode, Text, visible
 
-PurposeKind = Literal[
-    "consent",
-    "contract",
-    "legitimate-interest",
-    "legal-obligation",
-    "vital-interests",
-    "opt-out",
-    "direct-marketing",
-    "automated-decision",
-    "special",
-    "third-party",
-]
+PurposeKind = Literal[Basis, "direct-marketing", "automated-decision", "special", "third-party"]
 """The ground of a purpose, or what else marks it: `special` has a ground of Art. 9(2),
 `third-party` a recipient that is no processor."""
 PurposeKinds = Annotated[list[PurposeKind], Field(min_length=1)]
 FieldKinds = Annotated[list[Literal["special", "from-device"]], Field(min_length=1)]
 Years = Annotated[int, Field(ge=1, le=21)]
-Ground = Literal[
-    "consent",
-    "contract",
-    "legitimate-interest",
-    "legal-obligation",
-    "vital-interests",
-    "opt-out",
-]
 Import = Annotated[
     str,
     AfterValidator(visible),
@@ -49,7 +31,7 @@ class RequirementForm(Form):
     """Why, in words, with the article."""
     kinds: PurposeKinds | None = None
     """Purposes that are of all these kinds; left out, every purpose."""
-    basis: Annotated[list[Ground], Field(min_length=1)] | None = None
+    basis: Annotated[list[Basis], Field(min_length=1)] | None = None
     """The grounds that such a purpose may rest on."""
     retention: PeriodText | None = None
     """How long its data may be used at most."""
