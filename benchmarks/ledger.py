@@ -78,7 +78,9 @@ def _taken_in(
     took = clocked(clock, lambda: _import(opened, frame))
     note = "executemany of the same rows into a plain table with an index on person and purpose"
     yield Row("ledger", f"import five answers each{of}", took.seconds, plain, "s", note)
-    yield Row("ledger", f"import{of}: memory", took.grown / MIB, None, "MiB", "beside the frame")
+    if peer is not None:  # the greatest size ever: of the first import alone
+        grown = took.grown / MIB
+        yield Row("ledger", f"import{of}: memory", grown, None, "MiB", "beside the frame")
 
 
 def _answers(opened: Deployment, people: int, clock: Callable[[], float], of: str) -> Iterator[Row]:
@@ -135,7 +137,6 @@ def _upkeep(opened: Deployment, people: int, clock: Callable[[], float], of: str
     if _stored(opened) != before:
         raise RuntimeError("what was rebuilt is something else")
     yield Row("ledger", f"rebuild the grounds{of}", took.seconds, None, "s", "equal to the byte")
-    yield Row("ledger", f"rebuild{of}: memory", took.grown / MIB, None, "MiB", "")
     with parts.home.data.read() as tx:
         seq = parts.ledger.position(tx)
     text = "0" * 64
@@ -225,10 +226,11 @@ def _hold(opened: Deployment, people: int) -> None:
 def _medians(
     clock: Callable[[], float], values: list[Any], *calls: Callable[[Any], object]
 ) -> list[float]:
-    """The median of each call in microseconds, all in turn."""
+    """The median of each call in microseconds, in turn, each beginning with another value."""
     spent: list[list[float]] = [[] for _ in calls]
-    for value in values:
-        for took, call in zip(spent, calls, strict=True):
+    for turn in range(len(values)):
+        for place, (took, call) in enumerate(zip(spent, calls, strict=True)):
+            value = values[(turn + place * len(values) // len(calls)) % len(values)]
             began = clock()
             call(value)
             took.append(1e6 * (clock() - began))
