@@ -57,7 +57,10 @@ class Chunk:
     def lapsed(self, now: int) -> BitMap:
         """Ordinals whose ground has lapsed at ``now`` (UTC microseconds)."""
         count = np.searchsorted(self.expires, now, side="right")
-        return _bitmap(self.lapsing[:count])
+        # A bitmap takes in ordinals in their order three times as fast as by their expiries.
+        first, found = self.number * SPAN, np.zeros(SPAN, np.bool_)
+        found[self.lapsing[:count] - np.uint32(first)] = True
+        return _bitmap((np.flatnonzero(found) + first).astype(np.uint32))
 
     def encode(self) -> bytes:
         """The bytes of ``ground_set.bits``."""
