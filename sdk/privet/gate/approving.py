@@ -16,7 +16,7 @@ from privet.db import Tx
 from privet.errors import AccessDenied
 from privet.gate.parts import Caller, Parts
 from privet.gate.policies import latest
-from privet.gate.record import decide, entry
+from privet.gate.record import decide, deny_policy
 from privet.policy import Life, Policy
 from privet.policy.approval import Approval, digest_of
 from privet.types import ADMINISTRATION
@@ -118,20 +118,7 @@ def _name(asked: Sequence[Life], key: str) -> str:
 
 
 def _refuse(parts: Parts, caller: Caller, policy: Policy, reason: str) -> NoReturn:
-    parts.log.append(
-        [
-            entry(
-                parts,
-                caller,
-                "denial",
-                purpose=ADMINISTRATION,
-                action="administer",
-                reason=reason,
-                subject="policy",
-                hash=policy.hash,
-            )
-        ]
-    )
+    deny_policy(parts, caller, reason, policy)
     raise AccessDenied(
         "the policy was not activated",
         why=WHY[reason],

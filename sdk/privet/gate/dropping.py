@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from privet.errors import PolicyError
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import deny_policy
 from privet.policy import Policy
-from privet.types import ADMINISTRATION
 
 TOLD = 5
 
@@ -29,17 +28,7 @@ def check(parts: Parts, caller: Caller, policy: Policy) -> None:
     gone = dropped(parts.policy, policy)
     if not gone:
         return
-    told = entry(
-        parts,
-        caller,
-        "denial",
-        purpose=ADMINISTRATION,
-        action="administer",
-        reason="policy.cut",
-        subject="policy",
-        hash=policy.hash,
-    )
-    parts.log.append([told])
+    deny_policy(parts, caller, "policy.cut", policy)
     more = f" and {len(gone) - TOLD} more" if len(gone) > TOLD else ""
     raise PolicyError(
         "the policy was not activated: its documents may have been cut short",

@@ -17,7 +17,7 @@ from privet.errors import (
 from privet.gate import duty
 from privet.gate.circumstances import known
 from privet.gate.parts import Caller, Parts
-from privet.policy import Ask, Decision
+from privet.policy import Ask, Decision, Policy
 from privet.types import ADMINISTRATION, BUILT_IN_PURPOSES, CONSENT, Action
 
 MINUTE_US = 60_000_000
@@ -170,19 +170,23 @@ def refused_policy(parts: Parts, caller: Caller, error: PolicyError) -> PolicyEr
         AccessDenied: no permit for ``privet:administration``: then that is recorded.
     """
     decide(parts, caller, ADMINISTRATION, "administer", ())
-    parts.log.append(
-        [
-            entry(
-                parts,
-                caller,
-                "denial",
-                purpose=ADMINISTRATION,
-                action="administer",
-                reason=error.reason,
-            )
-        ]
-    )
+    deny_policy(parts, caller, error.reason)
     return error
+
+
+def deny_policy(parts: Parts, caller: Caller, reason: str, policy: Policy | None = None) -> None:
+    """Record that a policy was offered and why it was not activated."""
+    offered: dict[str, Any] = {} if policy is None else {"subject": "policy", "hash": policy.hash}
+    denial = entry(
+        parts,
+        caller,
+        "denial",
+        purpose=ADMINISTRATION,
+        action="administer",
+        reason=reason,
+        **offered,
+    )
+    parts.log.append([denial])
 
 
 def refused_child(parts: Parts, caller: Caller, rule: str) -> AccessDenied:
