@@ -12,7 +12,7 @@ from privet.db.store import Name
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest revision of every store: what ``open`` asks for."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
