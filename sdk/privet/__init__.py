@@ -34,10 +34,11 @@ from privet.errors import (
 )
 
 if TYPE_CHECKING:
+    from privet.auditdesk import AuditDesk
     from privet.clock import Clock
     from privet.deployment import Deployment
     from privet.deployment import open_deployment as open
-    from privet.desks import AdminDesk, AuditDesk, ConsentDesk, RightsDesk
+    from privet.desks import AdminDesk, ConsentDesk, RightsDesk
     from privet.gate.forget import Erasure, PlanLine
     from privet.gate.objections import Objection
     from privet.gate.renewal import Renewal
@@ -74,7 +75,7 @@ _WHERE = {
     "Models": ("privet.principals", "Models"),
     "Principal": ("privet.principals", "Principal"),
     "AdminDesk": ("privet.desks", "AdminDesk"),
-    "AuditDesk": ("privet.desks", "AuditDesk"),
+    "AuditDesk": ("privet.auditdesk", "AuditDesk"),
     "ConsentDesk": ("privet.desks", "ConsentDesk"),
     "Renewal": ("privet.gate.renewal", "Renewal"),
     "RightsDesk": ("privet.desks", "RightsDesk"),

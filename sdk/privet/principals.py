@@ -2,7 +2,8 @@
 
 A ``Principal`` is someone the host vouches for; with a purpose she becomes an
 ``Access``, the only place where personal data is read and written. Her desks are in
-``privet.desks``; the person herself, who sees only herself, is in ``privet.subject``.
+``privet.desks`` and ``privet.auditdesk``; the person herself, who sees only herself, is in
+``privet.subject``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from privet.auditdesk import AuditDesk
 from privet.clock import micros
-from privet.desks import AdminDesk, AuditDesk, ConsentDesk, EmergencyDesk, RightsDesk
+from privet.desks import AdminDesk, ConsentDesk, EmergencyDesk, RightsDesk
 from privet.errors import AccessDenied, InvalidInput
 from privet.features import cohort
 from privet.gate import artifact, emergencies
