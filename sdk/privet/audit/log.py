@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from privet.audit import head as heads
-from privet.audit import merkle, proof, sets
+from privet.audit import merkle, proof, sets, treestore
 from privet.audit.checkpoint import Verifier, check_origin
 from privet.audit.entry import Entry, Prepared, not_before, prepare
 from privet.audit.form import Form, Spliced
@@ -19,7 +19,6 @@ from privet.audit.head import LOG, Head
 from privet.audit.record import decode
 from privet.audit.storefile import StoreFile
 from privet.audit.tiles import Tile, completed
-from privet.audit.treestore import compute
 from privet.clock import Clock, micros
 from privet.errors import AuditUnavailable, IntegrityError, PrivetError
 from privet.types import Warrant
@@ -227,6 +226,49 @@ class Log:
             head = heads.read(tx) or heads.empty(self._origin, self._signer)
             return proof.inclusion(tx, head, seq)
 
+    def prove_subject(self, seq: int, sno: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """The inclusion proof of a record, and what shows whether a subject is in its set.
+
+        Raises:
+            InvalidInput: the log has no record of this index.
+            IntegrityError: a chunk of the record's set is not in the store.
+        """
+        with self._store.read() as tx:
+            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            return proof.inclusion(tx, head, seq), proof.membership(tx, seq, sno)
+
+    def prove_growth(self, old: bytes) -> dict[str, Any]:
+        """The proof that the log only grew since an earlier checkpoint of it, as JSON data.
+
+        Args:
+            old: the earlier checkpoint, signed by this log's key.
+
+        Returns:
+            ``old`` and ``new`` (the signed notes) and ``hashes`` (hex, RFC 6962 section 2.1.2).
+
+        Raises:
+            InvalidInput: the checkpoint names no record, or more than there are.
+            IntegrityError: it is not signed by this log's key, or the log holds other records
+                under it.
+        """
+        past = self._verifier.open(old)
+        with self._store.read() as tx:
+            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            hashes = proof.consistency(tx, past.size, head.size)
+            kept = treestore.root_at(tx, past.size)
+        if kept != past.root:
+            raise IntegrityError(
+                "the audit log did not grow from this checkpoint",
+                why=f"its first {past.size} records are not those that were signed",
+                remedy="Keep the checkpoint, it is the proof; see docs/guide/anchors.md.",
+                reason="log.forked",
+            )
+        return {
+            "old": old.decode(),
+            "new": head.note.decode(),
+            "hashes": [h.hex() for h in hashes],
+        }
+
     def newest_by(self, us: int) -> int:
         """Index of the newest record at or before an instant (UTC microseconds); -1: none.
 
@@ -340,7 +382,7 @@ def _insert(tx: Tx, records: Sequence[tuple[int, Ready]], leaves: Sequence[bytes
 def _insert_tile(tx: Tx, tile: Tile) -> None:
     tx.run(
         "INSERT INTO tile (log, level, idx, hashes) VALUES (?, ?, ?, ?)",
-        (LOG, tile.level, tile.index, compute(tx, tile)),
+        (LOG, tile.level, tile.index, treestore.compute(tx, tile)),
     )
 
 

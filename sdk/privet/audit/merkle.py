@@ -118,7 +118,7 @@ def consistency_proof(old: int, hashes: Sequence[bytes]) -> tuple[bytes, ...]:
         InvalidInput: ``old`` is 0 (every tree follows the empty one, so nothing would be
             proved) or more than there are.
     """
-    _check_old(old, len(hashes))
+    check_sizes(old, len(hashes))
     return tuple(_subproof(old, hashes, whole=True))
 
 
@@ -130,7 +130,7 @@ def verify_consistency(
     Raises:
         InvalidInput: the old tree is empty, or larger than the new.
     """
-    _check_old(old, new)
+    check_sizes(old, new)
     if old == new:
         return not proof and old_root == new_root
     # A whole old subtree is known to the verifier, so its root is not sent.
@@ -162,7 +162,8 @@ def _parents(level: list[bytes]) -> list[bytes]:
     return parents
 
 
-def _check_old(old: int, new: int) -> None:
+def check_sizes(old: int, new: int) -> None:
+    """Raise InvalidInput where a tree of ``old`` leaves says nothing about one of ``new``."""
     if old == 0:
         raise InvalidInput(
             "the empty tree proves nothing about a later one",

@@ -1,14 +1,19 @@
-"""Proofs that a record stands in the log, computed from stored tiles (RFC 9162 section 2.1.3)."""
+"""Proofs about the log, computed from stored tiles.
+
+That a record stands in it (RFC 6962 section 2.1.1), that it only grew (2.1.2), and that a
+subject is, or is not, in the set that a record committed to.
+"""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
 
-from privet.audit import merkle, treestore
+from privet.audit import merkle, sets, treestore
 from privet.audit.head import LOG, Head
+from privet.audit.record import decode
 from privet.audit.tiles import WIDTH, Tile
-from privet.errors import InvalidInput
+from privet.errors import IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
     from privet.db import Tx
@@ -25,16 +30,77 @@ def inclusion(tx: Tx, head: Head, seq: int) -> dict[str, Any]:
         InvalidInput: the log has no record of this index.
         IntegrityError: the audit store lacks something that the tree is made of.
     """
-    row = tx.one("SELECT body FROM record WHERE log = ? AND seq = ?", (LOG, seq))
-    if row is None or not 0 <= seq < head.size:
+    if not 0 <= seq < head.size:
         raise InvalidInput("the log has no such record", reason="record.unknown")
     return {
-        "record": base64.b64encode(bytes(row[0])).decode(),
+        "record": base64.b64encode(_body(tx, seq)).decode(),
         "index": seq,
         "size": head.size,
         "hashes": [h.hex() for h in _path(tx, head.size, seq, 0, head.size)],
         "checkpoint": head.note.decode(),
     }
+
+
+def consistency(tx: Tx, old: int, new: int) -> list[bytes]:
+    """The proof that the tree over the first ``old`` records grew into that over ``new``.
+
+    Args:
+        tx: a read of the audit store.
+        old: records in the older tree, at least one.
+        new: records in the newer one; the log has as many or more.
+
+    Raises:
+        InvalidInput: the older tree is empty (every tree follows it, so nothing would be
+            proved), or larger than the newer.
+        IntegrityError: the audit store lacks something that the tree is made of.
+    """
+    merkle.check_sizes(old, new)
+    return _grown(tx, new, old, 0, new)
+
+
+def membership(tx: Tx, seq: int, sno: int) -> dict[str, Any] | None:
+    """What shows whether a subject is in a record's set, beside the record itself.
+
+    Returns:
+        ``bits`` (base64 of the 128-byte slice that has her bit) and ``hashes`` (hex, from
+        the slice upwards to the root in the record); None where the record alone tells: it
+        lists its subjects, names no chunk with hers, or is about nobody.
+
+    Raises:
+        InvalidInput: the log has no record of this index.
+        IntegrityError: a chunk that the record names is not in the store.
+    """
+    value = decode(_body(tx, seq)).get("set")
+    if not isinstance(value, dict) or "chunks" not in value:
+        return None
+    rows = tx.all("SELECT chunk, bits FROM set_chunk WHERE seq = ?", (seq,))
+    try:
+        shown = sets.prove(value, {int(chunk): bytes(bits) for chunk, bits in rows}, sno)
+    except (KeyError, TypeError, IndexError):
+        raise IntegrityError("a recorded subject set cannot be read") from None
+    if shown is None:
+        return None
+    return {
+        "bits": base64.b64encode(shown.bits).decode(),
+        "hashes": [h.hex() for h in shown.path],
+    }
+
+
+def _body(tx: Tx, seq: int) -> bytes:
+    row = tx.one("SELECT body FROM record WHERE log = ? AND seq = ?", (LOG, seq))
+    if row is None:
+        raise InvalidInput("the log has no such record", reason="record.unknown")
+    return bytes(row[0])
+
+
+def _grown(tx: Tx, size: int, old: int, start: int, end: int) -> list[bytes]:
+    """SUBPROOF of RFC 6962 section 2.1.2 for the leaves [start, end) of a tree of ``size``."""
+    if old == end:
+        return [] if start == 0 else [_root(tx, size, start, end)]
+    middle = start + _split(end - start)
+    if old <= middle:
+        return [*_grown(tx, size, old, start, middle), _root(tx, size, middle, end)]
+    return [*_grown(tx, size, old, middle, end), _root(tx, size, start, middle)]
 
 
 def _path(tx: Tx, size: int, seq: int, start: int, end: int) -> list[bytes]:
