@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from privet.consent import entries, epochs, told
 from privet.consent.change import EVERYTHING, MAX_SNO, Change
+from privet.consent.checking import Recount
 from privet.consent.chunk import SPAN
 from privet.consent.grounds import Grounds
 from privet.consent.judge import judge, require_fit
@@ -286,6 +287,10 @@ class Ledger:
         epochs.hold(tx, reach)
         self._grounds.rebuild(tx)
         epochs.bump(tx, reach)
+
+    def recount(self) -> Recount:
+        """What compares the tables of grounds with what they are projections of."""
+        return Recount(self._macs, self._grounds, self._bases)
 
     # --- reading -----------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from privet.errors import StoreUnavailable
-from privet.vault import compaction, moving, reading, separating, shred, writing
+from privet.vault import checking, compaction, moving, reading, separating, shred, writing
 from privet.vault.cells import Sealer
 from privet.vault.layout import Atom, Kinds, install
 from privet.vault.reading import Fetched, Plan, Room
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from privet.db import Home, Tx
     from privet.types import Events, Warrant
     from privet.vault.batch import Rows
+    from privet.vault.checking import Examined
     from privet.vault.compaction import Overdue
     from privet.vault.keys import Keys
     from privet.vault.subjects import Subjects
@@ -307,6 +308,31 @@ class Vault:
         """Subjects whose cells maintenance should visit at ``now`` (UTC µs)."""
         with self._home.data.read() as tx:
             return compaction.overdue(self._room, tx, now)
+
+    # --- looking at everything -----------------------------------------------------------
+
+    def renew_layout(self) -> None:
+        """Read all layouts and domains again: others may have added some."""
+        self._installed = self._made()
+
+    def examine(self, warrant: Warrant, snos: Sequence[int]) -> Examined:
+        """Look at all heads, cells and keys of these people; no value leaves.
+
+        Args:
+            warrant: names whom to open; of others nothing is opened.
+            snos: ascending ordinals.
+        """
+        return checking.examine(self._room, warrant, snos)
+
+    @property
+    def domain_names(self) -> dict[int, str]:
+        """Names of all domains of this home by their numbers."""
+        return {dom: name for name, dom in self._room.layouts.domains.items()}
+
+    @property
+    def groups(self) -> dict[int, tuple[str, frozenset[str]]]:
+        """Event and bare fields of all cell groups of this home by their numbers."""
+        return {grp: (x.event, x.names) for grp, x in self._room.layouts.by_grp.items()}
 
     # --- what there is, unopened ---------------------------------------------------------
 
