@@ -246,6 +246,8 @@ def _stored(opened: Deployment) -> int:
             found ^= hash((sno, *map(_plain_value, row)))
         for row in tx.all("SELECT purpose, chunk, bits, due FROM ground_set"):
             found ^= hash(tuple(map(_plain_value, row)))
+        for row in tx.all("SELECT purpose, chunk, period, ends FROM ground_end"):
+            found ^= hash(tuple(map(_plain_value, row)))
     return found
 
 

@@ -42,7 +42,16 @@ KINDS = {
     "share": ("opted-out", "opted-in", "objected", "overruled", "withdrawn"),
     "*": ("known", "known", "restricted", "lifted"),
 }
-TABLES = ("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "fence", "notice")
+TABLES = (
+    "ledger",
+    "ground",
+    "ground_delta",
+    "ground_set",
+    "ground_end",
+    "ground_epoch",
+    "fence",
+    "notice",
+)
 MANY = BitMap(range(7, 7 + FEW)) | BitMap([65_536])
 SETS = [s for n in (1, 2, 5) for s in combinations(BASES, n)]
 
@@ -223,7 +232,8 @@ def stored(tx: Tx) -> tuple[object, ...]:
         chunk = decode(number, bytes(bits))
         if chunk.on or chunk.off:
             sets[purpose, number] = (bytes(bits), due)
-    return [tuple(map(plain, row)) for row in grounds], sets
+    ends = sorted(tx.all("SELECT purpose, chunk, period, ends FROM ground_end"))
+    return [tuple(map(plain, row)) for row in grounds], sets, [tuple(map(plain, e)) for e in ends]
 
 
 def plain(value: object) -> object:

@@ -70,7 +70,16 @@ def check_past(home: Home, life: list[tuple[Any, ...]]) -> None:
     answered: list[tuple[int, int, dict[str, Standing]]] = []
     with home.data.write() as tx:
         for table in (
-            *("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "fence", "notice"),
+            *(
+                "ledger",
+                "ground",
+                "ground_delta",
+                "ground_set",
+                "ground_end",
+                "ground_epoch",
+                "fence",
+                "notice",
+            ),
         ):
             tx.run(f"DELETE FROM {table}")
         tx.run("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")

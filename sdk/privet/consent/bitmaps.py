@@ -9,17 +9,17 @@ isolation. Every MAC is checked before a byte is parsed.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from privet.consent import chunk as chunks
 from privet.consent.change import MAX_SNO
-from privet.consent.chunk import SPAN, Chunk, Mark
+from privet.consent.chunk import SPAN, Chunk, Mark, Sheaf
 from privet.consent.entries import marks as placeholders
 from privet.consent.macs import Macs, check
+from privet.crypto import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,12 +34,24 @@ WHERE purpose IN ({0}) AND chunk BETWEEN ? AND ?
 UNION ALL
 SELECT purpose, chunk, seq, sno, active, expires, mac, NULL FROM ground_delta
 WHERE purpose IN ({0}) AND chunk BETWEEN ? AND ?
+UNION ALL
+SELECT purpose, chunk, period, -2, 0, NULL, NULL, ends FROM ground_end
+WHERE purpose IN ({0}) AND chunk BETWEEN ? AND ? AND period BETWEEN ? AND ?
 """
+_SET, _END = -1, -2
+"""What stands for an ordinal in the rows of the other two tables."""
 _PUT = """
 INSERT INTO ground_set (purpose, chunk, bits, upto, due, mac) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (purpose, chunk) DO UPDATE SET
 bits = excluded.bits, upto = excluded.upto, due = excluded.due, mac = excluded.mac
 """
+_PUT_END = """
+INSERT INTO ground_end (purpose, chunk, period, ends) VALUES (?, ?, ?, ?)
+ON CONFLICT (purpose, chunk, period) DO UPDATE SET ends = excluded.ends
+"""
+_DROP_END = "DELETE FROM ground_end WHERE purpose = ? AND chunk = ? AND period = ?"
+_PERIODS: Final = (-(2**63), 2**63 - 1)
+_ALL: Final = (0, MAX_SNO // SPAN)
 _DELTA = """
 INSERT INTO ground_delta (purpose, chunk, seq, sno, active, expires, mac)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -74,22 +86,44 @@ class Marks:
 
 @dataclass(slots=True)
 class _Pile:
-    """What is stored of one chunk: the packed row, and later marks in order of the log."""
+    """What is stored of one chunk: its row, ends of periods, later marks in order of the log."""
 
-    packed: Chunk | None = None
+    number: int
+    packed: Sheaf | None = None
     upto: int = -1
-    later: dict[int, tuple[int, Mark]] | None = None
+    ends: dict[int, bytes] = field(default_factory=dict)
+    later: dict[int, tuple[int, Mark]] = field(default_factory=dict)
 
     def add(self, seq: int, sno: int, mark: Mark) -> None:
-        self.later = self.later or {}
         if sno not in self.later or seq > self.later[sno][0]:
             self.later[sno] = (seq, mark)
 
-    def merged(self, number: int) -> Chunk:
-        marks = {sno: mark for sno, (_, mark) in (self.later or {}).items()}
-        if self.packed is None:
-            return chunks.build(number, marks)
-        return chunks.update(self.packed, marks) if marks else self.packed
+    @property
+    def newest(self) -> int:
+        """Position of the newest entry that it knows."""
+        return max([self.upto, *(seq for seq, _ in self.later.values())])
+
+    def merged(self) -> Chunk:
+        """All of it in one; every period's ends were read."""
+        chunk = chunks.empty(self.number)
+        if self.packed is not None:
+            chunk = self.packed.whole(self.ends)
+        marks = {sno: mark for sno, (_, mark) in self.later.items()}
+        return chunks.update(chunk, marks) if marks else chunk
+
+    def onto(self, sides: Sides, now: int) -> None:
+        """Add who is on, off and lapsed at ``now``, the ends of whose period were read."""
+        from pyroaring import BitMap
+
+        named = BitMap(list(self.later))
+        if self.packed is not None:
+            sides.on.update(self.packed.on - named)
+            sides.off.update(self.packed.off - named)
+            sides.lapsed.update(self.packed.lapsed(now, self.ends) - named)
+        for sno, (_, (on, expires)) in self.later.items():
+            (sides.on if on else sides.off).add(sno)
+            if on and expires is not None and expires <= now:
+                sides.lapsed.add(sno)
 
 
 class Bitmaps:
@@ -133,12 +167,9 @@ class Bitmaps:
         from pyroaring import BitMap
 
         result = {purpose: Sides(BitMap(), BitMap(), BitMap()) for purpose in purposes}
-        for (purpose, number), pile in self._piles(tx, purposes, first, last).items():
-            chunk = pile.merged(number)
-            sides = result[purpose]
-            sides.on.update(chunk.on)
-            sides.off.update(chunk.off)
-            sides.lapsed.update(chunk.lapsed(now))
+        today = chunks.period_of(now)
+        for (purpose, _), pile in self._piles(tx, purposes, (first, last), (today, today)).items():
+            pile.onto(result[purpose], now)
         return result
 
     def fold(self, tx: Tx, purpose: str) -> int:
@@ -147,9 +178,8 @@ class Bitmaps:
             "SELECT chunk, COUNT(*) FROM ground_delta WHERE purpose = ? GROUP BY chunk", (purpose,)
         )
         for number, _ in touched:
-            pile = self._piles(tx, [purpose], number, number)[purpose, number]
-            newest = max(seq for seq, _ in (pile.later or {}).values())
-            self.put(tx, purpose, pile.merged(number), max(pile.upto, newest))
+            pile = self._pile(tx, purpose, number)
+            self._put(tx, purpose, pile.merged(), pile.newest, pile.ends)
         tx.run("DELETE FROM ground_delta WHERE purpose = ?", (purpose,))
         return sum(count for _, count in touched)
 
@@ -168,10 +198,9 @@ class Bitmaps:
         numbers = snos // SPAN
         for number in np.unique(numbers).tolist():
             mine = numbers == number
-            pile = self._piles(tx, [purpose], number, number).get((purpose, number), _Pile())
-            packed = chunks.merged(pile.merged(number), snos[mine], on[mine], expires[mine])
-            later = max((seq for seq, _ in (pile.later or {}).values()), default=-1)
-            self.put(tx, purpose, packed, max(pile.upto, later, upto))
+            pile = self._pile(tx, purpose, number)
+            packed = chunks.merged(pile.merged(), snos[mine], on[mine], expires[mine])
+            self._put(tx, purpose, packed, max(pile.newest, upto), pile.ends)
             tx.run("DELETE FROM ground_delta WHERE purpose = ? AND chunk = ?", (purpose, number))
 
     def shorten(self, tx: Tx, purpose: str, lapses: int) -> None:
@@ -180,10 +209,8 @@ class Bitmaps:
         Raises:
             IntegrityError: a row does not bear its MAC.
         """
-        for (_, number), pile in self._piles(tx, [purpose], 0, MAX_SNO // SPAN).items():
-            later = max((seq for seq, _ in (pile.later or {}).values()), default=-1)
-            shorter = chunks.shortened(pile.merged(number), lapses)
-            self.put(tx, purpose, shorter, max(pile.upto, later))
+        for pile in self._piles(tx, [purpose], _ALL, _PERIODS).values():
+            self._put(tx, purpose, chunks.shortened(pile.merged(), lapses), pile.newest, pile.ends)
         tx.run("DELETE FROM ground_delta WHERE purpose = ?", (purpose,))
 
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
@@ -193,19 +220,14 @@ class Bitmaps:
             IntegrityError: a row does not bear its MAC.
         """
         found: list[tuple[int, int]] = []
-        for (_, number), pile in self._piles(tx, [purpose], 0, MAX_SNO // SPAN).items():
-            chunk = pile.merged(number)
-            count = np.searchsorted(chunk.expires, until)
-            found += zip(
-                chunk.lapsing[:count].tolist(), chunk.expires[:count].tolist(), strict=True
-            )
+        for pile in self._piles(tx, [purpose], _ALL, _PERIODS).values():
+            found += pile.merged().lapsing(until)
         return sorted(found)
 
-    def put(self, tx: Tx, purpose: str, chunk: Chunk, upto: int) -> None:
-        """Write one packed row. ``upto``: position of the newest entry that it knows."""
-        bits = chunk.encode()
-        mac = self._macs.chunk(self._bases[purpose], purpose, chunk.number, upto, chunk.due, bits)
-        tx.run(_PUT, (purpose, chunk.number, bits, upto, chunk.due, mac))
+    def clear(self, tx: Tx, purposes: Sequence[str]) -> None:
+        """Delete all that is stored of these purposes."""
+        for table in ("ground_delta", "ground_set", "ground_end"):
+            tx.many(f"DELETE FROM {table} WHERE purpose = ?", [(p,) for p in purposes])
 
     def forget(self, tx: Tx, purpose: str, sno: int) -> None:
         """Take one subject out of the deltas and the packed row of a purpose."""
@@ -214,34 +236,62 @@ class Bitmaps:
             "DELETE FROM ground_delta WHERE purpose = ? AND chunk = ? AND sno = ?",
             (purpose, number, sno),
         )
-        rows = tx.all(
-            "SELECT upto, due, mac, bits FROM ground_set WHERE purpose = ? AND chunk = ?",
-            (purpose, number),
-        )
-        for upto, due, mac, bits in rows:
-            packed = self._decode(purpose, number, upto, due, mac, bytes(bits))
-            self.put(tx, purpose, chunks.update(packed, {sno: None}), upto)
+        pile = self._pile(tx, purpose, number)
+        if pile.packed is not None:
+            pile.later.clear()  # they go on waiting
+            chunk = chunks.update(pile.merged(), {sno: None})
+            self._put(tx, purpose, chunk, pile.upto, pile.ends)
+
+    def _put(self, tx: Tx, purpose: str, chunk: Chunk, upto: int, stored: chunks.Ends) -> None:
+        """Write a chunk, and the ends of those periods in which they are not as ``stored``."""
+        bits, ends = chunk.encode()
+        mac = self._macs.chunk(self._bases[purpose], purpose, chunk.number, upto, chunk.due, bits)
+        tx.run(_PUT, (purpose, chunk.number, bits, upto, chunk.due, mac))
+        place = (purpose, chunk.number)
+        tx.many(_DROP_END, [(*place, period) for period in sorted(stored.keys() - ends.keys())])
+        fresh = [(p, mine) for p, mine in sorted(ends.items()) if stored.get(p) != mine]
+        tx.many(_PUT_END, [(*place, period, mine) for period, mine in fresh])
+
+    def _pile(self, tx: Tx, purpose: str, number: int) -> _Pile:
+        found = self._piles(tx, [purpose], (number, number), _PERIODS)
+        return found.get((purpose, number)) or _Pile(number)
 
     def _piles(
-        self, tx: Tx, purposes: Sequence[str], first: int, last: int
+        self, tx: Tx, purposes: Sequence[str], among: tuple[int, int], periods: tuple[int, int]
     ) -> dict[tuple[str, int], _Pile]:
+        """What is stored of these chunks (first and last), with the ends of these periods."""
         sql = _READ.format(placeholders(len(purposes)))
-        piles: dict[tuple[str, int], _Pile] = defaultdict(_Pile)
-        for row in tx.all(sql, [*purposes, first, last, *purposes, first, last]):
-            purpose, number, seq, sno, active, expires, mac, bits = row
-            pile = piles[purpose, number]
-            if bits is not None:
+        piles: dict[tuple[str, int], _Pile] = {}
+        parameters = [*purposes, *among, *purposes, *among, *purposes, *among, *periods]
+        for purpose, number, seq, sno, active, expires, mac, bits in tx.all(sql, parameters):
+            pile = piles.get((purpose, number))
+            if pile is None:
+                pile = piles[purpose, number] = _Pile(number)
+            if sno == _END:
+                pile.ends[seq] = bytes(bits)
+            elif sno == _SET:
                 pile.packed = self._decode(purpose, number, seq, expires, mac, bytes(bits))
                 pile.upto = seq
-                continue
-            made = self._macs.delta(self._bases[purpose], purpose, seq, sno, active, expires)
-            check(made, mac, "a change of a bitmap of grounds")
-            pile.add(seq, sno, (bool(active), expires))
+            else:
+                made = self._macs.delta(self._bases[purpose], purpose, seq, sno, active, expires)
+                check(made, mac, "a change of a bitmap of grounds")
+                pile.add(seq, sno, (bool(active), expires))
+        for pile in piles.values():
+            _check_ends(pile, periods)
         return piles
 
     def _decode(
         self, purpose: str, number: int, upto: int, due: int | None, mac: Any, bits: bytes
-    ) -> Chunk:
+    ) -> Sheaf:
         made = self._macs.chunk(self._bases[purpose], purpose, number, upto, due, bits)
         check(made, mac, "a bitmap of grounds")
         return chunks.decode(number, bits)
+
+
+def _check_ends(pile: _Pile, periods: tuple[int, int]) -> None:
+    """Refuse unless a chunk's ends are, of these periods, exactly those that its row names."""
+    named = {} if pile.packed is None else pile.packed.periods
+    first, last = periods
+    for period in {p for p in named if first <= p <= last} | pile.ends.keys():
+        digest = named[period][0] if period in named else b""
+        check(digest, sha256(pile.ends.get(period, b"")), "what lapses in a period")

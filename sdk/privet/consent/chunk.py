@@ -1,117 +1,196 @@
 """One chunk of 65,536 ordinals of a purpose: who is on, who is off, when each lapses.
 
-    u32 bytes of on ‖ u32 bytes of off ‖ u32 k ‖ on ‖ off ‖ i64[k] expires ‖ u16[k] ordinal
+What lapses is cut into periods of four weeks. A row tells for each period who lapses in it;
+the instants themselves lie in rows of their own, of which a look at one instant needs those of
+its own period alone:
 
-all little-endian; ``on`` and ``off`` are roaring bitmaps in the portable format, the
-ordinals are offsets within the chunk, ascending by (expires, ordinal). Expiries lie
-here and not in an index of the table, so that one MAC covers all that a bulk read
-believes. Nothing in a chunk depends on the time at which it was written.
+    u32 bytes of on ‖ u32 bytes of off ‖ u32 k ‖ k times (i64 period ‖ u32 bytes of who ‖ SHA-256
+    of its ends) ‖ on ‖ off ‖ k times who                                   the chunk
+    i64 for each ordinal of who, ascending; one alone where all are equal   the ends of a period
+
+all little-endian; ``on``, ``off`` and ``who`` are roaring bitmaps in the portable format. One MAC
+over the chunk covers all that a bulk read believes: the ends by their hashes. Nothing in it
+depends on the time at which it was written.
 """
 
 from __future__ import annotations
 
 import struct
 from array import array
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from privet.clock import DAY_US
+from privet.crypto import sha256
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from pyroaring import BitMap
 
 SPAN: Final = 1 << 16
+PERIOD_US: Final = 28 * DAY_US
 NEVER: Final = -(2**63)
 """Stands in arrays for a ground that does not expire."""
 _HEAD = struct.Struct("<III")
+_PERIOD = struct.Struct("<qI32s")
+_END_BYTES = 8
 
 Mark = tuple[bool, int | None]
 """Whether a ground is on, and the instant from which it no longer holds."""
 
+Ends = Mapping[int, bytes]
+"""The stored ends of some periods."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A decoded chunk.
+    """A chunk in full.
 
     Attributes:
         number: ordinals from ``number * 65536``.
         on: ordinals whose ground was given, lapsed or not.
         off: ordinals whose ground was refused, ended or suspended.
-        expires: instants in UTC microseconds, ascending, shape (k,), int64.
-        lapsing: the ordinals that they belong to, shape (k,), uint32.
+        expires: instant at which each ordinal's lapses, UTC microseconds, or ``NEVER``, shape
+            (65536,), int64.
     """
 
     number: int
     on: BitMap
     off: BitMap
     expires: np.ndarray
-    lapsing: np.ndarray
 
     @property
     def due(self) -> int | None:
         """The least expiry: before it nobody of the chunk has lapsed."""
-        return int(self.expires[0]) if len(self.expires) else None
+        lapsing = self.expires[self.expires != NEVER]
+        return int(lapsing.min()) if len(lapsing) else None
 
-    def lapsed(self, now: int) -> BitMap:
-        """Ordinals whose ground has lapsed at ``now`` (UTC microseconds)."""
-        count = np.searchsorted(self.expires, now, side="right")
-        # A bitmap takes in ordinals in their order three times as fast as by their expiries.
-        first, found = self.number * SPAN, np.zeros(SPAN, np.bool_)
-        found[self.lapsing[:count] - np.uint32(first)] = True
-        return _bitmap((np.flatnonzero(found) + first).astype(np.uint32))
+    def lapsing(self, until: int) -> Iterator[tuple[int, int]]:
+        """Ordinals whose ground lapses before ``until``, with the instant."""
+        found = np.flatnonzero((self.expires != NEVER) & (self.expires < until))
+        ordinals = (found + self.number * SPAN).tolist()
+        return zip(ordinals, self.expires[found].tolist(), strict=True)
 
-    def encode(self) -> bytes:
-        """The bytes of ``ground_set.bits``."""
-        for bitmap in (self.on, self.off):
-            bitmap.run_optimize()  # one form for each set, however it came about
-        on, off = self.on.serialize(), self.off.serialize()
-        offsets = (self.lapsing - self.number * SPAN).astype("<u2")
-        return b"".join(
-            (
-                _HEAD.pack(len(on), len(off), len(offsets)),
-                on,
-                off,
-                self.expires.astype("<i8").tobytes(),
-                offsets.tobytes(),
-            )
+    def encode(self) -> tuple[bytes, dict[int, bytes]]:
+        """The bytes of ``ground_set.bits``, and those of ``ground_end.ends`` by period."""
+        offsets = np.flatnonzero(self.expires != NEVER)
+        expires = self.expires[offsets]
+        # Periods are few and near each other, so that the order of small numbers is wanted.
+        of = expires // PERIOD_US
+        order = np.argsort(of, kind="stable")
+        periods, first = np.unique(of[order], return_index=True)
+        ends: dict[int, bytes] = {}
+        index, bitmaps = [], [self.on, self.off]
+        bounds = [*first.tolist(), len(order)]
+        for period, (begin, end) in zip(periods.tolist(), pairwise(bounds), strict=True):
+            mine = order[begin:end]
+            who = _bitmap((offsets[mine] + self.number * SPAN).astype(np.uint32))
+            instants = expires[mine].astype("<i8")
+            same = bool((instants == instants[0]).all())
+            ends[period] = (instants[:1] if same else instants).tobytes()
+            index.append((period, sha256(ends[period])))
+            bitmaps.append(who)
+        on, off, *whos = [_bytes(one) for one in bitmaps]
+        records = [
+            _PERIOD.pack(period, len(who), digest)
+            for (period, digest), who in zip(index, whos, strict=True)
+        ]
+        head = _HEAD.pack(len(on), len(off), len(records))
+        return b"".join((head, *records, on, off, *whos)), ends
+
+
+@dataclass(frozen=True, slots=True)
+class Sheaf:
+    """What the row of a chunk tells, without the instants.
+
+    Attributes:
+        number: of the chunk.
+        on: as of ``Chunk``.
+        off: as of ``Chunk``.
+        periods: the hash of each period's ends, and who lapses in it, ascending.
+    """
+
+    number: int
+    on: BitMap
+    off: BitMap
+    periods: dict[int, tuple[bytes, BitMap]] = field(default_factory=dict)
+
+    def lapsed(self, now: int, ends: Ends) -> BitMap:
+        """Ordinals whose ground has lapsed at ``now`` (UTC microseconds).
+
+        Args:
+            now: UTC microseconds.
+            ends: those of ``period_of(now)`` at least, where the chunk has that period.
+        """
+        from pyroaring import BitMap
+
+        today = period_of(now)
+        over = BitMap.union(
+            BitMap(), *(who for period, (_, who) in self.periods.items() if period < today)
         )
+        if today in self.periods:
+            who = self.periods[today][1]
+            snos = _ordinals(who)
+            over |= _bitmap(snos[_instants(ends[today], len(snos)) <= now])
+        return over
+
+    def whole(self, ends: Ends) -> Chunk:
+        """The chunk in full, from the ends of all of its periods."""
+        expires = _never()
+        for period, (_, who) in self.periods.items():
+            offsets = _ordinals(who) - np.uint32(self.number * SPAN)
+            expires[offsets] = _instants(ends[period], len(offsets))
+        return Chunk(self.number, self.on, self.off, expires)
 
 
-def build(number: int, marks: Mapping[int, Mark]) -> Chunk:
-    """A chunk of exactly these marks by ordinal."""
+def period_of(instant: int) -> int:
+    """The number of the four weeks that an instant (UTC microseconds) lies in."""
+    return instant // PERIOD_US
+
+
+def decode(number: int, bits: bytes) -> Sheaf:
+    """Parse bytes whose MAC was checked; never bytes of another origin."""
     from pyroaring import BitMap
 
-    lapsing = sorted(
-        (expires, sno) for sno, (on, expires) in marks.items() if on and expires is not None
-    )
-    return Chunk(
-        number,
-        BitMap([sno for sno, (on, _) in marks.items() if on]),
-        BitMap([sno for sno, (on, _) in marks.items() if not on]),
-        np.array([expires for expires, _ in lapsing], dtype=np.int64),
-        np.array([sno for _, sno in lapsing], dtype=np.uint32),
-    )
+    on, off, count = _HEAD.unpack_from(bits)
+    at = _HEAD.size + count * _PERIOD.size
+    sizes = [on, off]
+    index = list(_PERIOD.iter_unpack(bits[_HEAD.size : at]))
+    sizes += [size for _, size, _ in index]
+    found = []
+    for size in sizes:
+        found.append(BitMap.deserialize(bits[at : at + size]))
+        at += size
+    periods = {
+        period: (digest, who) for (period, _, digest), who in zip(index, found[2:], strict=True)
+    }
+    return Sheaf(number, found[0], found[1], periods)
+
+
+def empty(number: int) -> Chunk:
+    """A chunk in which nobody is marked."""
+    from pyroaring import BitMap
+
+    return Chunk(number, BitMap(), BitMap(), _never())
 
 
 def update(chunk: Chunk, marks: Mapping[int, Mark | None]) -> Chunk:
     """The chunk with these ordinals marked anew; None takes one out."""
     from pyroaring import BitMap
 
-    fresh = build(chunk.number, {sno: mark for sno, mark in marks.items() if mark is not None})
     named = BitMap(list(marks))
-    stay = ~np.isin(chunk.lapsing, np.fromiter(marks, np.uint32, len(marks)))
-    expires = np.concatenate((chunk.expires[stay], fresh.expires))
-    lapsing = np.concatenate((chunk.lapsing[stay], fresh.lapsing))
-    order = np.lexsort((lapsing, expires))
-    return Chunk(
-        chunk.number,
-        (chunk.on - named) | fresh.on,
-        (chunk.off - named) | fresh.off,
-        expires[order],
-        lapsing[order],
-    )
+    on = BitMap([sno for sno, mark in marks.items() if mark is not None and mark[0]])
+    off = BitMap([sno for sno, mark in marks.items() if mark is not None and not mark[0]])
+    expires = chunk.expires.copy()
+    for sno, mark in marks.items():
+        ends = mark[1] if mark is not None and mark[0] else None
+        expires[sno - chunk.number * SPAN] = NEVER if ends is None else ends
+    return Chunk(chunk.number, (chunk.on - named) | on, (chunk.off - named) | off, expires)
 
 
 def merged(chunk: Chunk, snos: np.ndarray, on: np.ndarray, expires: np.ndarray) -> Chunk:
@@ -125,29 +204,40 @@ def merged(chunk: Chunk, snos: np.ndarray, on: np.ndarray, expires: np.ndarray) 
     """
     _, last = np.unique(snos[::-1], return_index=True)
     place = len(snos) - 1 - last
-    snos, on, expires = snos[place].astype(np.uint32), on[place], expires[place]
-    named, given = _bitmap(snos), _bitmap(snos[on])
-    lapses = on & (expires != NEVER)
-    stay = ~np.isin(chunk.lapsing, snos)
-    ends = np.concatenate((chunk.expires[stay], expires[lapses]))
-    lapsing = np.concatenate((chunk.lapsing[stay], snos[lapses]))
-    order = np.lexsort((lapsing, ends))
+    snos, on, expires = snos[place], on[place], expires[place]
+    named, given = _bitmap(snos.astype(np.uint32)), _bitmap(snos[on].astype(np.uint32))
+    ends = chunk.expires.copy()
+    ends[snos - chunk.number * SPAN] = np.where(on, expires, NEVER)
     return Chunk(
-        chunk.number,
-        (chunk.on - named) | given,
-        (chunk.off - named) | (named - given),
-        ends[order],
-        lapsing[order],
+        chunk.number, (chunk.on - named) | given, (chunk.off - named) | (named - given), ends
     )
 
 
 def shortened(chunk: Chunk, lapses: int) -> Chunk:
     """The chunk where every ground that is on lapses at an instant, if not before."""
-    snos = np.array(chunk.on, np.int64)
-    expires = np.full(len(snos), lapses, np.int64)
-    place = np.searchsorted(snos, chunk.lapsing)
-    expires[place] = np.minimum(chunk.expires, lapses)
-    return merged(chunk, snos, np.ones(len(snos), bool), expires)
+    expires = chunk.expires.copy()
+    offsets = _ordinals(chunk.on) - np.uint32(chunk.number * SPAN)
+    mine = expires[offsets]
+    expires[offsets] = np.where(mine == NEVER, lapses, np.minimum(mine, lapses))
+    return Chunk(chunk.number, chunk.on, chunk.off, expires)
+
+
+def _instants(ends: bytes, count: int) -> np.ndarray:
+    instants = np.frombuffer(ends, "<i8")
+    return np.broadcast_to(instants, count) if len(ends) == _END_BYTES else instants
+
+
+def _never() -> np.ndarray:
+    return np.full(SPAN, NEVER, np.int64)
+
+
+def _ordinals(bitmap: BitMap) -> np.ndarray:
+    return np.frombuffer(bitmap.to_array(), np.uint32)
+
+
+def _bytes(bitmap: BitMap) -> bytes:
+    bitmap.run_optimize()  # one form for each set, however it came about
+    return bitmap.serialize()
 
 
 def _bitmap(snos: np.ndarray) -> BitMap:
@@ -155,20 +245,3 @@ def _bitmap(snos: np.ndarray) -> BitMap:
 
     # An array of machine integers is read as one block, a numpy array item by item.
     return BitMap(array("I", snos.tobytes()))
-
-
-def decode(number: int, bits: bytes) -> Chunk:
-    """Parse bytes whose MAC was checked; never bytes of another origin."""
-    from pyroaring import BitMap
-
-    on, off, count = _HEAD.unpack_from(bits)
-    at = _HEAD.size
-    expires_at = at + on + off
-    return Chunk(
-        number,
-        BitMap.deserialize(bits[at : at + on]),
-        BitMap.deserialize(bits[at + on : expires_at]),
-        np.frombuffer(bits, "<i8", count, expires_at).astype(np.int64, copy=False),
-        np.frombuffer(bits, "<u2", count, expires_at + 8 * count).astype(np.uint32)
-        + np.uint32(number * SPAN),
-    )

@@ -166,7 +166,7 @@ class Grounds:
 
     def rebuild(self, tx: Tx) -> None:
         """Delete everything and compute it anew from the ledger; the caller holds all epochs."""
-        for table in ("ground", "ground_delta", "ground_set"):
+        for table in ("ground", "ground_delta", "ground_set", "ground_end"):
             tx.run(f"DELETE FROM {table}")
         tx.run(
             "INSERT INTO meta (key, value) VALUES (?, ?) "
@@ -200,8 +200,7 @@ class Grounds:
 
     def recompute(self, tx: Tx, purposes: Sequence[str]) -> None:
         """The same for some purposes alone; the caller holds their epochs."""
-        for table in ("ground_delta", "ground_set"):
-            tx.many(f"DELETE FROM {table} WHERE purpose = ?", [(p,) for p in purposes])
+        self.bitmaps.clear(tx, purposes)
         self._rebuild_chunks(tx, purposes)
 
     def forget(self, tx: Tx, sno: int, purposes: Iterable[str]) -> None:
@@ -251,6 +250,25 @@ class Grounds:
         self, tx: Tx, low: int, high: int, piles: Mapping[str, Marks], floors: Floors
     ) -> int:
         """Compute the rows of some people, and add their marks; their newest entry's position."""
+        people, newest = self._compute(tx, low, high, floors)
+        self.rows.put(tx, people)
+        for sno, stands in people.items():
+            for purpose, row in stands.items():
+                if purpose in piles:
+                    piles[purpose].add(sno, row.expires, on=row.status in _ON)
+        return newest
+
+    def computed(self, tx: Tx, low: int, high: int) -> dict[int, Standings]:
+        """Where the people from ``low`` to ``high`` stand by their entries; nothing is written.
+
+        Raises:
+            IntegrityError: an entry does not bear its MAC.
+        """
+        return self._compute(tx, low, high, self._floors(tx))[0]
+
+    def _compute(
+        self, tx: Tx, low: int, high: int, floors: Floors
+    ) -> tuple[dict[int, Standings], int]:
         newest, lives = -1, Lives()
         people: dict[int, Standings] = {}
         for sno, leaves in entries.leaves(tx, self._macs, low, high):
@@ -260,13 +278,7 @@ class Grounds:
                 entries.collect(leaves, lives)
             elif stands:
                 people[sno] = stands
-        people |= self._found(lives, floors).people
-        self.rows.put(tx, people)
-        for sno, stands in people.items():
-            for purpose, row in stands.items():
-                if purpose in piles:
-                    piles[purpose].add(sno, row.expires, on=row.status in _ON)
-        return newest
+        return people | self._found(lives, floors).people, newest
 
     def _once(self, leaves: Sequence[entries.Leaf], floors: Floors) -> Standings | None:
         """Where one person stands who spoke of each purpose once; None where she said more."""

@@ -261,6 +261,16 @@ class GroundSet(DataTable, table=True):
     mac: bytes = _blob()
 
 
+class GroundEnd(DataTable, table=True):
+    """When each of those lapses who lapse in one period; its hash is in the row of the chunk."""
+
+    __tablename__ = "ground_end"
+    purpose: str = _text(key=True)
+    chunk: int = _int(key=True)
+    period: int = _int(key=True)
+    ends: bytes = _blob()
+
+
 class GroundEpoch(DataTable, table=True):
     """The row that a withdrawal locks and a publication shares."""
 

@@ -140,7 +140,15 @@ def test_applying_again_changes_nothing(home: Home, ledger: Ledger) -> None:
 
 
 def contents(tx: object) -> list[object]:
-    tables = ("ledger", "ground", "ground_delta", "ground_set", "ground_epoch", "meta")
+    tables = (
+        "ledger",
+        "ground",
+        "ground_delta",
+        "ground_set",
+        "ground_end",
+        "ground_epoch",
+        "meta",
+    )
     return [sorted(tx.all(f"SELECT * FROM {t}"), key=repr) for t in tables]  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ import pytest
 from pyroaring import BitMap
 
 from privet.consent import Change, Ledger
-from privet.consent.chunk import Chunk, decode
+from privet.consent.chunk import Sheaf, decode
 from privet.consent.macs import Macs
 from privet.db import Home
 from privet.errors import IntegrityError
@@ -117,6 +117,24 @@ def test_a_changed_bitmap_is_refused(home: Home, ledger: Ledger, sql: str) -> No
         ledger.eligible(tx, [RECS], 50)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM ground_end WHERE purpose = ?",
+        "UPDATE ground_end SET period = period + 1 WHERE purpose = ?",
+        "UPDATE ground_end SET ends = substr(ends, 9) WHERE purpose = ?",
+        "INSERT INTO ground_end SELECT '*', chunk, period, ends FROM ground_end WHERE purpose = ?",
+    ],
+)
+def test_an_expiry_that_was_taken_away_or_moved_is_refused(
+    home: Home, ledger: Ledger, sql: str
+) -> None:
+    fold(home, ledger)
+    tamper(home, sql, RECS)
+    with home.data.read() as tx, pytest.raises(IntegrityError):
+        ledger.eligible(tx, [RECS], 50)
+
+
 def test_bytes_that_parse_but_were_not_written_are_never_parsed(
     home: Home, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +145,7 @@ def test_bytes_that_parse_but_were_not_written_are_never_parsed(
 
     parsed: list[bytes] = []
 
-    def watched(number: int, given: bytes) -> Chunk:
+    def watched(number: int, given: bytes) -> Sheaf:
         parsed.append(given)
         return decode(number, given)
 

@@ -71,7 +71,7 @@ def _downgraded(where: str) -> None:
     stores = create_stores(locate(where), "OFF")
     with stores.data._engine.begin() as connection:
         op = Operations(MigrationContext.configure(connection))
-        for table in ("notice", "emergency", "duty"):
+        for table in ("notice", "emergency", "duty", "ground_end"):
             op.drop_table(table)
         names = ("hash", "name", "language", "text")
         op.create_table("notice", *(sa.Column(n, sa.Text(), nullable=False) for n in names))

@@ -64,6 +64,7 @@ def projection(deployment: Deployment) -> list[Any]:
                 "SELECT sno, seq, body, mac FROM ledger ORDER BY sno, seq",
                 "SELECT sno, body, pending, mac FROM ground ORDER BY sno",
                 "SELECT purpose, chunk, bits, due FROM ground_set ORDER BY purpose, chunk",
+                "SELECT purpose, chunk, period, ends FROM ground_end ORDER BY 1, 2, 3",
             )
         ]
 
@@ -153,7 +154,7 @@ def test_what_the_log_has_and_the_ledger_lacks_is_caught_up(
     assert desk(opened).load(answers, **EVIDENCE) == len(answers) - 3 * 3 - 1
     before = projection(opened)
     with opened._parts.home.data.write() as tx:
-        for table in ("ledger", "ground", "ground_delta", "ground_set"):
+        for table in ("ledger", "ground", "ground_delta", "ground_set", "ground_end"):
             tx.run(f"DELETE FROM {table}")
         tx.run("DELETE FROM meta WHERE key = 'applied_seq'")
     catchup.catch_up(opened._parts)

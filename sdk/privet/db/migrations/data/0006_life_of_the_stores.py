@@ -1,8 +1,26 @@
-"""What the life of the stores asks for: rotations, restores, anchors, shards."""
+"""What the life of the stores asks for: rotations, restores, anchors, shards.
+
+The bitmaps of grounds are cut by the time at which each lapses. They, and all else that follows
+from the log, begin empty, and the next opening replays every leaf.
+"""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0006"
 down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Change nothing yet."""
+    """Add what is new."""
+    op.create_table(
+        "ground_end",
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("chunk", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("period", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ends", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("purpose", "chunk", "period"),
+    )
+    for table in ("ledger", "ground", "ground_delta", "ground_set"):
+        op.execute(f"DELETE FROM {table}")
+    op.execute("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")
