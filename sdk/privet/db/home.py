@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STORES: tuple[Name, ...] = ("data", "keys", "audit")
 Sync = Literal["FULL", "OFF"]
+RESTORING = "restoring"
+"""Row of the audit store's ``meta`` that stands from a restore's beginning until its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +160,17 @@ def _unreachable() -> StoreUnavailable:
     )
 
 
-def open_stores(location: Location, sync: Sync = "FULL") -> Home:
+def open_stores(location: Location, sync: Sync = "FULL", *, restoring: bool = False) -> Home:
     """Open existing stores; never migrates.
 
+    Args:
+        location: where.
+        sync: of SQLite.
+        restoring: also where a restore did not end: for the restore itself.
+
     Raises:
-        StoreUnavailable: missing, unreadable, outdated, or of different deployments.
+        StoreUnavailable: missing, unreadable, outdated, of different deployments, or put back
+            by a restore that did not end.
     """
     stores: dict[Name, Store] = {}
     try:
@@ -176,6 +184,8 @@ def open_stores(location: Location, sync: Sync = "FULL") -> Home:
                 remedy="Put each file back beside the other two of its own deployment.",
                 reason="store.mixed",
             )
+        if not restoring:
+            _check_whole(stores["audit"])
     except BaseException:
         for store in stores.values():
             store.close()
@@ -219,6 +229,16 @@ def _identity(store: Store) -> bytes:
             reason="store.schema",
         )
     return bytes(deployment[0])
+
+
+def _check_whole(audit: Store) -> None:
+    if audit.all("SELECT 1 FROM meta WHERE key = ?", (RESTORING,)):
+        raise StoreUnavailable(
+            "this home is being restored",
+            why="a restore has begun and has not ended: not all that the log knows is applied yet",
+            remedy="Run the same `privet restore` again.",
+            reason="store.restoring",
+        )
 
 
 def _make_directory(directory: Path) -> None:

@@ -59,6 +59,43 @@ def create_schemas(names: tuple[Name, ...], engine: Engine) -> None:
         connection.exec_driver_sql("COMMIT")
 
 
+def create_copy(path: Path, name: Name) -> None:
+    """Make the tables of one store in a SQLite file that nobody else has; no row is in them."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA page_size=8192")
+            connection.exec_driver_sql("BEGIN")
+            _upgrade(connection, name)
+            connection.exec_driver_sql("COMMIT")
+    finally:
+        engine.dispose()
+
+
+def load_schemas(
+    names: tuple[Name, ...], engine: Engine, fill: Callable[[Connection, Name], None]
+) -> None:
+    """Create PostgreSQL schemas anew and fill them, in one transaction: all of it or nothing.
+
+    Args:
+        names: the stores; what stood under these names is dropped.
+        engine: with a role that may create schemas.
+        fill: puts the rows into the empty tables of one store.
+    """
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATING})")
+        for name in names:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+            connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+            connection.exec_driver_sql(f"SET LOCAL search_path = {name}")
+            _upgrade(connection, name)
+            fill(connection, name)
+        connection.exec_driver_sql("COMMIT")
+
+
 def upgrade(name: Name, engine: Engine) -> None:
     """Bring one existing store to the newest revision, in one transaction."""
     with engine.connect() as connection:

@@ -65,6 +65,11 @@ class Tx:
         return " FOR UPDATE" if self._pg else ""
 
     @property
+    def driver(self) -> Any:
+        """The driver's own cursor, for what it alone can: online backup, COPY."""
+        return self._cursor
+
+    @property
     def for_share(self) -> str:
         """Row lock that lets other readers publish but holds a withdrawal back."""
         return " FOR SHARE" if self._pg else ""
