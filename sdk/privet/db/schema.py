@@ -85,6 +85,18 @@ class SubjectKey(KeysTable, table=True):
     kc: bytes = _blob()
 
 
+class FormerKey(KeysTable, table=True):
+    """A subject's key before it was renewed, until nothing is sealed under it any more."""
+
+    __tablename__ = "former_key"
+    sno: int = _int(key=True)
+    dom: int = _int(key=True)
+    gen: int = _int()
+    kek_id: int = _int()
+    wrapped: bytes = _blob()
+    kc: bytes = _blob()
+
+
 class Secret(KeysTable, table=True):
     """Keys of the deployment itself (blind index, MACs, signing), wrapped under the epoch."""
 
@@ -128,12 +140,16 @@ class SubjectRef(KeysTable, table=True):
 
 
 class Suppressed(KeysTable, table=True):
-    """The erased stay erased: a keyed tag that refuses tonight's re-import."""
+    """The erased stay erased: a keyed tag that refuses tonight's re-import.
+
+    ``ver``: the version of the blind index whose tag it is made from; 0 where from the id.
+    """
 
     __tablename__ = "suppressed"
     tag: bytes = _blob(key=True)
     until: int = _int()
     request: str = _text()
+    ver: int = _int()
 
 
 # --- data ------------------------------------------------------------------------------
@@ -539,6 +555,19 @@ class Single(AuditTable, table=True):
     __table_args__ = (CLUSTERED,)
     sno: int = _int(key=True)
     seq: int = _int(key=True)
+
+class AnchorState(AuditTable, table=True):
+    """How far each anchor is, and since when it failed; the truth is what the anchor holds."""
+
+    __tablename__ = "anchor"
+    name: str = _text(key=True)
+    size: int = _int()
+    ts: int = _int()
+    note: bytes = _blob()
+    failures: int = _int()
+    failed_at: int = _int()
+    reason: str = _text()
+
 
 
 class SetChunk(AuditTable, table=True):
