@@ -94,14 +94,31 @@ class Verifier:
         raise _broken("it bears no good signature of the log's key")
 
     def _read(self, text: bytes) -> Checkpoint:
-        # Only signed text comes here; extension lines of other writers are no part of ours.
-        lines = text.decode("utf-8", "replace").split("\n")
-        if len(lines) != 3 or lines[0] != self.name or not _SIZE.match(lines[1]):
+        # Only signed text comes here.
+        found = _parsed(text)
+        if found.origin != self.name:
             raise _broken("its lines are not those of this log")
-        root = _base64(lines[2])
-        if root is None or len(root) != HASH_BYTES:
-            raise _broken("its root is not a hash")
-        return Checkpoint(lines[0], int(lines[1]), root)
+        return found
+
+
+def unverified(note: bytes) -> Checkpoint:
+    """What a note says of its log; nobody has looked at who signed it.
+
+    Raises:
+        IntegrityError: it has another form.
+    """
+    return _parsed(note.partition(b"\n\n")[0])
+
+
+def _parsed(text: bytes) -> Checkpoint:
+    # Three lines: extension lines of other writers are no part of ours.
+    lines = text.decode("utf-8", "replace").split("\n")
+    if len(lines) != 3 or not _SIZE.match(lines[1]):
+        raise _broken("its lines are not those of this log")
+    root = _base64(lines[2])
+    if root is None or len(root) != HASH_BYTES:
+        raise _broken("its root is not a hash")
+    return Checkpoint(lines[0], int(lines[1]), root)
 
 
 def check_origin(origin: str) -> str:

@@ -7,7 +7,7 @@ but AuditUnavailable, and the next append reads the state of the log anew.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from privet.audit import head as heads
 from privet.audit import merkle, proof, sets, treestore
@@ -37,6 +37,16 @@ Ready = Prepared | Spliced
 
 
 class Log:
+class Watch(Protocol):
+    """Who looks on while records are made: the anchors of the log."""
+
+    def before(self, ts: int) -> None:
+        """Raise AuditUnavailable where nothing may be recorded at this instant."""
+
+    def after(self, ts: int) -> None:
+        """Something was recorded."""
+
+
     """One deployment's audit log over the audit store.
 
     Args:
@@ -62,6 +72,7 @@ class Log:
         self._kept_us: int | None = None
         self._newest = 0
 
+        self.watch: Watch | None = None
     @property
     def public(self) -> bytes:
         """The raw Ed25519 public key, 32 bytes."""
@@ -91,7 +102,7 @@ class Log:
             prepared = [prepare(entry, ts) for entry in entries]
         except Exception as error:
             raise _unavailable(error) from None
-        return self._groups.submit(prepared)
+        return self._submit(prepared, ts)
 
     def append_each(self, parts: Sequence[tuple[Form, int, bytes]]) -> list[int]:
         """Record one record a subject, very many at once: state is rebuilt from each.
@@ -114,7 +125,7 @@ class Log:
             prepared = [form.fill(sno, part, ts) for form, sno, part in parts]
         except Exception as error:
             raise _unavailable(error) from None
-        return self._groups.submit(prepared)
+        return self._submit(prepared, ts)
 
     def authorise(self, entry: Entry) -> Warrant:
         """Record one entry and, once it is durable, give the warrant for its subjects.
@@ -316,6 +327,19 @@ class Log:
                 seqs, new = self._write(tx, old, batch)
                 kept = self._keep_checkpoint(tx, new)
             self._file.check_committed()
+    def _submit(self, prepared: Sequence[Ready], ts: int) -> list[int]:
+        if self.watch is None:
+            return self._groups.submit(prepared)
+        self.watch.before(ts)
+        seqs = self._groups.submit(prepared)
+        self.watch.after(ts)
+        return seqs
+
+    @property
+    def verifier(self) -> Verifier:
+        """The log's name and public key."""
+        return self._verifier
+
         except Exception as error:
             raise _unavailable(error) from None
         self._known, self._kept_us = new, kept
