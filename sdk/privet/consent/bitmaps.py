@@ -252,6 +252,14 @@ class Bitmaps:
         fresh = [(p, mine) for p, mine in sorted(ends.items()) if stored.get(p) != mine]
         tx.many(_PUT_END, [(*place, period, mine) for period, mine in fresh])
 
+    def whole(self, tx: Tx, purpose: str, number: int) -> Chunk:
+        """All marks of one purpose for 65,536 ordinals, packed and later ones together.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC, or its ends are not those it names.
+        """
+        return self._pile(tx, purpose, number).merged()
+
     def _pile(self, tx: Tx, purpose: str, number: int) -> _Pile:
         found = self._piles(tx, [purpose], (number, number), _PERIODS)
         return found.get((purpose, number)) or _Pile(number)

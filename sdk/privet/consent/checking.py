@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from privet.consent import chunk as chunks
+from privet.consent import sheet
 from privet.consent.bitmaps import Marks
-from privet.consent.chunk import NEVER, SPAN
+from privet.consent.chunk import SPAN
 from privet.crypto import same
 from privet.errors import IntegrityError
 
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
 
     from pyroaring import BitMap
 
+    from privet.consent.change import Change
     from privet.consent.grounds import Grounds
     from privet.consent.macs import Macs
     from privet.consent.rows import Standings
     from privet.db import Tx
 
 SLICE: Final = SPAN // 8  # people whose rows are in memory at once
-_INSTANTS: Final = 8
 _ON: Final = frozenset({"active", "known"})
 _LEDGER: Final = "SELECT seq, sno, body, mac FROM ledger WHERE seq BETWEEN ? AND ?"
 _PEOPLE: Final = "SELECT sno FROM {} WHERE sno BETWEEN ? AND ?"
@@ -50,6 +52,11 @@ class Recount:
         self._macs = macs
         self._grounds = grounds
         self._purposes = sorted(purposes)
+
+    @staticmethod
+    def text(changes: Sequence[Change]) -> bytes:
+        """What the ledger's row of a leaf must hold."""
+        return sheet.text(changes)
 
     def ledger(
         self, tx: Tx, expected: Expected, first: int, last: int, excused: BitMap
@@ -144,36 +151,23 @@ class Recount:
     def _bitmap(
         self, tx: Tx, purpose: str, number: int, marks: Marks, broken: Sequence[int]
     ) -> str:
-        """The fault of one bitmap; every mark is compared, and lapses at some instants."""
-        snos = np.frombuffer(marks.snos, np.int64)
-        on = np.frombuffer(marks.on, np.bool_)
-        expires = np.frombuffer(marks.expires, np.int64)
-        nobody = _bitmap_of(broken)  # of whom nothing can be told
-        for instant in _instants(expires):
-            lapsed = on & (expires != NEVER) & (expires <= instant)
-            try:
-                sides = self._grounds.bitmaps.sides(tx, [purpose], number, number, instant)
-            except IntegrityError:
-                return "bitmaps.mac"
-            stored = [side - nobody for side in (sides[purpose].on, sides[purpose].off)]
-            if stored != [_bitmap_of(snos[on]), _bitmap_of(snos[~on])]:
-                return "bitmaps.differ"
-            if sides[purpose].lapsed - nobody != _bitmap_of(snos[lapsed]):
-                return "bitmaps.differ"
-        return ""
-
-
-def _instants(expires: np.ndarray) -> list[int]:
-    """Instants between which lapses are told apart: some of those at which somebody lapses."""
-    there = np.unique(expires[expires != NEVER])
-    if not len(there):
-        return [0]
-    chosen = np.unique(np.linspace(0, len(there) - 1, _INSTANTS).astype(np.int64))
-    return [int(there[0]) - 1, *there[chosen].tolist()]
-
-
-def _bitmap_of(snos: Sequence[int] | np.ndarray) -> BitMap:
-    """These ordinals as a bitmap."""
-    from pyroaring import BitMap
-
-    return BitMap(np.asarray(snos, np.int64).tolist())
+        """The fault of one bitmap; empty where it is what the grounds say."""
+        try:
+            stored = self._grounds.bitmaps.whole(tx, purpose, number)
+        except IntegrityError:
+            return "bitmaps.mac"
+        computed = chunks.merged(
+            chunks.empty(number),
+            np.frombuffer(marks.snos, np.int64),
+            np.frombuffer(marks.on, np.bool_),
+            np.frombuffer(marks.expires, np.int64),
+        )
+        if broken:  # of whom nothing can be told
+            nobody = dict.fromkeys(broken)
+            stored, computed = chunks.update(stored, nobody), chunks.update(computed, nobody)
+        same = (
+            stored.on == computed.on
+            and stored.off == computed.off
+            and np.array_equal(stored.expires, computed.expires)
+        )
+        return "" if same else "bitmaps.differ"

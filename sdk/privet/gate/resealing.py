@@ -8,7 +8,7 @@ point and begun again: what is re-sealed stays so, and the policy in force holds
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pyroaring import BitMap
 
 from privet.db import Tx
 from privet.errors import StoreUnavailable
+from privet.gate.batches import UNHURRIED, Pace
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
 from privet.types import ADMINISTRATION
@@ -135,12 +136,9 @@ def reseal(parts: Parts, caller: Caller, vault: Vault, policy: Policy, progress:
         due = _due(parts, vault)
         if not due:
             return
-        done = 0
-        for batch in _batches(due):
+        for batch in Pace(progress).batches(due, BATCH):
             begin(parts, policy)
             _cut(parts, caller, vault, policy, batch)
-            done += len(batch)
-            progress(done, len(due))
 
 
 def finish(parts: Parts, caller: Caller, vault: Vault, policy: Policy) -> None:
@@ -150,22 +148,18 @@ def finish(parts: Parts, caller: Caller, vault: Vault, policy: Policy) -> None:
     """
     for _ in range(PASSES):
         due = _due(parts, vault)
-        for batch in _batches(due):
+        for batch in UNHURRIED.batches(due, BATCH):
             _cut(parts, caller, vault, policy, batch)
         if not due:
             return
 
 
-def _batches(snos: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (snos[i : i + BATCH] for i in range(0, len(snos), BATCH))
-
-
-def _due(parts: Parts, vault: Vault) -> list[int]:
+def _due(parts: Parts, vault: Vault) -> BitMap:
     with parts.home.data.read() as tx:
         return vault.wide(tx)
 
 
-def _cut(parts: Parts, caller: Caller, vault: Vault, policy: Policy, snos: Sequence[int]) -> None:
+def _cut(parts: Parts, caller: Caller, vault: Vault, policy: Policy, snos: BitMap) -> None:
     warrant = parts.log.authorise(
         entry(
             parts,

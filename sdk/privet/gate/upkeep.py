@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from pyroaring import BitMap
 
 from privet.clock import DAY_US
 from privet.db import Tx
-from privet.gate import catalogue, moving, resealing, separation
-from privet.gate.held import held_periods
+from privet.gate import catalogue, kept, moving, resealing, separation
+from privet.gate.batches import MANY, UNHURRIED, Pace
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
 from privet.gate.sensitive import item_fields
-from privet.policy import APART, HELD, apart, fates
+from privet.policy import APART, apart
 from privet.types import ADMINISTRATION, Warrant
 
-MANY = 1000
 EPOCH_US = 30 * DAY_US
 
 
@@ -27,58 +24,34 @@ def fold(parts: Parts) -> int:
         return parts.ledger.fold(tx)
 
 
-def cutoffs(parts: Parts, jurisdiction: str = "") -> dict[str, int]:
-    """Domain to the instant before which its events are past retention.
+def sweep(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
+    """Delete events past the retention of their domain; only those cells are opened.
 
-    Args:
-        parts: the open deployment.
-        jurisdiction: whose law protects the people; of an unknown one the shortest hold holds.
+    Some thousand people at a time, each batch under a record of its own: whatever ends it,
+    what was swept stays so and the rest is found again.
     """
-    found: dict[str, int] = {}
-    for name, spec in parts.policy.purposes.items():
-        retention = spec.retention.before(parts.now)
-        found |= dict.fromkeys(fates(name), retention)
-        holds = spec.holds(jurisdiction)
-        if holds:  # what is still used goes no sooner than what nothing holds
-            ended = max(hold.period.before(parts.now) for hold in holds)
-            found |= dict.fromkeys(fates(name + HELD), min(ended, retention))
-    return found
+    due = parts.vault.lapsed(parts.now)
+    dropped = 0
+    for batch in pace.batches(due):
+        warrant = authorised(parts, caller, "retention", batch)
+        with parts.home.data.read() as tx:
+            groups = kept.bounds(tx, parts, batch)
+        for by_domain, who in groups:
+            dropped += parts.vault.sweep(warrant, parts.now, by_domain, who)
+    return dropped
 
 
-def sweep(parts: Parts, caller: Caller) -> int:
-    """Delete events past the retention of their domain; only those cells are opened."""
-    due = parts.vault.overdue(parts.now).lapsed
-    if not due:
-        return 0
-    warrant = _authorised(parts, caller, "retention", due)
-    with parts.home.data.read() as tx:
-        erased = held_periods(tx)
-        groups = [(cutoffs(parts), BitMap(due))]
-        if any(
-            rules.held for spec in parts.policy.purposes.values() for rules in spec.jurisdictions
-        ):
-            places = parts.ledger.places(tx, BitMap(due) - BitMap(erased))
-            groups = [(cutoffs(parts, code), who) for code, who in places.items()]
-    for sno in set(due).intersection(erased):  # as was decided when she was erased
-        kept = {domain: period.before(parts.now) for domain, period in erased[sno].items()}
-        groups = [(bounds, who - BitMap([sno])) for bounds, who in groups]
-        groups.append((cutoffs(parts) | kept, BitMap([sno])))
-    return sum(
-        parts.vault.sweep(warrant, parts.now, bounds, frozenset(who)) for bounds, who in groups
-    )
-
-
-def compact(parts: Parts, caller: Caller) -> int:
+def compact(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
     """Pack small cells of those who have many; also re-seals an outdated layout."""
-    with parts.home.data.read() as tx:
-        if resealing.under_way(tx, parts.now):  # for a policy to come: it would be undone here
-            return 0
-    found = parts.vault.overdue(parts.now)
-    due = sorted({*found.crowded, *found.outdated})[:MANY]
-    if not due:
-        return 0
-    warrant = _authorised(parts, caller, "compaction", due)
-    return sum(parts.vault.compact(warrant, sno) for sno in due)
+    due = parts.vault.scattered()
+    fewer = 0
+    for batch in pace.batches(due):
+        with parts.home.data.read() as tx:
+            if resealing.under_way(tx, parts.now):  # for a policy to come: it would be undone here
+                return fewer
+        warrant = authorised(parts, caller, "compaction", batch)
+        fewer += sum(parts.vault.compact(warrant, sno) for sno in batch)
+    return fewer
 
 
 def separate(parts: Parts, caller: Caller) -> int:
@@ -89,7 +62,7 @@ def separate(parts: Parts, caller: Caller) -> int:
     """
     with parts.home.data.read() as tx:
         codes = separation.noted(tx)
-        people = _unseparated(tx, parts)[:MANY] if codes else []
+        people = _unseparated(tx, parts)[:MANY] if codes else BitMap()
     if not codes:
         return 0
     moved = 0
@@ -98,7 +71,7 @@ def separate(parts: Parts, caller: Caller) -> int:
         mask = np.isin(np.arange(len(hidden)), list(codes)) & hidden
         events = {f.event for f in parts.policy.fields.values() if f.kind == "item"}
         fields = {event: item_fields(parts.policy, event) for event in sorted(events)}
-        warrant = _authorised(parts, caller, "separation", people)
+        warrant = authorised(parts, caller, "separation", people)
         beside = {domain: apart(domain) for domain in _shared(parts)}
         moved = sum(parts.vault.separate(warrant, sno, beside, fields, mask) for sno in people)
     with parts.home.data.write() as tx:
@@ -111,12 +84,13 @@ def _shared(parts: Parts) -> list[str]:
     return [d.name for d in parts.policy.domains if not d.name.endswith(APART)]
 
 
-def _unseparated(tx: Tx, parts: Parts) -> list[int]:
+def _unseparated(tx: Tx, parts: Parts) -> BitMap:
     held = BitMap().union(*(parts.vault.holders(tx, domain) for domain in _shared(parts)))
-    return [sno for sno in held if sno > separation.since(tx)]
+    held.remove_range(0, separation.since(tx) + 1)
+    return held
 
 
-def _authorised(parts: Parts, caller: Caller, task: str, due: Iterable[int]) -> Warrant:
+def authorised(parts: Parts, caller: Caller, task: str, due: BitMap) -> Warrant:
     """The warrant for one task of housekeeping on these subjects."""
     return parts.log.authorise(
         entry(
@@ -179,9 +153,9 @@ def overdue(parts: Parts) -> int:
     """How many subjects have cells past retention or scattered."""
     found = parts.vault.overdue(parts.now)
     with parts.home.data.read() as tx:
-        mixed = _unseparated(tx, parts) if separation.noted(tx) else []
-        mixed += moving.people(tx, parts)
-    return len({*found.lapsed, *found.crowded, *found.outdated, *mixed})
+        mixed = _unseparated(tx, parts) if separation.noted(tx) else BitMap()
+        mixed |= BitMap(moving.people(tx, parts))
+    return len(found.lapsed | found.crowded | found.outdated | mixed)
 
 
 def truncate(parts: Parts) -> int:

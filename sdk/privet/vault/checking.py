@@ -199,13 +199,12 @@ def _open_cell(room: Room, key: SubjectKey, cell: Row, person: _Person) -> None:
         plain = room.sealer.open_cell(key, cell[:6], bytes(cell[6]))
     except IntegrityError:
         person.faults["cell.sealed"] += 1
+        person.doubtful = True
         return
     person.opened.append((cell[:6], plain))
 
 
-def _keys(
-    room: Room, snos: Sequence[int]
-) -> tuple[dict[Pair, SubjectKey], dict[int, _Person]]:
+def _keys(room: Room, snos: Sequence[int]) -> tuple[dict[Pair, SubjectKey], dict[int, _Person]]:
     """The keys of these people; whose do not open are told as faults of theirs."""
     doms = sorted(room.layouts.domains.values())
     people: dict[int, _Person] = {}
@@ -229,9 +228,7 @@ def _state(sno: int, dom: int, ver: int, ct: bytes) -> HeadState:
     return HeadState(sno, dom, ver, gen, hashlib.sha256(ct).digest()[:_DIGEST])
 
 
-def _aged(
-    room: Room, opened: Iterable[tuple[Row, bytes]], faults: Counter[str]
-) -> list[Aged]:
+def _aged(room: Room, opened: Iterable[tuple[Row, bytes]], faults: Counter[str]) -> list[Aged]:
     grouped: dict[tuple[int, int], list[tuple[Row, bytes]]] = {}
     for cell, plain in opened:
         grouped.setdefault((cell[1], cell[3]), []).append((cell, plain))
@@ -265,4 +262,3 @@ def _whole(room: Room, grp: int, one: tuple[Row, bytes]) -> bool:
     except IntegrityError:
         return False
     return True
-

@@ -22,8 +22,11 @@ from privet.vault.joining import Joined, join, latest
 from privet.vault.layout import KEY_SUFFIX
 from privet.vault.pen import Pen, open_pen, put
 from privet.vault.reading import PROFILE, Room, Row, decode_cells
+from privet.vault.rows import ordinals
 
 if TYPE_CHECKING:
+    from pyroaring import BitMap
+
     from privet.db import Tx
 
 # A merge costs a few milliseconds once; every small cell costs each read that follows. On a
@@ -47,9 +50,9 @@ class Overdue:
         outdated: cells of a layout that the policy no longer uses.
     """
 
-    lapsed: tuple[int, ...]
-    crowded: tuple[int, ...]
-    outdated: tuple[int, ...]
+    lapsed: BitMap
+    crowded: BitMap
+    outdated: BitMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,26 @@ class Recut:
 
 def overdue(room: Room, tx: Tx, now: int) -> Overdue:
     """Who has lapsed, crowded or outdated cells at ``now`` (UTC µs)."""
-    lapsed = tx.all("SELECT DISTINCT sno FROM cell WHERE lapses <= ?", (now // WEEK_US,))
-    crowded = tx.all(
-        "SELECT DISTINCT sno FROM cell WHERE n < ? GROUP BY sno, dom, grp HAVING COUNT(*) >= ?",
+    return Overdue(lapsed(tx, now), crowded(tx), outdated(room, tx))
+
+
+def lapsed(tx: Tx, now: int) -> BitMap:
+    """Who has a cell whose first event has passed its retention at ``now`` (UTC µs)."""
+    return ordinals(tx, "SELECT sno FROM cell WHERE lapses <= ?", (now // WEEK_US,))
+
+
+def crowded(tx: Tx) -> BitMap:
+    """Who has so many small cells that merging them is worth it."""
+    return ordinals(
+        tx,
+        "SELECT sno FROM cell WHERE n < ? GROUP BY sno, dom, grp HAVING COUNT(*) >= ?",
         (CELL_ROWS // 2, CROWDED),
     )
-    old: list[Row] = []
-    grps = room.layouts.outdated()
-    if grps:
-        marks = ", ".join("?" * len(grps))
-        old = tx.all(f"SELECT DISTINCT sno FROM cell WHERE grp IN ({marks})", grps)
-    return Overdue(*(tuple(sorted(r[0] for r in rows)) for rows in (lapsed, crowded, old)))
+
+
+def outdated(room: Room, tx: Tx) -> BitMap:
+    """Who has cells of a layout that the policy does not use any more."""
+    return _with_groups(tx, room.layouts.outdated())
 
 
 def compact(room: Room, sno: int) -> int:
@@ -87,25 +99,34 @@ def compact(room: Room, sno: int) -> int:
     return _recut(room, sno, choose, keep, whole=True).cells
 
 
-def wide(room: Room, tx: Tx) -> list[int]:
-    """Subjects with a cell that holds together what the current atoms keep apart."""
-    grps = room.layouts.wide()
+def wide(room: Room, tx: Tx) -> BitMap:
+    """Who has a cell that holds together what the current atoms keep apart."""
+    return _with_groups(tx, room.layouts.wide())
+
+
+def _with_groups(tx: Tx, grps: Sequence[int]) -> BitMap:
+    from pyroaring import BitMap
+
     if not grps:
-        return []
+        return BitMap()
     marks = ", ".join("?" * len(grps))
-    rows = tx.all(f"SELECT DISTINCT sno FROM cell WHERE grp IN ({marks}) ORDER BY sno", grps)
-    return [int(row[0]) for row in rows]
+    return ordinals(tx, f"SELECT sno FROM cell WHERE grp IN ({marks})", grps)
 
 
-def due(room: Room, now: int, doms: Sequence[int]) -> list[int]:
-    """Subjects with a cell in these domains whose first event has lapsed."""
+def due(room: Room, now: int, doms: Sequence[int], snos: Sequence[int]) -> list[int]:
+    """Those of these people with a cell in these domains whose first event has lapsed.
+
+    Args:
+        room: the open vault.
+        now: UTC µs.
+        doms: numbers of the domains.
+        snos: ascending ordinals.
+    """
     marks = ", ".join("?" * len(doms))
+    sql = f"SELECT DISTINCT sno FROM cell WHERE sno = ? AND lapses <= ? AND dom IN ({marks})"
+    week = now // WEEK_US
     with room.data.read() as tx:
-        rows = tx.all(
-            f"SELECT DISTINCT sno FROM cell WHERE lapses <= ? AND dom IN ({marks})",
-            (now // WEEK_US, *doms),
-        )
-    return sorted(row[0] for row in rows)
+        return [sno for sno in snos if tx.one(sql, (sno, week, *doms)) is not None]
 
 
 def sweep(room: Room, sno: int, now: int, cutoffs: Mapping[int, int]) -> int:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pyroaring import BitMap
+
     from privet.db import Store, Tx
     from privet.db.store import Row
 
 _LIST = 512
 # A range reads the rows between as well: worth it where at least every fourth is asked for.
 _DENSE = 4
+_PAGE = 10_000
 
 
 def by_subject(
@@ -52,6 +55,17 @@ def by_subject(
         part += part[-1:] * (_LIST - len(part))  # one statement text, prepared once
         marks = ", ".join("?" * _LIST)
         found += tx.all(f"{select} WHERE sno IN ({marks}){tail}", (*part, *params))
+    return found
+
+
+def ordinals(tx: Tx, sql: str, params: Sequence[object] = ()) -> BitMap:
+    """The first column of all rows as a set: of many millions, no more than a page is held."""
+    from pyroaring import BitMap
+
+    first = tx.one(sql, params)
+    found = BitMap([] if first is None else [int(first[0])])
+    while page := tx.driver.fetchmany(_PAGE):
+        found.update([int(row[0]) for row in page])
     return found
 
 

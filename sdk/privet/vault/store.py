@@ -19,7 +19,7 @@ from privet.vault import checking, compaction, moving, reading, separating, shre
 from privet.vault.cells import Sealer
 from privet.vault.layout import Atom, Kinds, install
 from privet.vault.reading import Fetched, Plan, Room
-from privet.vault.rows import by_subject
+from privet.vault.rows import by_subject, ordinals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -276,12 +276,15 @@ class Vault:
         warrant: Warrant,
         now: int,
         cutoffs: Mapping[str, int],
-        among: frozenset[int] | None = None,
+        among: BitMap | None = None,
     ) -> int:
         """Drop events older than their domain's cutoff, of the warrant's subjects.
 
+        Each subject's cells are put in place in a transaction of their own: a sweep that is
+        broken off has swept some of them, and leaves the others as they were.
+
         Args:
-            warrant: names the subjects, as ``overdue`` listed them.
+            warrant: names the subjects.
             now: UTC µs.
             cutoffs: by domain name, UTC µs; domains left out are not swept.
             among: whose cutoffs these are; of all that the warrant names where left out.
@@ -289,20 +292,30 @@ class Vault:
         Returns:
             Events dropped; one with fields in two domains counts in each.
         """
+        snos = sorted(warrant.subjects if among is None else among)
+        reading.require(warrant, snos)
         by_dom = {self._room.layouts.dom(name): us for name, us in cutoffs.items()}
         if not by_dom:
             return 0
-        due = compaction.due(self._room, now, sorted(by_dom))
-        lapsed = [s for s in due if s in warrant.subjects and (among is None or s in among)]
-        reading.require(warrant, lapsed)
-        return sum(self._swept(sno, now, by_dom) for sno in lapsed)
+        due = compaction.due(self._room, now, sorted(by_dom), snos)
+        return sum(self._swept(sno, now, by_dom) for sno in due)
 
     def _swept(self, sno: int, now: int, by_dom: Mapping[int, int]) -> int:
         return self._anew(lambda room: compaction.sweep(room, sno, now, by_dom))
 
-    def wide(self, tx: Tx) -> list[int]:
+    def wide(self, tx: Tx) -> BitMap:
         """Subjects with cells that open more than the installed atoms allow: to be re-sealed."""
         return compaction.wide(self._room, tx)
+
+    def lapsed(self, now: int) -> BitMap:
+        """Subjects with cells whose first event has passed its retention at ``now`` (UTC µs)."""
+        with self._home.data.read() as tx:
+            return compaction.lapsed(tx, now)
+
+    def scattered(self) -> BitMap:
+        """Subjects whose cells are many and small, or of a layout that is used no more."""
+        with self._home.data.read() as tx:
+            return compaction.crowded(tx) | compaction.outdated(self._room, tx)
 
     def overdue(self, now: int) -> Overdue:
         """Subjects whose cells maintenance should visit at ``now`` (UTC µs)."""
@@ -349,10 +362,7 @@ class Vault:
 
     def holders(self, tx: Tx, domain: str) -> BitMap:
         """Ordinals of everybody of whom a domain holds something."""
-        from pyroaring import BitMap
-
-        rows = tx.all("SELECT sno FROM head WHERE dom = ?", (self._room.layouts.dom(domain),))
-        return BitMap([int(row[0]) for row in rows])
+        return ordinals(tx, "SELECT sno FROM head WHERE dom = ?", (self._room.layouts.dom(domain),))
 
     def half_shredded(self, domain: str, holders: BitMap) -> BitMap:
         """Those whose key in a domain is destroyed though cells are left: shred them again.
