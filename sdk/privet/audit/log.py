@@ -36,7 +36,6 @@ MAX_SEQ = 2**63 - 1
 Ready = Prepared | Spliced
 
 
-class Log:
 class Watch(Protocol):
     """Who looks on while records are made: the anchors of the log."""
 
@@ -47,6 +46,7 @@ class Watch(Protocol):
         """Something was recorded."""
 
 
+class Log:
     """One deployment's audit log over the audit store.
 
     Args:
@@ -71,8 +71,8 @@ class Watch(Protocol):
         self._known: Head | None = None
         self._kept_us: int | None = None
         self._newest = 0
-
         self.watch: Watch | None = None
+
     @property
     def public(self) -> bytes:
         """The raw Ed25519 public key, 32 bytes."""
@@ -312,6 +312,19 @@ class Watch(Protocol):
         """
         return not_before(self._newest, us)
 
+    def _submit(self, prepared: Sequence[Ready], ts: int) -> list[int]:
+        if self.watch is None:
+            return self._groups.submit(prepared)
+        self.watch.before(ts)
+        seqs = self._groups.submit(prepared)
+        self.watch.after(ts)
+        return seqs
+
+    @property
+    def verifier(self) -> Verifier:
+        """The log's name and public key."""
+        return self._verifier
+
     def _head(self) -> Head:
         with self._store.read() as tx:
             head = heads.read(tx) or heads.empty(self._origin, self._signer)
@@ -327,19 +340,6 @@ class Watch(Protocol):
                 seqs, new = self._write(tx, old, batch)
                 kept = self._keep_checkpoint(tx, new)
             self._file.check_committed()
-    def _submit(self, prepared: Sequence[Ready], ts: int) -> list[int]:
-        if self.watch is None:
-            return self._groups.submit(prepared)
-        self.watch.before(ts)
-        seqs = self._groups.submit(prepared)
-        self.watch.after(ts)
-        return seqs
-
-    @property
-    def verifier(self) -> Verifier:
-        """The log's name and public key."""
-        return self._verifier
-
         except Exception as error:
             raise _unavailable(error) from None
         self._known, self._kept_us = new, kept
