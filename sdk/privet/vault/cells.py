@@ -9,7 +9,8 @@ any value found there fails to open rather than to be packed.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -27,16 +28,38 @@ _CELL: Final = Struct("<16s16sqqqqqq7s")
 _HEAD: Final = Struct("<16s16sqqq7s")
 # label, deployment, sno, dom, SHA-256 of the caller's label, header
 _SEALED: Final = Struct("<16s16sqq32s7s")
+_FOREIGN: Final = "a ciphertext has a foreign header"
+_WHY_FOREIGN: Final = "its format, timeline or key generation is not one this deployment writes"
 _CELL_LABEL, _HEAD_LABEL, _SEALED_LABEL = b"privet-cell-v1", b"privet-head-v1", b"privet-value-v1"
+
+
+def _no_former(_pair: tuple[int, int], _gen: int) -> Aead | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectKey:
-    """The key of one subject and domain, with its generation and its commitment."""
+    """The key of one subject and domain.
+
+    Attributes:
+        gen: its generation, which every ciphertext of it names.
+        commitment: ties the wrapped key to this one.
+        aead: seals and opens.
+        pair: subject and domain.
+        former: gives the key of the generation before while a renewal is under way.
+    """
 
     gen: int
     commitment: bytes
     aead: Aead
+    pair: tuple[int, int] = (0, 0)
+    former: Callable[[tuple[int, int], int], Aead | None] = field(
+        default=_no_former, repr=False, compare=False
+    )
+
+
+class Renewed(IntegrityError):
+    """A ciphertext of a generation that has no key: fetch it again, it may be sealed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +77,24 @@ class Sealer:
         """The clear bytes of a new ciphertext."""
         return HEADER.pack(VERSION, self.timeline, gen, CODEC)
 
-    def check(self, ct: bytes, key: SubjectKey) -> bytes:
-        """The clear bytes of a stored ciphertext.
+    def opener(self, ct: bytes, key: SubjectKey) -> tuple[bytes, Aead]:
+        """The clear bytes of a stored ciphertext, and the one key that its generation names.
 
         Raises:
-            IntegrityError: of another format, timeline or key generation.
+            Renewed: of a generation that has no key (any more).
+            IntegrityError: of another format or timeline.
         """
         header = ct[: HEADER.size]
         if header == self.header(key.gen):  # of this timeline: the usual case
-            return header
+            return header, key.aead
         if len(header) == HEADER.size:
             version, timeline, gen, codec = HEADER.unpack(header)
-            if (
-                version == VERSION
-                and codec == CODEC
-                and gen == key.gen
-                and (timeline <= self.timeline)
-            ):
-                return header
-        raise IntegrityError(
-            "a ciphertext has a foreign header",
-            why="its format, timeline or key generation is not one this deployment writes",
-        )
+            if version == VERSION and codec == CODEC and timeline <= self.timeline:
+                aead = key.aead if gen == key.gen else key.former(key.pair, gen)
+                if aead is None:
+                    raise Renewed(_FOREIGN, why=_WHY_FOREIGN)
+                return header, aead
+        raise IntegrityError(_FOREIGN, why=_WHY_FOREIGN)
 
     def seal_cell(
         self,
@@ -93,8 +112,8 @@ class Sealer:
         self, key: SubjectKey, place: tuple[int, int, int, int, int, int], ct: bytes
     ) -> bytes:
         """The plaintext of the cell stored at ``place``; IntegrityError if it is not its own."""
-        header = self.check(ct, key)
-        return key.aead.open(
+        header, aead = self.opener(ct, key)
+        return aead.open(
             ct[HEADER.size :], _CELL.pack(_CELL_LABEL, self.deployment, *place, header)
         )
 
@@ -106,9 +125,9 @@ class Sealer:
 
     def open_head(self, key: SubjectKey, sno: int, dom: int, ver: int, ct: bytes) -> bytes:
         """The manifest stored under ``ver``."""
-        header = self.check(ct, key)
+        header, aead = self.opener(ct, key)
         ad = _HEAD.pack(_HEAD_LABEL, self.deployment, sno, dom, ver, header)
-        return key.aead.open(ct[HEADER.size :], ad)
+        return aead.open(ct[HEADER.size :], ad)
 
     def seal_value(
         self, key: SubjectKey, sno: int, dom: int, label: bytes, plaintext: bytes
@@ -119,8 +138,8 @@ class Sealer:
 
     def open_value(self, key: SubjectKey, sno: int, dom: int, label: bytes, ct: bytes) -> bytes:
         """Open what ``seal_value`` sealed under the same label."""
-        header = self.check(ct, key)
-        return key.aead.open(ct[HEADER.size :], self._value_ad(sno, dom, label, header))
+        header, aead = self.opener(ct, key)
+        return aead.open(ct[HEADER.size :], self._value_ad(sno, dom, label, header))
 
     def _value_ad(self, sno: int, dom: int, label: bytes, header: bytes) -> bytes:
         digest = hashlib.sha256(label).digest()

@@ -110,7 +110,7 @@ class Subjects:
                 bytes(row[0]) for row in tx.all("SELECT tag FROM subject_ref WHERE sno = ?", (sno,))
             ]
             tx.many(
-                "INSERT INTO suppressed (tag, until, request) VALUES (?, ?, ?) ON CONFLICT (tag) "
+                "INSERT INTO suppressed (tag, until, request, ver) VALUES (?, ?, ?, 1) ON CONFLICT (tag) "
                 "DO UPDATE SET until = excluded.until, request = excluded.request",
                 [(_blind(key, tag), until, request) for tag in tags],
             )

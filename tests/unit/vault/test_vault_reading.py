@@ -199,12 +199,12 @@ def test_rows_of_a_domain_begun_anew_never_meet_those_that_a_held_one_kept(shop)
 
 def test_a_key_that_was_wrapped_for_another_commitment_is_damage(shop) -> None:
     from privet.crypto import commitment, random_key
-    from privet.vault import keys as room
+    from privet.vault.keyroom.wrapping import SUBJECT, WRAP
 
     shop.seal(shop.purchases((1, 10, 1)))
     kc = commitment(b"privet-kc-v1", random_key())
-    ad = room._WRAP.pack(room._SUBJECT, shop.home.deployment, 1, 1, 1, 9, kc)
-    wrapped = shop.keys._kek(1).seal(random_key(), ad)
+    ad = WRAP.pack(SUBJECT, shop.home.deployment, 1, 1, 1, 9, kc)
+    wrapped = shop.keys.wraps.kek(1).seal(random_key(), ad)
     with shop.home.keys.write() as tx:
         tx.run(
             "UPDATE subject_key SET wrapped = ?, kc = ?, gen = 9 WHERE sno = 1 AND dom = 1",

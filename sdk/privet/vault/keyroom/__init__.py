@@ -1,0 +1,1 @@
+"""The rooms behind ``Keys``: wrapping, epochs, the deployment's own keys, people's, models'."""
