@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from privet.db import migrate
-from privet.db.copying import load_tables, sync, torn
+from privet.db.copying import copy_out, load_tables, sync, torn
 from privet.db.home import (
     RESTORING,
     STORES,
@@ -212,3 +212,18 @@ def _unwritable(kind: str) -> StoreUnavailable:
         "create schemas.",
         reason="restore.unwritable",
     )
+
+
+def copied(location: Location, name: Name, path: Path) -> None:
+    """Copy one store of a home that is alive into a new file, through a connection of its own.
+
+    Raises:
+        StoreUnavailable: it is not there, or cannot be read.
+    """
+    store = _open(location, name, "FULL")
+    try:
+        with store.read() as tx:
+            tx.one("SELECT 1 FROM meta")
+            copy_out(tx, store, path, lambda _done, _of: None)
+    finally:
+        store.close()

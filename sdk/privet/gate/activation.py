@@ -107,21 +107,61 @@ def activate(
     # Again, since it took its time: whatever was activated meanwhile decides now.
     approved = approving.check(parts, caller, policy, signed)
     activation = recorded(parts, caller, policy, approved)
-    # Grounds are judged by basis; another policy may give a purpose another one.
-    ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
-    after = replace(parts, policy=policy, vault=vault, ledger=ledger, cache={})
+    after = _after(parts, vault, policy)
     with parts.home.data.write() as tx:  # both or neither: no ground is read under other bases
         _check_still(tx, parts, approved)
-        policies.make_active(tx, policy)
-        policies.note(tx, activation)
-        ledger.rebuild(tx)
-        if policy.items != parts.policy.items:
-            separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
-        moving.check_none(tx)
-        moving.note(tx, moving.moves(parts.policy, policy))
-        resealing.end(tx)
+        _change(tx, parts, after, [activation])
     resealing.finish(after, caller, vault, policy)
     moving.move(after, caller, progress)
+
+
+def bring_forward(
+    parts: Parts, caller: Caller, policy: Policy, activated: Sequence[Activation]
+) -> Parts:
+    """Let a policy hold that the log says was activated: a restored home holds an older one.
+
+    What allowed its activation then is in that record; nothing is asked again.
+
+    Args:
+        parts: the parts of the home, under the older policy; nobody else has it open.
+        caller: on whose behalf.
+        policy: the one that was activated last.
+        activated: every activation that this home does not know of, oldest first.
+
+    Returns:
+        The parts under that policy.
+    """
+    vault = Vault(parts.home, parts.keys, parts.subjects, parts.clock)
+    install_layout(vault, policy)
+    moving.move(parts, caller, _silent)
+    resealing.begin(parts, policy)
+    resealing.reseal(parts, caller, vault, policy, _silent)
+    after = _after(parts, vault, policy)
+    with parts.home.data.write() as tx:
+        _change(tx, parts, after, activated)
+    resealing.finish(after, caller, vault, policy)
+    moving.move(after, caller, _silent)
+    return after
+
+
+def _after(parts: Parts, vault: Vault, policy: Policy) -> Parts:
+    # Grounds are judged by basis; another policy may give a purpose another one.
+    ledger = ledger_of(parts.home.data, parts.keys.secret("mac"), policy)
+    return replace(parts, policy=policy, vault=vault, ledger=ledger, cache={})
+
+
+def _change(tx: Tx, parts: Parts, after: Parts, activated: Sequence[Activation]) -> None:
+    """Make the policy of ``after`` the active one, with all that follows from it."""
+    policy = after.policy
+    policies.make_active(tx, policy)
+    for activation in activated:
+        policies.note(tx, activation)
+    after.ledger.rebuild(tx)
+    if policy.items != parts.policy.items:
+        separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
+    moving.check_none(tx)
+    moving.note(tx, moving.moves(parts.policy, policy))
+    resealing.end(tx)
 
 
 def _check_still(tx: Tx, parts: Parts, approved: Approved) -> None:

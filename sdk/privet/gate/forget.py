@@ -398,32 +398,46 @@ def _subtract(parts: Parts, caller: Caller, sno: int, receipt: str) -> list[Remo
     return removed
 
 
+def foresee(parts: Parts, caller: Caller, receipt: str) -> None:
+    """Decide what a law holds of an erasure that a restore carries out again.
+
+    Before the log's word to forget her grounds is applied: they say whose law it is.
+    """
+    request = _request(parts, receipt)
+    if request["state"] not in CONCLUDED:
+        _decided(parts, caller, request["sno"], receipt, request)
+
+
 def _destroy(
     parts: Parts, caller: Caller, sno: int, receipt: str, request: Mapping[str, Any]
 ) -> dict[str, Held]:
-    known = request["detail"].get("holds")
-    if known is None:
-        moving.move_hers(parts, caller, sno)  # what a law holds now must not go with the rest
-        holds = _holds(parts, caller, sno)
-        until = _held_until(parts, caller, sno) if holds else None
-        decided: dict[str, Any] = {
-            "holds": {d: asdict(h) for d, h in holds.items()},
-            "held_until": until,
-            "destroyed": sorted(_domains(parts, sno) - _kept_by(holds)),
-            "suppressed": kept_out_until(parts),
-        }
-        _mark(parts, receipt, "destroying", decided)
-        suppressed = decided["suppressed"]
-    else:  # decided before a crash: the data that decided it may be gone
-        holds = {d: _held(h) for d, h in known.items()}
-        suppressed = request["detail"].get("suppressed", kept_out_until(parts))
-    parts.subjects.suppress(sno, suppressed, receipt)
+    decided = _decided(parts, caller, sno, receipt, request)
+    holds = {d: _held(h) for d, h in decided["holds"].items()}
+    parts.subjects.suppress(sno, decided["suppressed"], receipt)
     parts.vault.shred(sno, sorted(_domains(parts, sno) - _kept_by(holds)) if holds else None)
     parts.subjects.drop_refs(sno, held=bool(holds))
     with parts.home.data.write() as tx:
         tx.run("DELETE FROM contribution WHERE sno = ?", (sno,))
         membership.drop(tx, [sno])
     return holds
+
+
+def _decided(
+    parts: Parts, caller: Caller, sno: int, receipt: str, request: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What is held and what is destroyed, decided once: what decides it may be gone later."""
+    if "holds" in request["detail"]:
+        return {"suppressed": kept_out_until(parts), **request["detail"]}
+    moving.move_hers(parts, caller, sno)  # what a law holds now must not go with the rest
+    holds = _holds(parts, caller, sno)
+    decided: dict[str, Any] = {
+        "holds": {d: asdict(h) for d, h in holds.items()},
+        "held_until": _held_until(parts, caller, sno) if holds else None,
+        "destroyed": sorted(_domains(parts, sno) - _kept_by(holds)),
+        "suppressed": kept_out_until(parts),
+    }
+    _mark(parts, receipt, "destroying", decided)
+    return decided
 
 
 def _domains(parts: Parts, sno: int) -> set[str]:
