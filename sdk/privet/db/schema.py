@@ -548,14 +548,6 @@ class Checkpoint(AuditTable, table=True):
     note: bytes = _blob()
 
 
-class Single(AuditTable, table=True):
-    """Index: this subject is in the set of this record (sets of up to 64)."""
-
-    __tablename__ = "single"
-    __table_args__ = (CLUSTERED,)
-    sno: int = _int(key=True)
-    seq: int = _int(key=True)
-
 class AnchorState(AuditTable, table=True):
     """How far each anchor is, and since when it failed; the truth is what the anchor holds."""
 
@@ -568,6 +560,14 @@ class AnchorState(AuditTable, table=True):
     failed_at: int = _int()
     reason: str = _text()
 
+
+class Single(AuditTable, table=True):
+    """Index: this subject is in the set of this record (sets of up to 64)."""
+
+    __tablename__ = "single"
+    __table_args__ = (CLUSTERED,)
+    sno: int = _int(key=True)
+    seq: int = _int(key=True)
 
 
 class SetChunk(AuditTable, table=True):
