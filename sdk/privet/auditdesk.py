@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from privet.gate import emergencies
+from privet.errors import InvalidInput
+from privet.gate import choosing, emergencies, evidence
 from privet.gate.emergencies import Emergency
 from privet.gate.parts import Caller, Parts
 from privet.rights import answering, reviewing
@@ -49,10 +51,66 @@ class AuditDesk:
         sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
         return rights.ground(self._parts, self._caller, sno, record)
 
-    def export(self, directory: str | Path) -> Any:
-        """The whole log as a directory that anybody can verify offline."""
+    def export(
+        self,
+        directory: str | Path,
+        *,
+        form: Literal["tiles", "jsonl", "csv", "parquet"] = "tiles",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        principal: str | None = None,
+        purpose: str | None = None,
+        subject: Id | None = None,
+        decision: Literal["permit", "deny"] | None = None,
+        role: str | None = None,
+        action: str | None = None,
+        kind: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
+        """The whole log as tiles that anybody can verify offline, or chosen records as a table.
+
+        An interrupted export goes on where it was when it is asked for again.
+
+        Args:
+            directory: new, empty, or an earlier export of the same, which is brought up to date.
+            form: ``"tiles"`` proves that nothing is missing and takes no choice but ``since``,
+                for its readable lines; the others take any.
+            since: the first instant.
+            until: the first instant that no longer counts.
+            principal: a name, or the pseudonym that the log has for it.
+            purpose: why.
+            subject: the app's own id of a person; of others in her records only the number is
+                told.
+            decision: refusals, or all that is none.
+            role: one of the roles acted in.
+            action: what was done.
+            kind: the kind of record.
+            progress: is called with the number of records gone through, and of how many.
+
+        Returns:
+            ``directory``, ``size``, ``root``, ``records`` and, of tiles, ``sets``; of a table,
+            ``file``.
+
+        Raises:
+            InvalidInput: the directory holds something else (``export.foreign``), or tiles were
+                asked for with a choice (``export.whole``).
+            MissingExtra: Parquet, and pyarrow is not installed.
+        """
         target = check_path(directory, "the export", "export.path")
-        return rights.export_log(self._parts, self._caller, target)
+        if form not in {"tiles", "jsonl", "csv", "parquet"}:
+            raise InvalidInput(
+                "this form of an export is unknown",
+                remedy="Use tiles, jsonl, csv or parquet.",
+                reason="export.form",
+            )
+        sno = None
+        if subject is not None:
+            sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "export")
+        selection = choosing.chosen(
+            self._parts, since=since, until=until, principal=principal, subject=sno,
+            decision=decision, purpose=purpose, role=role, action=action, kind=kind,
+        )  # fmt: skip
+        return evidence.export_log(self._parts, self._caller, target, form, selection, progress)
 
     def replay(
         self,

@@ -2,7 +2,9 @@
 
 from privet.audit.entry import Entry
 from privet.audit.export import ExportReport, export
+from privet.audit.extracting import Extract, extract
 from privet.audit.form import Form
 from privet.audit.log import Log
+from privet.audit.selection import Selection
 
-__all__ = ["Entry", "ExportReport", "Form", "Log", "export"]
+__all__ = ["Entry", "ExportReport", "Extract", "Form", "Log", "Selection", "export", "extract"]

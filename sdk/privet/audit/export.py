@@ -18,7 +18,7 @@ from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory, Lines
 from privet.audit.head import LOG
 from privet.audit.record import decode, encode
 from privet.audit.tiles import WIDTH, Tile, tiles
-from privet.errors import IntegrityError, InvalidInput, StoreUnavailable
+from privet.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from privet.db import Store, Tx
@@ -100,10 +100,10 @@ class _Export:
         self._sets = 0
 
     def run(self, progress: Progress) -> ExportReport:
-        note, head = self._newest()
+        note, head = heads.newest(self._store, self._verifier)
         earlier = self._target.claim(self._manifest(head, 0))
         if earlier is not None:
-            self._check_grown(earlier, head)
+            treestore.check_grown(self._store, earlier, head)
         with Lines(self._target.path / RECORDS) as lines:
             for tile in tiles(head.size):
                 if tile.level == 0:
@@ -119,31 +119,6 @@ class _Export:
             [p for t in tiles(head.size) if t.width < WIDTH for p in (t.path, t.entries_path)]
         )
         return ExportReport(self._target.path, head.size, head.root.hex(), lines.count, self._sets)
-
-    def _newest(self) -> tuple[bytes, Checkpoint]:
-        with self._store.read() as tx:
-            head = heads.read(tx)
-        if head is None:
-            raise InvalidInput(
-                "there is nothing to export", why="nothing is recorded yet", reason="audit.empty"
-            )
-        checkpoint = self._verifier.open(head.note)
-        if checkpoint.size != head.size:
-            raise IntegrityError(
-                "the audit checkpoint is not genuine", why="it is of another size than the log"
-            )
-        return head.note, checkpoint
-
-    def _check_grown(self, earlier: Checkpoint, head: Checkpoint) -> None:
-        with self._store.read() as tx:
-            if earlier.size <= head.size and treestore.root_at(tx, earlier.size) == earlier.root:
-                return
-        raise IntegrityError(
-            "the audit log went back behind an earlier export",
-            why=f"that export holds {earlier.size} signed records which the log no longer has",
-            remedy="Keep that export, it is the proof; restore the audit store or find who cut it.",
-            reason="audit.rolled-back",
-        )
 
     def _write_entries(self, tile: Tile, lines: Lines) -> None:
         first = tile.index * WIDTH

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from privet.audit import merkle
 from privet.audit.checkpoint import Checkpoint, Verifier, sign
-from privet.errors import AuditUnavailable, IntegrityError
+from privet.errors import AuditUnavailable, IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from privet.crypto import Signer
-    from privet.db import Tx
+    from privet.db import Store, Tx
 
 LOG = 0  # one log a deployment; the number is in every key of the store
 
@@ -55,6 +55,27 @@ def empty(origin: str, signer: Signer) -> Head:
 def read(tx: Tx) -> Head | None:
     """The stored head, unverified; None before the first record."""
     return _fetch(tx, "")
+
+
+def newest(store: Store, verifier: Verifier) -> tuple[bytes, Checkpoint]:
+    """The newest signed checkpoint, as a note and as what it says.
+
+    Raises:
+        InvalidInput: nothing is recorded yet.
+        IntegrityError: it is not of this log's key, or of another size than the log.
+    """
+    with store.read() as tx:
+        head = read(tx)
+    if head is None:
+        raise InvalidInput(
+            "there is nothing to export", why="nothing is recorded yet", reason="audit.empty"
+        )
+    checkpoint = verifier.open(head.note)
+    if checkpoint.size != head.size:
+        raise IntegrityError(
+            "the audit checkpoint is not genuine", why="it is of another size than the log"
+        )
+    return head.note, checkpoint
 
 
 def lock(tx: Tx, origin: str, signer: Signer) -> Head:

@@ -16,6 +16,7 @@ from privet.audit.entry import Entry, Prepared, not_before, prepare
 from privet.audit.form import Form, Spliced
 from privet.audit.groups import Groups
 from privet.audit.head import LOG, Head
+from privet.audit.pages import first_since, pages
 from privet.audit.record import decode
 from privet.audit.storefile import StoreFile
 from privet.audit.tiles import Tile, completed
@@ -145,6 +146,20 @@ class Log:
                 (LOG, start, limit),
             )
         return [(int(seq), decode(bytes(body))) for seq, body in rows]
+
+    def between(self, since: int, until: int, size: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The first ``size`` records of a period, oldest first, with their indices.
+
+        Args:
+            since: UTC microseconds of the first.
+            until: UTC microseconds before which the last one is.
+            size: how long the log was when it was asked.
+        """
+        for page in pages(self._store, first_since(self._store, since, size), size):
+            for stored in page:
+                if stored.ts >= until:
+                    return
+                yield stored.seq, decode(stored.body)
 
     def redo(self, after: int, upto: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
         """The records that state is rebuilt from, in order, with their indices.

@@ -10,7 +10,8 @@ from privet.audit.tiles import WIDTH, Tile
 from privet.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from privet.db import Tx
+    from privet.audit.checkpoint import Checkpoint
+    from privet.db import Store, Tx
 
 
 def fetch(tx: Tx, tile: Tile) -> bytes:
@@ -69,6 +70,23 @@ def root_at(tx: Tx, size: int) -> bytes:
         frontier = [*merkle.extend((), 0, part), *frontier]
         level, hashes = level + 1, whole
     return merkle.frontier_root(frontier)
+
+
+def check_grown(store: Store, earlier: Checkpoint, newest: Checkpoint) -> None:
+    """Refuse where the log no longer is what an earlier checkpoint says of its beginning.
+
+    Raises:
+        IntegrityError: reason ``audit.rolled-back``.
+    """
+    with store.read() as tx:
+        if earlier.size <= newest.size and root_at(tx, earlier.size) == earlier.root:
+            return
+    raise IntegrityError(
+        "the audit log went back behind an earlier export",
+        why=f"that export holds {earlier.size} signed records which the log no longer has",
+        remedy="Keep that export, it is the proof; restore the audit store or find who cut it.",
+        reason="audit.rolled-back",
+    )
 
 
 def missing(what: str) -> IntegrityError:

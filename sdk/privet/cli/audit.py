@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from privet.cli import verdict
+from privet.cli import auditexport, verdict
 from privet.cli.options import (
     Home,
     Json,
@@ -27,40 +27,7 @@ NO_KEY = "the key came with the input; give --vkey as you know it"
 NO_ANCHOR = "no anchor; a log that was cut off and signed again would not show"
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Export, verify, history.")
 Roles = Annotated[list[str] | None, role(ROLE)]
-
-
-@app.command()
-def export(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export of this log.")
-    ],
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "auditor",
-    roles: Roles = None,
-    json: Json = False,
-) -> None:
-    """Write the whole log as a directory that anybody can verify offline."""
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or [ROLE]))
-    with acting(screen, who, ACCOUNTABILITY) as (_, principal):
-        report = principal.audit.export(directory)
-        key = principal.audit.verifier_key
-    told = {
-        "directory": str(report.directory),
-        "size": report.size,
-        "root": report.root,
-        "records": report.records,
-        "sets": report.sets,
-        "vkey": key,
-    }
-
-    def shown() -> None:
-        screen.say(f"{report.size} records in {report.directory}")
-        screen.say(f"root {report.root}")
-        screen.say(f"verifier key {key}")
-
-    screen.answer(told, shown)
+app.command("export")(auditexport.export)
 
 
 @app.command()

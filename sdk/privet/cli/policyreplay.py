@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
+from privet.cli.period import Begin, Until, in_utc
 from privet.cli.policysource import Reference
 from privet.cli.screen import Screen
 from privet.types import ACCOUNTABILITY
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from privet.review.unused import Unused
 
 ROLE = "auditor"
-FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]
 Roles = Annotated[list[str] | None, role(ROLE)]
 LEFT = {
     "ground": "refused for want of a ground, which no rule decides",
@@ -29,16 +29,8 @@ MARKS = {"refused": "-", "untold": "?", "otherwise": "~", "perhaps": "+"}
 
 def replay(
     ref: Reference,
-    since: Annotated[
-        datetime,
-        typer.Option(
-            "--since", metavar="TIME", formats=FORMATS, help="A day in UTC, or a time with zone."
-        ),
-    ],
-    until: Annotated[
-        datetime | None,
-        typer.Option("--until", metavar="TIME", formats=FORMATS, help="Likewise; else up to now."),
-    ] = None,
+    since: Annotated[datetime, Begin],
+    until: Until = None,
     home: Home = None,
     keyring: Keyring = None,
     name: Name = "auditor",
@@ -49,8 +41,8 @@ def replay(
     screen = Screen(json)
     who = Who(home, keyring, name, tuple(roles or [ROLE]))
     with acting(screen, who, ACCOUNTABILITY) as (_, principal):
-        end = None if until is None else _in_utc(until)
-        found = principal.audit.replay(ref, since=_in_utc(since), until=end)
+        begin = in_utc(since) or since
+        found = principal.audit.replay(ref, since=begin, until=in_utc(until))
     told = {
         "requests": found.requests,
         "same": found.same,
@@ -60,10 +52,6 @@ def replay(
     }
     screen.answer(told, lambda: _replayed(screen, found))
     raise typer.Exit(1 if found.changes else 0)
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _told(change: Changed) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from privet.audit import ExportReport, export
+from privet.audit import ExportReport, Extract, Selection, export, extract
+from privet.errors import InvalidInput
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, flush_counts
 from privet.types import ACCOUNTABILITY
-
-PAGE = 1000
 
 
 def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
@@ -24,7 +23,7 @@ def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
 
 
 def records(
-    parts: Parts, caller: Caller, since: int, until: int
+    parts: Parts, caller: Caller, since: int, until: int, task: str = ""
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The records of a period, oldest first, page by page; the look itself is recorded before.
 
@@ -33,6 +32,7 @@ def records(
         caller: who asks.
         since: UTC microseconds of the first.
         until: UTC microseconds before which the last one is.
+        task: what for, for the record of the look.
 
     Raises:
         AccessDenied: no permit to export the log.
@@ -40,30 +40,8 @@ def records(
     decide(parts, caller, ACCOUNTABILITY, "export", ())
     flush_counts(parts)
     size = parts.log.size()
-    parts.log.append([entry(parts, caller, "access", purpose=ACCOUNTABILITY, action="export")])
-    return _between(parts, _first(parts, since, size), size, until)
-
-
-def _between(
-    parts: Parts, start: int, size: int, until: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    while start < size:
-        page = parts.log.leaves(start, min(PAGE, size - start))
-        for seq, body in page:
-            if int(body["ts"]) >= until:
-                return
-            yield seq, body
-        start += PAGE
-
-
-def _first(parts: Parts, since: int, size: int) -> int:
-    """Index of the first record that is not older: times in the log never fall."""
-    low, high = 0, size
-    while low < high:
-        middle = (low + high) // 2
-        ((_, body),) = parts.log.leaves(middle, 1)
-        low, high = (middle + 1, high) if int(body["ts"]) < since else (low, middle)
-    return low
+    _note(parts, caller, (), **({"task": task} if task else {}))
+    return parts.log.between(since, until, size)
 
 
 def members(parts: Parts, seq: int) -> Sequence[int]:
@@ -72,10 +50,43 @@ def members(parts: Parts, seq: int) -> Sequence[int]:
 
 
 def export_log(
-    parts: Parts, caller: Caller, directory: Path, progress: Callable[[int], None] | None = None
-) -> ExportReport:
-    """Write the whole log as a directory that anybody can verify offline."""
-    decide(parts, caller, ACCOUNTABILITY, "export", ())
+    parts: Parts,
+    caller: Caller,
+    directory: Path,
+    form: Literal["tiles", "jsonl", "csv", "parquet"],
+    selection: Selection,
+    progress: Callable[[int, int], None] | None = None,
+) -> ExportReport | Extract:
+    """Write the log, or the records that are meant, to a directory.
+
+    Raises:
+        AccessDenied: no permit to export the log.
+        InvalidInput: the whole log was asked for, and only a part of it (``export.whole``).
+    """
+    asked = selection.asked
+    about = () if selection.subject is None else (selection.subject,)
+    decide(parts, caller, ACCOUNTABILITY, "export", (), about=about)
+    if form == "tiles" and not asked.keys() <= {"since"}:
+        raise InvalidInput(
+            "the whole log cannot be chosen from",
+            why="tiles prove that nothing is missing, so that nothing may be",
+            remedy="Choose the form jsonl, csv or parquet; or leave the choice out.",
+            reason="export.whole",
+        )
     flush_counts(parts)
-    parts.log.append([entry(parts, caller, "access", purpose=ACCOUNTABILITY, action="export")])
-    return export(parts.home.audit, parts.log.vkey, directory)
+    # The names of what was asked, not their values: those may be a caller's own words.
+    _note(parts, caller, about, task="export", form=form, by=sorted(asked))
+    store, vkey = parts.home.audit, parts.log.vkey
+    if form == "tiles":
+        return export(store, vkey, directory, since=selection.since, progress=progress)
+    return extract(store, vkey, directory, form, selection, progress or _silent)
+
+
+def _note(parts: Parts, caller: Caller, about: Sequence[int] = (), **more: Any) -> None:
+    purpose, action = ACCOUNTABILITY, "export"
+    made = entry(parts, caller, "access", purpose=purpose, action=action, subjects=about, **more)
+    parts.log.append([made])
+
+
+def _silent(_done: int, _of: int) -> None:
+    pass

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privet.clock import micros
@@ -90,13 +89,6 @@ def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
 def ground(parts: Parts, caller: Caller, sno: int, record: int) -> dict[str, Any]:
     """On which ground a record's access to one person's data was allowed."""
     return grounded.ground_of(parts, caller, sno, record)
-
-
-def export_log(
-    parts: Parts, caller: Caller, directory: Path, progress: Callable[[int], None] | None = None
-) -> Any:
-    """The log as a directory; see ``docs/reference/audit-export.md``."""
-    return evidence.export_log(parts, caller, directory, progress)
 
 
 def eligible(

@@ -1,0 +1,35 @@
+r"""Cells of a file that a spreadsheet may open: no cell becomes a formula, and each is had back.
+
+A text is written as it is unless it could begin a formula, or break out of its cell, in some
+program: then ``'`` comes before it, and within it a backslash and every character that could do
+so is ``\u`` and four hex digits. ``plain`` undoes that, exactly. OWASP, "CSV Injection".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MARK: Final = "'"
+# ASCII, and the full-width forms that East Asian editions of spreadsheets take for the same.
+_STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+# C0 and C1 controls, line and paragraph ends, and what turns the direction of text around.
+_CONTROL = "\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+_CONTROLS = re.compile(f"[{_CONTROL}]")
+_UNSAFE = re.compile(f"'|[{_CONTROL}]|(?:\\A|[,;|\"'`])\\s*[{_STARTS}]|\\A\\s|\\s\\Z")
+_ESCAPED = re.compile(f"[\\\\{_CONTROL}]|(?:(?<=\\A)|(?<=[,;|\"'`\\s]))[{_STARTS}]")
+_WRITTEN = re.compile(r"\\u([0-9a-f]{4})")
+
+
+def safe(text: str) -> str:
+    """The text as a cell."""
+    if _UNSAFE.search(text) is None:
+        return text
+    return MARK + _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def plain(cell: str) -> str:
+    """The text that ``safe`` made a cell of."""
+    if not cell.startswith(MARK):
+        return cell
+    return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), cell[1:])
