@@ -24,6 +24,7 @@ from privet.cli import (
     recommend,
     rights,
     segments,
+    store,
 )
 from privet.cli.face import Face
 
@@ -73,6 +74,7 @@ app.add_typer(segments.app, name="segments")
 app.add_typer(audit.app, name="audit")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(rights.app, name="rights")
+app.add_typer(store.app, name="store")
 app.command("maintain")(maintain.maintain)
 app.command("doctor")(doctor.doctor)
 

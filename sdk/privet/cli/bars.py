@@ -42,6 +42,26 @@ def measured(screen: Screen, name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bars.update(task, completed=done, total=of, visible=True)
 
 
+@contextmanager
+def named(screen: Screen) -> Iterator[Callable[[str, int, int], None]]:
+    """What is told the name of a stage, how many are done in it, and of how many."""
+    if not sys.stderr.isatty():
+        last: dict[str, int] = {}
+        yield lambda name, done, _of: last.__setitem__(name, done)
+        for name, done in ({} if screen.as_json else last).items():
+            sys.stderr.write(f"{name}: {done}\n")
+        return
+    with _bars() as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(name: str, done: int, of: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=of)
+            bars.update(tasks[name], completed=done, total=of)
+
+        yield told
+
+
 def _bars() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

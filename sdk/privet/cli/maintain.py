@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from privet.cli.bars import named
 from privet.cli.options import Home, Json, Keyring
 from privet.cli.screen import Screen
 from privet.settings import resolve
@@ -33,7 +34,8 @@ def maintain(
     found = resolve(home, keyring)
     screen.begin("privet", (), ADMINISTRATION, found.place)
     with open_deployment(found.home, keyring=found.keyring) as shop:
-        done = shop.maintenance.run(budget=timedelta(minutes=minutes))
+        with named(screen) as progress:
+            done = shop.maintenance.run(budget=timedelta(minutes=minutes), progress=progress)
         epoch = shop.maintenance.rotate() if rotate else None
         left = shop.maintenance.overdue()
     failed = sorted(step for step, count in done.items() if count < 0)

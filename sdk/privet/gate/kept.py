@@ -95,6 +95,24 @@ class _Line:
     due: int = 0
     late: int = 0
 
+    def grow(self, other: _Line) -> None:
+        """Take in further rows."""
+        self.rows += other.rows
+        self.oldest = min(self.oldest, other.oldest)
+        self.due += other.due
+        self.late += other.late
+
+    def largest(self, other: _Line | None) -> _Line:
+        """Of two sets of cells that hold parts of the same rows."""
+        if other is None:
+            return self
+        return _Line(
+            max(self.rows, other.rows),
+            min(self.oldest, other.oldest),
+            max(self.due, other.due),
+            max(self.late, other.late),
+        )
+
 
 @dataclass(slots=True)
 class Proof:
@@ -108,8 +126,13 @@ class Proof:
     faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, some: Iterable[Aged], rules: Iterable[tuple[Mapping[str, int], BitMap]]) -> None:
-        """Take in the rows of some people, with what holds for them."""
+        """Take in the rows of some people, with what holds for them.
+
+        A row whose fields lie in several cells is counted once in each of its categories.
+        """
         by_domain = list(rules)
+        seen: dict[tuple[str, bool, str, str], _Line] = {}
+        past: dict[tuple[int, str], tuple[int, int]] = {}
         for aged in some:
             name = self.names.get(aged.dom, "")
             purpose = purpose_of(name)
@@ -117,15 +140,19 @@ class Proof:
             if event.endswith("#key") or purpose not in self.policy.purposes:
                 self._unbound(purpose, event, len(aged.at))
                 continue
-            past, late = self._past(aged, name, by_domain)
-            key = purpose, name.removesuffix(APART).endswith(HELD)
+            due, late = self._past(aged, name, by_domain)
+            place = aged.dom, event
+            past[place] = max(past.get(place, (0, 0)), (due, late))
+            held = name.removesuffix(APART).endswith(HELD)
+            one = _Line(len(aged.at), int(aged.at.min()), due, late)
             for category in self._categories(event, fields):
-                line = self.lines.setdefault((*key, category), _Line())
-                line.rows += len(aged.at)
-                line.oldest = min(line.oldest, int(aged.at.min()))
-                line.due += past
-                line.late += late
-            self.faults["retention.due"] += past - late
+                key = purpose, held, category, f"{name}.{event}"
+                seen[key] = one.largest(seen.get(key))
+        for (purpose, held, category, _), one in seen.items():
+            line = self.lines.setdefault((purpose, held, category), _Line())
+            line.grow(one)
+        for due, late in past.values():
+            self.faults["retention.due"] += due - late
             self.faults["retention.late"] += late
 
     def told(self, parts: Parts) -> tuple[Kept, ...]:

@@ -182,10 +182,10 @@ def _open(room: Room, key: SubjectKey, head: Row, cells: list[Row], person: _Per
     listed = {(seq, grp): n for seq, grp, n in manifest.cells()}
     for cell in cells:
         n = listed.pop((cell[2], cell[3]), None)
-        if n is None:
-            person.faults["cell.orphan"] += 1
-        elif cell[3] not in room.layouts.by_grp:
+        if cell[3] not in room.layouts.by_grp:
             person.faults["cell.layout"] += 1
+        elif n is None:
+            person.faults["cell.orphan"] += 1
         elif n != cell[4]:
             person.faults["cell.count"] += 1
         else:
