@@ -6,27 +6,29 @@ texts that merely look alike. Several ids (a cookie, a login) may lead to one su
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from privet.clock import Clock, SystemClock, micros
-from privet.crypto import mac
 from privet.errors import Erased, InvalidInput
-from privet.types import check_text
 from privet.vault.rows import by_subject
+from privet.vault.tags import (
+    FIRST,
+    INSERT_REF,
+    TWIN_REF,
+    Id,
+    encode_id,
+    lookup,
+    mark_of_id,
+    mark_of_tag,
+    tags_of,
+    versions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from privet.db import Store, Tx
     from privet.vault.keys import Keys
-
-_REF_LABEL, _SUPPRESS_LABEL = b"privet-ref-v1", b"privet-suppress-v1"
-_CHUNK: Final = 500
-_VER: Final = 1
-Id = str | int
 
 
 class Subjects:
@@ -42,6 +44,7 @@ class Subjects:
         self._store = store
         self._keys = keys
         self._clock = clock or SystemClock()
+        self._hint: Live = (FIRST,)
 
     def find(self, ids: Sequence[Id]) -> list[int | None]:
         """The ordinal of each id, None where nobody is known under it.
@@ -49,38 +52,60 @@ class Subjects:
         Raises:
             InvalidInput: an id that is not exact text or a whole number.
         """
-        tags = self._tags(ids)
-        if len(tags) == 1:  # one statement: a snapshot without a transaction around it
-            known = _lookup(self._store, "sno", "subject_ref", tags)
-        else:
+        encoded = [encode_id(identifier) for identifier in ids]
+        live = self._warm()
+        if len(encoded) == 1:  # one statement: a snapshot without a transaction around it
+            tags = self._tags(encoded, live[0])
+            known = lookup(self._store, "sno", "subject_ref", tags)
+            if known:  # a tag that is there leads to her, whatever versions live now
+                return [known[tags[0]]]
+        while True:
+            tags = self._tags(encoded, live[0])
             with self._store.read() as tx:
-                known = _lookup(tx, "sno", "subject_ref", tags)
-        return [known.get(tag) for tag in tags]
+                known = lookup(tx, "sno", "subject_ref", tags)
+                live, before = self._living(tx), live
+            if live == before:
+                return [known.get(tag) for tag in tags]
 
     def enrol(self, ids: Sequence[Id]) -> tuple[list[int | None], list[int]]:
         """Ordinals of these ids, new ones for those unknown.
+
+        While the index is renewed, who comes by is renewed on the way.
 
         Returns:
             One ordinal per id, None where the person was erased and is kept out; and the
             ordinals that are new.
         """
-        tags = self._tags(ids)
-        with self._store.read() as tx:
-            known = _lookup(tx, "sno", "subject_ref", tags)
-            kept_out = self._suppressed(tx, tags)
-        if any(tag not in known and tag not in kept_out for tag in tags):
-            with self._store.write() as tx:
-                new, known, kept_out = self._add(tx, tags)
-        else:
-            new = []
-        return [None if t in kept_out else known[t] for t in tags], new
+        encoded = [encode_id(identifier) for identifier in ids]
+        live = self._warm()
+        while True:
+            tags = [self._tags(encoded, ver) for ver in live]
+            with self._store.read() as tx:
+                known = [lookup(tx, "sno", "subject_ref", mine) for mine in tags]
+                kept_out = self._kept_out(tx, encoded)
+                live, before = self._living(tx), live
+            if live != before:
+                continue
+            first, new = known[0], list[int]()
+            if not all(
+                one in kept_out or all(t in k for t, k in zip(its, known, strict=True))
+                for one, *its in zip(encoded, *tags, strict=True)
+            ):
+                with self._store.write() as tx:
+                    live = self._held(tx)
+                    if live == before:
+                        new, first, kept_out = self._add(tx, encoded, live, tags)
+            if live == before:
+                pairs = zip(encoded, tags[0], strict=True)
+                return [None if e in kept_out else first[t] for e, t in pairs], new
 
     def suppressed(self, ids: Sequence[Id]) -> list[bool]:
         """Whether each id belongs to an erased person who is kept out."""
-        tags = self._tags(ids)
+        encoded = [encode_id(identifier) for identifier in ids]
+        self._warm()
         with self._store.read() as tx:
-            out = self._suppressed(tx, tags)
-        return [tag in out for tag in tags]
+            out = self._kept_out(tx, encoded)
+        return [one in out for one in encoded]
 
     def alias(self, handle: Id, sno: int) -> None:
         """Let a further id lead to a known subject; nothing where it does already.
@@ -89,12 +114,16 @@ class Subjects:
             Erased: the id belongs to an erased person (reason ``subject.suppressed``).
             InvalidInput: the id leads to somebody else (reason ``subject.taken``).
         """
-        (tag,) = self._tags([handle])
+        encoded = [encode_id(handle)]
+        self._warm()
         with self._store.write() as tx:
-            if self._suppressed(tx, [tag]):
+            live = self._held(tx)
+            if self._kept_out(tx, encoded):
                 raise Erased("this person was erased", reason="subject.suppressed")
-            tx.run(_INSERT_REF, (tag, _VER, sno))
-            row = tx.one("SELECT sno FROM subject_ref WHERE tag = ?", (tag,))
+            for ver in live:
+                tx.run(INSERT_REF, (*self._tags(encoded, ver), ver, sno))
+            tags = self._tags(encoded, live[0])
+            row = tx.one("SELECT sno FROM subject_ref WHERE tag = ?", tags)
         if row is None or row[0] != sno:
             raise InvalidInput(
                 "this id already leads to another subject",
@@ -102,43 +131,66 @@ class Subjects:
                 reason="subject.taken",
             )
 
-    def suppress(self, sno: int, until: int, request: str) -> int:
-        """Keep every id of a subject out until ``until`` (UTC µs); how many ids that are."""
+    def suppress(self, sno: int, until: int, request: str, ids: Sequence[Id] = ()) -> int:
+        """Keep every id of a subject out until ``until`` (UTC µs); how many ids that are.
+
+        Args:
+            sno: whom.
+            until: until when.
+            request: the erasure's receipt.
+            ids: her ids as far as they are known: their marks do not depend on the index. Of
+                an id that is not known any more the mark is made from its tag, and the
+                version of the index that the tag is of stays until the mark has run out.
+        """
+        encoded = [encode_id(identifier) for identifier in ids]
+        self._warm()
         key = self._keys.secret("suppress")
         with self._store.write() as tx:
-            tags = [
-                bytes(row[0]) for row in tx.all("SELECT tag FROM subject_ref WHERE sno = ?", (sno,))
+            told = {tag for ver in self._held(tx) for tag in self._tags(encoded, ver)}
+            rows = tx.all("SELECT tag, ver FROM subject_ref WHERE sno = ?", (sno,))
+            marks = [(mark_of_id(key, one), until, request, 0) for one in encoded]
+            marks += [
+                (mark_of_tag(key, bytes(tag)), until, request, ver)
+                for tag, ver in rows
+                if bytes(tag) not in told
             ]
-            tx.many(
-                "INSERT INTO suppressed (tag, until, request, ver) VALUES (?, ?, ?, 1) ON CONFLICT (tag) "
-                "DO UPDATE SET until = excluded.until, request = excluded.request",
-                [(_blind(key, tag), until, request) for tag in tags],
-            )
-        return len(tags)
+            tx.many(_SUPPRESS, marks)
+        return len(marks)
+
+    def marked(self, request: str) -> bool:
+        """Whether somebody is kept out since this erasure."""
+        with self._store.read() as tx:
+            return tx.one("SELECT 1 FROM suppressed WHERE request = ?", (request,)) is not None
 
     def lift(self, handle: Id) -> bool:
         """Let an erased person back in, as somebody new; whether she was kept out.
 
         What a law still holds of her stays with her old ordinal.
         """
-        (tag,) = self._tags([handle])
-        blind = _blind(self._keys.secret("suppress"), tag)
+        encoded = [encode_id(handle)]
+        self._warm()
         with self._store.read() as tx:
-            if tx.one("SELECT 1 FROM suppressed WHERE tag = ?", (blind,)) is None:
+            (marks,) = self._marks(tx, encoded).values()
+            if not lookup(tx, "until", "suppressed", marks):
                 return False
         with self._store.write() as tx:
-            tx.run("DELETE FROM subject_ref WHERE tag = ? AND held = 1", (tag,))
-            return tx.run("DELETE FROM suppressed WHERE tag = ?", (blind,)) > 0
+            for ver in self._held(tx):
+                tags = self._tags(encoded, ver)
+                tx.run("DELETE FROM subject_ref WHERE tag = ? AND held = 1", tags)
+            return tx.many("DELETE FROM suppressed WHERE tag = ?", [(m,) for m in marks]) > 0
 
     def drop(self, handle: Id) -> None:
         """Cut the link of one id alone."""
-        (tag,) = self._tags([handle])
+        encoded = [encode_id(handle)]
+        self._warm()
         with self._store.write() as tx:
-            tx.run("DELETE FROM subject_ref WHERE tag = ?", (tag,))
+            for ver in self._held(tx):
+                tx.run("DELETE FROM subject_ref WHERE tag = ?", self._tags(encoded, ver))
 
     def drop_refs(self, sno: int, *, held: bool) -> None:
         """Cut the link to a subject, or mark it where a law still holds some of her data."""
         with self._store.write() as tx:
+            self._held(tx)
             if held:
                 tx.run("UPDATE subject_ref SET held = 1 WHERE sno = ?", (sno,))
             else:
@@ -156,71 +208,72 @@ class Subjects:
             row = tx.one("SELECT value FROM meta WHERE key = 'next_sno'")
         return int(bytes(row[0])) - 1 if row else 0
 
-    def _tags(self, ids: Sequence[Id]) -> list[bytes]:
-        key = self._keys.secret("ref")
-        return [mac(key, _REF_LABEL + _encoded(identifier)) for identifier in ids]
+    def _warm(self) -> Live:
+        """The versions last seen; their keys are asked for before any transaction begins."""
+        live = self._hint
+        for ver in live:
+            self._keys.secret("ref", ver)
+        return live
 
-    def _suppressed(self, tx: Tx, tags: Sequence[bytes]) -> set[bytes]:
+    def _tags(self, encoded: Sequence[bytes], ver: int) -> list[bytes]:
+        return tags_of(self._keys.secret("ref", ver), encoded)
+
+    def _living(self, tx: Tx) -> Live:
+        """The versions that live; everybody has a tag of the first."""
+        self._hint = live = tuple(version.number for version in versions(tx))
+        return live
+
+    def _held(self, tx: Tx) -> Live:
+        """The same, and nobody else writes a tag until the transaction ends.
+
+        Everybody who writes tags begins so: whoever erases finds every tag there is, and
+        two who enrol the same person write the same tags.
+        """
+        tx.one(f"SELECT value FROM meta WHERE key = 'next_sno'{tx.for_update}")
+        return self._living(tx)
+
+    def _kept_out(self, tx: Tx, encoded: Sequence[bytes]) -> set[bytes]:
         if tx.one("SELECT 1 FROM suppressed") is None:
             return set()
-        key, now = self._keys.secret("suppress"), micros(self._clock.now())
-        blinds = [_blind(key, tag) for tag in tags]
-        until = _lookup(tx, "until", "suppressed", blinds)
-        return {tag for tag, b in zip(tags, blinds, strict=True) if until.get(b, now) > now}
+        now = micros(self._clock.now())
+        marks = self._marks(tx, encoded)
+        until = lookup(tx, "until", "suppressed", [m for mine in marks.values() for m in mine])
+        return {one for one, mine in marks.items() if any(until.get(m, now) > now for m in mine)}
 
-    def _add(self, tx: Tx, tags: Sequence[bytes]) -> tuple[list[int], dict[bytes, int], set[bytes]]:
-        """Give ordinals to unknown tags under the counter's lock."""
-        row = tx.one(f"SELECT value FROM meta WHERE key = 'next_sno'{tx.for_update}")
-        first = int(bytes(row[0])) if row else 1
-        known, kept_out = _lookup(tx, "sno", "subject_ref", tags), self._suppressed(tx, tags)
-        unknown = [t for t in dict.fromkeys(tags) if t not in known and t not in kept_out]
-        new = list(range(first, first + len(unknown)))
+    def _marks(self, tx: Tx, encoded: Sequence[bytes]) -> dict[bytes, list[bytes]]:
+        """Every mark that may keep each of these ids out."""
+        key = self._keys.secret("suppress")
+        marks = {one: [mark_of_id(key, one)] for one in encoded}
+        for ver in self._keys.own.versions("ref", tx):
+            for one, tag in zip(encoded, self._tags(encoded, ver), strict=True):
+                marks[one].append(mark_of_tag(key, tag))
+        return marks
+
+    def _add(
+        self, tx: Tx, encoded: Sequence[bytes], live: Live, tags: Sequence[Sequence[bytes]]
+    ) -> tuple[list[int], dict[bytes, int], set[bytes]]:
+        """Give ordinals to unknown ids, under every live version at once; the index is held."""
+        row = tx.one("SELECT value FROM meta WHERE key = 'next_sno'")
+        start = int(bytes(row[0])) if row else 1
+        known = lookup(tx, "sno", "subject_ref", tags[0])
+        kept_out = self._kept_out(tx, encoded)
+        pairs = zip(encoded, tags[0], strict=True)
+        unknown = list(dict.fromkeys(t for e, t in pairs if t not in known and e not in kept_out))
+        new = list(range(start, start + len(unknown)))
         known.update(zip(unknown, new, strict=True))
         # In their own order: tags fall anywhere, and each would touch another page.
-        tx.many(_INSERT_REF, [(tag, _VER, known[tag]) for tag in sorted(unknown)])
+        tx.many(INSERT_REF, [(tag, live[0], known[tag]) for tag in sorted(unknown)])
+        for ver, mine in zip(live[1:], tags[1:], strict=True):
+            twins = zip(mine, tags[0], strict=True)
+            tx.many(TWIN_REF, sorted((n, ver, t, known[t]) for n, t in twins if t in known))
         tx.run(
-            "UPDATE meta SET value = ? WHERE key = 'next_sno'", (b"%d" % (first + len(unknown)),)
+            "UPDATE meta SET value = ? WHERE key = 'next_sno'", (b"%d" % (start + len(unknown)),)
         )
         return new, known, kept_out
 
 
-_INSERT_REF: Final = (
-    "INSERT INTO subject_ref (tag, ver, sno, held) VALUES (?, ?, ?, 0) ON CONFLICT (tag) DO NOTHING"
+Live = tuple[int, ...]
+_SUPPRESS: Final = (
+    "INSERT INTO suppressed (tag, until, request, ver) VALUES (?, ?, ?, ?) ON CONFLICT (tag) "
+    "DO UPDATE SET until = excluded.until, request = excluded.request, ver = excluded.ver"
 )
-
-
-def _encoded(identifier: object) -> bytes:
-    """Type byte ‖ u16 length ‖ bytes: no two ids share an encoding."""
-    if isinstance(identifier, str):
-        kind, data = b"t", check_text(identifier, "a subject's id").encode()
-    elif isinstance(identifier, (int, np.integer)) and not isinstance(identifier, bool):
-        number = int(identifier)
-        if not -(2**63) <= number < 2**63:
-            raise InvalidInput("a subject's id is out of range", reason="id.range")
-        kind, data = b"i", number.to_bytes(8, "big", signed=True)
-    else:
-        raise InvalidInput(
-            "a subject's id is neither text nor a whole number",
-            remedy="Give the app's own id as str or int.",
-            reason="id.type",
-        )
-    return kind + len(data).to_bytes(2, "big") + data
-
-
-def _blind(key: bytes, tag: bytes) -> bytes:
-    return mac(key, _SUPPRESS_LABEL + tag)
-
-
-def _lookup(tx: Tx | Store, column: str, table: str, tags: Sequence[bytes]) -> dict[bytes, int]:
-    found: dict[bytes, int] = {}
-    for start in range(0, len(tags), _CHUNK):
-        part = tags[start : start + _CHUNK]
-        rows = tx.all(_select(column, table, len(part)), part)
-        found.update((bytes(tag), value) for tag, value in rows)
-    return found
-
-
-@lru_cache(maxsize=64)
-def _select(column: str, table: str, count: int) -> str:
-    marks = ", ".join("?" * count)
-    return f"SELECT tag, {column} FROM {table} WHERE tag IN ({marks})"
