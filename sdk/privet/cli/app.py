@@ -9,6 +9,7 @@ import typer
 from privet import __version__
 from privet.cli import (
     audit,
+    backup,
     consent,
     demo,
     doctor,
@@ -76,6 +77,8 @@ app.add_typer(emergency.app, name="emergency")
 app.add_typer(rights.app, name="rights")
 app.add_typer(store.app, name="store")
 app.command("maintain")(maintain.maintain)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 
 
