@@ -232,7 +232,7 @@ def stored(tx: Tx) -> tuple[object, ...]:
         chunk = decode(number, bytes(bits))
         if chunk.on or chunk.off:
             sets[purpose, number] = (bytes(bits), due)
-    ends = sorted(tx.all("SELECT purpose, chunk, period, ends FROM ground_end"))
+    ends = sorted(tx.all("SELECT purpose, chunk, period, who, ends FROM ground_end"))
     return [tuple(map(plain, row)) for row in grounds], sets, [tuple(map(plain, e)) for e in ends]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from privet.consent import chunk as chunks
 from privet.consent.change import MAX_SNO
-from privet.consent.chunk import SPAN, Chunk, Mark, Sheaf
+from privet.consent.chunk import SPAN, Chunk, Mark, Part, Sheaf
 from privet.consent.entries import marks as placeholders
 from privet.consent.macs import Macs, check
 from privet.crypto import sha256
@@ -35,7 +35,7 @@ UNION ALL
 SELECT purpose, chunk, seq, sno, active, expires, mac, NULL FROM ground_delta
 WHERE purpose IN ({0}) AND chunk BETWEEN ? AND ?
 UNION ALL
-SELECT purpose, chunk, period, -2, 0, NULL, NULL, ends FROM ground_end
+SELECT purpose, chunk, period, -2, 0, NULL, who, CASE WHEN period >= ? THEN ends END FROM ground_end
 WHERE purpose IN ({0}) AND chunk BETWEEN ? AND ? AND period BETWEEN ? AND ?
 """
 _SET, _END = -1, -2
@@ -46,11 +46,14 @@ ON CONFLICT (purpose, chunk) DO UPDATE SET
 bits = excluded.bits, upto = excluded.upto, due = excluded.due, mac = excluded.mac
 """
 _PUT_END = """
-INSERT INTO ground_end (purpose, chunk, period, ends) VALUES (?, ?, ?, ?)
-ON CONFLICT (purpose, chunk, period) DO UPDATE SET ends = excluded.ends
+INSERT INTO ground_end (purpose, chunk, period, who, ends) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (purpose, chunk, period) DO UPDATE SET who = excluded.who, ends = excluded.ends
 """
 _DROP_END = "DELETE FROM ground_end WHERE purpose = ? AND chunk = ? AND period = ?"
-_PERIODS: Final = (-(2**63), 2**63 - 1)
+_FIRST: Final = -(2**63)
+_PERIODS: Final = (_FIRST, 2**63 - 1, _FIRST)
+"""The first and last period to read, and the first whose ends are wanted: all of everything."""
+_NO_PART: Final = Part(b"", b"")
 _ALL: Final = (0, MAX_SNO // SPAN)
 _DELTA = """
 INSERT INTO ground_delta (purpose, chunk, seq, sno, active, expires, mac)
@@ -86,12 +89,12 @@ class Marks:
 
 @dataclass(slots=True)
 class _Pile:
-    """What is stored of one chunk: its row, ends of periods, later marks in order of the log."""
+    """What is stored of one chunk: its row, periods, later marks in order of the log."""
 
     number: int
     packed: Sheaf | None = None
     upto: int = -1
-    ends: dict[int, bytes] = field(default_factory=dict)
+    parts: dict[int, Part] = field(default_factory=dict)
     later: dict[int, tuple[int, Mark]] = field(default_factory=dict)
 
     def add(self, seq: int, sno: int, mark: Mark) -> None:
@@ -104,22 +107,22 @@ class _Pile:
         return max([self.upto, *(seq for seq, _ in self.later.values())])
 
     def merged(self) -> Chunk:
-        """All of it in one; every period's ends were read."""
+        """All of it in one; every period was read."""
         chunk = chunks.empty(self.number)
         if self.packed is not None:
-            chunk = self.packed.whole(self.ends)
+            chunk = self.packed.whole(self.parts)
         marks = {sno: mark for sno, (_, mark) in self.later.items()}
         return chunks.update(chunk, marks) if marks else chunk
 
     def onto(self, sides: Sides, now: int) -> None:
-        """Add who is on, off and lapsed at ``now``, the ends of whose period were read."""
+        """Add who is on, off and lapsed at ``now``, up to which periods were read."""
         from pyroaring import BitMap
 
         named = BitMap(list(self.later))
         if self.packed is not None:
             sides.on.update(self.packed.on - named)
             sides.off.update(self.packed.off - named)
-            sides.lapsed.update(self.packed.lapsed(now, self.ends) - named)
+            sides.lapsed.update(self.packed.lapsed(now, self.parts) - named)
         for sno, (_, (on, expires)) in self.later.items():
             (sides.on if on else sides.off).add(sno)
             if on and expires is not None and expires <= now:
@@ -168,7 +171,8 @@ class Bitmaps:
 
         result = {purpose: Sides(BitMap(), BitMap(), BitMap()) for purpose in purposes}
         today = chunks.period_of(now)
-        for (purpose, _), pile in self._piles(tx, purposes, (first, last), (today, today)).items():
+        periods = (_FIRST, today, today)
+        for (purpose, _), pile in self._piles(tx, purposes, (first, last), periods).items():
             pile.onto(result[purpose], now)
         return result
 
@@ -179,7 +183,7 @@ class Bitmaps:
         )
         for number, _ in touched:
             pile = self._pile(tx, purpose, number)
-            self._put(tx, purpose, pile.merged(), pile.newest, pile.ends)
+            self._put(tx, purpose, pile.merged(), pile.newest, pile.parts)
         tx.run("DELETE FROM ground_delta WHERE purpose = ?", (purpose,))
         return sum(count for _, count in touched)
 
@@ -200,7 +204,7 @@ class Bitmaps:
             mine = numbers == number
             pile = self._pile(tx, purpose, number)
             packed = chunks.merged(pile.merged(), snos[mine], on[mine], expires[mine])
-            self._put(tx, purpose, packed, max(pile.newest, upto), pile.ends)
+            self._put(tx, purpose, packed, max(pile.newest, upto), pile.parts)
             tx.run("DELETE FROM ground_delta WHERE purpose = ? AND chunk = ?", (purpose, number))
 
     def shorten(self, tx: Tx, purpose: str, lapses: int) -> None:
@@ -210,7 +214,7 @@ class Bitmaps:
             IntegrityError: a row does not bear its MAC.
         """
         for pile in self._piles(tx, [purpose], _ALL, _PERIODS).values():
-            self._put(tx, purpose, chunks.shortened(pile.merged(), lapses), pile.newest, pile.ends)
+            self._put(tx, purpose, chunks.shortened(pile.merged(), lapses), pile.newest, pile.parts)
         tx.run("DELETE FROM ground_delta WHERE purpose = ?", (purpose,))
 
     def lapsing(self, tx: Tx, purpose: str, until: int) -> list[tuple[int, int]]:
@@ -223,6 +227,14 @@ class Bitmaps:
         for pile in self._piles(tx, [purpose], _ALL, _PERIODS).values():
             found += pile.merged().lapsing(until)
         return sorted(found)
+
+    def whole(self, tx: Tx, purpose: str, number: int) -> Chunk:
+        """One chunk in full, with the changes that wait.
+
+        Raises:
+            IntegrityError: a row does not bear its MAC.
+        """
+        return self._pile(tx, purpose, number).merged()
 
     def clear(self, tx: Tx, purposes: Sequence[str]) -> None:
         """Delete all that is stored of these purposes."""
@@ -240,52 +252,53 @@ class Bitmaps:
         if pile.packed is not None:
             pile.later.clear()  # they go on waiting
             chunk = chunks.update(pile.merged(), {sno: None})
-            self._put(tx, purpose, chunk, pile.upto, pile.ends)
+            self._put(tx, purpose, chunk, pile.upto, pile.parts)
 
-    def _put(self, tx: Tx, purpose: str, chunk: Chunk, upto: int, stored: chunks.Ends) -> None:
-        """Write a chunk, and the ends of those periods in which they are not as ``stored``."""
-        bits, ends = chunk.encode()
+    def _put(self, tx: Tx, purpose: str, chunk: Chunk, upto: int, stored: chunks.Parts) -> None:
+        """Write a chunk, and those of its periods that are not as ``stored``."""
+        bits, parts = chunk.encode()
         mac = self._macs.chunk(self._bases[purpose], purpose, chunk.number, upto, chunk.due, bits)
         tx.run(_PUT, (purpose, chunk.number, bits, upto, chunk.due, mac))
         place = (purpose, chunk.number)
-        tx.many(_DROP_END, [(*place, period) for period in sorted(stored.keys() - ends.keys())])
-        fresh = [(p, mine) for p, mine in sorted(ends.items()) if stored.get(p) != mine]
-        tx.many(_PUT_END, [(*place, period, mine) for period, mine in fresh])
-
-    def whole(self, tx: Tx, purpose: str, number: int) -> Chunk:
-        """All marks of one purpose for 65,536 ordinals, packed and later ones together.
-
-        Raises:
-            IntegrityError: a row does not bear its MAC, or its ends are not those it names.
-        """
-        return self._pile(tx, purpose, number).merged()
+        tx.many(_DROP_END, [(*place, period) for period in sorted(stored.keys() - parts.keys())])
+        fresh = [(*place, p, *mine) for p, mine in sorted(parts.items()) if stored.get(p) != mine]
+        tx.many(_PUT_END, fresh)
 
     def _pile(self, tx: Tx, purpose: str, number: int) -> _Pile:
         found = self._piles(tx, [purpose], (number, number), _PERIODS)
         return found.get((purpose, number)) or _Pile(number)
 
     def _piles(
-        self, tx: Tx, purposes: Sequence[str], among: tuple[int, int], periods: tuple[int, int]
+        self,
+        tx: Tx,
+        purposes: Sequence[str],
+        among: tuple[int, int],
+        periods: tuple[int, int, int],
     ) -> dict[tuple[str, int], _Pile]:
-        """What is stored of these chunks (first and last), with the ends of these periods."""
+        """What is stored of these chunks (first and last), with these periods (see _PERIODS)."""
         sql = _READ.format(placeholders(len(purposes)))
         piles: dict[tuple[str, int], _Pile] = {}
-        parameters = [*purposes, *among, *purposes, *among, *purposes, *among, *periods]
+        first, last, ends = periods
+        parameters = [*purposes, *among, *purposes, *among, ends, *purposes, *among, first, last]
+        made, stored = [], []
         for purpose, number, seq, sno, active, expires, mac, bits in tx.all(sql, parameters):
             pile = piles.get((purpose, number))
             if pile is None:
                 pile = piles[purpose, number] = _Pile(number)
             if sno == _END:
-                pile.ends[seq] = bytes(bits)
+                pile.parts[seq] = Part(bytes(mac), bytes(bits or b""))
             elif sno == _SET:
                 pile.packed = self._decode(purpose, number, seq, expires, mac, bytes(bits))
                 pile.upto = seq
             else:
-                made = self._macs.delta(self._bases[purpose], purpose, seq, sno, active, expires)
-                check(made, mac, "a change of a bitmap of grounds")
+                basis = self._bases[purpose]
+                made.append(self._macs.delta(basis, purpose, seq, sno, active, expires))
+                stored.append(bytes(mac))
                 pile.add(seq, sno, (bool(active), expires))
+        # As one text, since they may be thousands: where it is cut changes nothing it vouches for.
+        check(b"".join(made), b"".join(stored), "a change of a bitmap of grounds")
         for pile in piles.values():
-            _check_ends(pile, periods)
+            _check_parts(pile, periods)
         return piles
 
     def _decode(
@@ -296,10 +309,13 @@ class Bitmaps:
         return chunks.decode(number, bits)
 
 
-def _check_ends(pile: _Pile, periods: tuple[int, int]) -> None:
-    """Refuse unless a chunk's ends are, of these periods, exactly those that its row names."""
+def _check_parts(pile: _Pile, periods: tuple[int, int, int]) -> None:
+    """Refuse unless a chunk's periods are, of these, exactly those that its row names."""
     named = {} if pile.packed is None else pile.packed.periods
-    first, last = periods
-    for period in {p for p in named if first <= p <= last} | pile.ends.keys():
-        digest = named[period][0] if period in named else b""
-        check(digest, sha256(pile.ends.get(period, b"")), "what lapses in a period")
+    first, last, ends = periods
+    for period in {p for p in named if first <= p <= last} | pile.parts.keys():
+        who, instants = named.get(period, (b"", b""))
+        part = pile.parts.get(period, _NO_PART)
+        check(who, sha256(part.who), "who lapses in a period")
+        if period >= ends:
+            check(instants, sha256(part.ends), "when people of a period lapse")

@@ -1,15 +1,16 @@
 """One chunk of 65,536 ordinals of a purpose: who is on, who is off, when each lapses.
 
-What lapses is cut into periods of four weeks. A row tells for each period who lapses in it;
-the instants themselves lie in rows of their own, of which a look at one instant needs those of
-its own period alone:
+What lapses is cut into periods of four weeks, each in a row of its own: who lapses in it, and
+when each. A look at one instant reads who lapsed in earlier periods, and of its own period the
+instants; later ones it leaves alone.
 
-    u32 bytes of on ‖ u32 bytes of off ‖ u32 k ‖ k times (i64 period ‖ u32 bytes of who ‖ SHA-256
-    of its ends) ‖ on ‖ off ‖ k times who                                   the chunk
-    i64 for each ordinal of who, ascending; one alone where all are equal   the ends of a period
+    u32 bytes of on ‖ u32 k ‖ k times (i64 period ‖ SHA-256 of who ‖ SHA-256 of ends) ‖ on ‖ off
+                                                                         the chunk
+    who; i64 for each ordinal of who, ascending, one alone where all are equal
+                                                                         a period, its ends
 
 all little-endian; ``on``, ``off`` and ``who`` are roaring bitmaps in the portable format. One MAC
-over the chunk covers all that a bulk read believes: the ends by their hashes. Nothing in it
+over the chunk covers all that a bulk read believes: the periods by their hashes. Nothing in it
 depends on the time at which it was written.
 """
 
@@ -18,9 +19,9 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -36,15 +37,28 @@ SPAN: Final = 1 << 16
 PERIOD_US: Final = 28 * DAY_US
 NEVER: Final = -(2**63)
 """Stands in arrays for a ground that does not expire."""
-_HEAD = struct.Struct("<III")
-_PERIOD = struct.Struct("<qI32s")
+_HEAD = struct.Struct("<II")
+_PERIOD = struct.Struct("<q32s32s")
 _END_BYTES = 8
 
 Mark = tuple[bool, int | None]
 """Whether a ground is on, and the instant from which it no longer holds."""
 
-Ends = Mapping[int, bytes]
-"""The stored ends of some periods."""
+
+class Part(NamedTuple):
+    """What is stored of one period.
+
+    Attributes:
+        who: the bytes of a bitmap of those who lapse in it.
+        ends: the instants, as bytes; empty where they were not read.
+    """
+
+    who: bytes
+    ends: bytes
+
+
+Parts = Mapping[int, Part]
+"""What is stored of some periods, by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,75 +90,69 @@ class Chunk:
         ordinals = (found + self.number * SPAN).tolist()
         return zip(ordinals, self.expires[found].tolist(), strict=True)
 
-    def encode(self) -> tuple[bytes, dict[int, bytes]]:
-        """The bytes of ``ground_set.bits``, and those of ``ground_end.ends`` by period."""
+    def encode(self) -> tuple[bytes, dict[int, Part]]:
+        """The bytes of ``ground_set.bits``, and what ``ground_end`` holds of each period."""
         offsets = np.flatnonzero(self.expires != NEVER)
         expires = self.expires[offsets]
-        # Periods are few and near each other, so that the order of small numbers is wanted.
         of = expires // PERIOD_US
         order = np.argsort(of, kind="stable")
         periods, first = np.unique(of[order], return_index=True)
-        ends: dict[int, bytes] = {}
-        index, bitmaps = [], [self.on, self.off]
+        parts: dict[int, Part] = {}
         bounds = [*first.tolist(), len(order)]
         for period, (begin, end) in zip(periods.tolist(), pairwise(bounds), strict=True):
             mine = order[begin:end]
             who = _bitmap((offsets[mine] + self.number * SPAN).astype(np.uint32))
             instants = expires[mine].astype("<i8")
             same = bool((instants == instants[0]).all())
-            ends[period] = (instants[:1] if same else instants).tobytes()
-            index.append((period, sha256(ends[period])))
-            bitmaps.append(who)
-        on, off, *whos = [_bytes(one) for one in bitmaps]
+            parts[period] = Part(_bytes(who), (instants[:1] if same else instants).tobytes())
         records = [
-            _PERIOD.pack(period, len(who), digest)
-            for (period, digest), who in zip(index, whos, strict=True)
+            _PERIOD.pack(p, sha256(part.who), sha256(part.ends)) for p, part in parts.items()
         ]
-        head = _HEAD.pack(len(on), len(off), len(records))
-        return b"".join((head, *records, on, off, *whos)), ends
+        on, off = _bytes(self.on), _bytes(self.off)
+        return b"".join((_HEAD.pack(len(on), len(records)), *records, on, off)), parts
 
 
 @dataclass(frozen=True, slots=True)
 class Sheaf:
-    """What the row of a chunk tells, without the instants.
+    """What the row of a chunk tells, without its periods.
 
     Attributes:
         number: of the chunk.
         on: as of ``Chunk``.
         off: as of ``Chunk``.
-        periods: the hash of each period's ends, and who lapses in it, ascending.
+        periods: the hashes of who lapses in each period and of its ends, ascending.
     """
 
     number: int
     on: BitMap
     off: BitMap
-    periods: dict[int, tuple[bytes, BitMap]] = field(default_factory=dict)
+    periods: dict[int, tuple[bytes, bytes]]
 
-    def lapsed(self, now: int, ends: Ends) -> BitMap:
+    def lapsed(self, now: int, parts: Parts) -> BitMap:
         """Ordinals whose ground has lapsed at ``now`` (UTC microseconds).
 
         Args:
             now: UTC microseconds.
-            ends: those of ``period_of(now)`` at least, where the chunk has that period.
+            parts: of all periods up to ``period_of(now)``, with the ends of that one.
         """
         from pyroaring import BitMap
 
         today = period_of(now)
-        over = BitMap.union(
-            BitMap(), *(who for period, (_, who) in self.periods.items() if period < today)
-        )
-        if today in self.periods:
-            who = self.periods[today][1]
-            snos = _ordinals(who)
-            over |= _bitmap(snos[_instants(ends[today], len(snos)) <= now])
+        past = [BitMap.deserialize(part.who) for period, part in parts.items() if period < today]
+        over = BitMap.union(BitMap(), *past)
+        if today in parts:
+            snos = _ordinals(BitMap.deserialize(parts[today].who))
+            over |= _bitmap(snos[_instants(parts[today].ends, len(snos)) <= now])
         return over
 
-    def whole(self, ends: Ends) -> Chunk:
-        """The chunk in full, from the ends of all of its periods."""
+    def whole(self, parts: Parts) -> Chunk:
+        """The chunk in full, from all of its periods."""
+        from pyroaring import BitMap
+
         expires = _never()
-        for period, (_, who) in self.periods.items():
-            offsets = _ordinals(who) - np.uint32(self.number * SPAN)
-            expires[offsets] = _instants(ends[period], len(offsets))
+        for part in parts.values():
+            offsets = _ordinals(BitMap.deserialize(part.who)) - np.uint32(self.number * SPAN)
+            expires[offsets] = _instants(part.ends, len(offsets))
         return Chunk(self.number, self.on, self.off, expires)
 
 
@@ -157,19 +165,13 @@ def decode(number: int, bits: bytes) -> Sheaf:
     """Parse bytes whose MAC was checked; never bytes of another origin."""
     from pyroaring import BitMap
 
-    on, off, count = _HEAD.unpack_from(bits)
-    at = _HEAD.size + count * _PERIOD.size
-    sizes = [on, off]
-    index = list(_PERIOD.iter_unpack(bits[_HEAD.size : at]))
-    sizes += [size for _, size, _ in index]
-    found = []
-    for size in sizes:
-        found.append(BitMap.deserialize(bits[at : at + size]))
-        at += size
+    size, count = _HEAD.unpack_from(bits)
+    on = _HEAD.size + count * _PERIOD.size
+    off = on + size
     periods = {
-        period: (digest, who) for (period, _, digest), who in zip(index, found[2:], strict=True)
+        period: (who, ends) for period, who, ends in _PERIOD.iter_unpack(bits[_HEAD.size : on])
     }
-    return Sheaf(number, found[0], found[1], periods)
+    return Sheaf(number, BitMap.deserialize(bits[on:off]), BitMap.deserialize(bits[off:]), periods)
 
 
 def empty(number: int) -> Chunk:

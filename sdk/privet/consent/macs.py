@@ -8,6 +8,7 @@ a purpose changed its basis do not pass for rows from after it.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from privet import crypto
@@ -90,6 +91,7 @@ def check(made: bytes, stored: bytes | memoryview, what: str) -> None:
         )
 
 
+@lru_cache(maxsize=256)  # names of purposes and hashes of notices: few, and asked for again
 def _texts(*texts: str) -> bytes:
     parts = []
     for text in texts:

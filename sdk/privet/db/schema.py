@@ -278,13 +278,22 @@ class GroundSet(DataTable, table=True):
 
 
 class GroundEnd(DataTable, table=True):
-    """When each of those lapses who lapse in one period; its hash is in the row of the chunk."""
+    """Who lapses in one period, and when each; their hashes are in the row of the chunk."""
 
     __tablename__ = "ground_end"
     purpose: str = _text(key=True)
     chunk: int = _int(key=True)
     period: int = _int(key=True)
+    who: bytes = _blob()
     ends: bytes = _blob()
+
+
+class Provenance(DataTable, table=True):
+    """Where an import comes from, sealed once for all of its leaves."""
+
+    __tablename__ = "provenance"
+    commitment: str = _text(key=True)
+    ct: bytes = _blob()
 
 
 class GroundEpoch(DataTable, table=True):

@@ -1,7 +1,7 @@
 """Many answers kept elsewhere, taken in: a chunk of people at a time, each chunk at once.
 
 For whom nothing was said before, all that an import says of her is a sheet: one leaf of the log
-for what one action covers, sealed evidence of her own, one row of the ledger and one of the
+for what one action covers, one row of the ledger and one of the
 grounds. Whoever was heard before goes through the same door as a single answer. A chunk is
 recorded whole or not at all, and what was recorded is passed over when the same is imported
 again, so that an import which was cut off is run again.
@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from privet import crypto
 from privet.audit import Form
 from privet.clock import DAY_US
 from privet.consent import GIVING, IMPORTED, Heard, Said, Shared, Sheet, sheet
+from privet.gate import provenance
 from privet.gate.answerable import Texts
 from privet.gate.catchup import catch_up, come_abreast, fenced_among
 from privet.gate.duty import MOST
@@ -28,10 +27,9 @@ from privet.gate.forget import settle
 from privet.gate.grounds import change
 from privet.gate.importable import Answers, Told
 from privet.gate.judging import tagged
-from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
+from privet.gate.parts import IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.private import seal_private
 from privet.gate.record import entry, perform
-from privet.gate.subject import not_suppressed
 from privet.gate.wishes import ACTION_OF, EVERYTHING, Proof, Wish
 from privet.types import CONSENT, Id
 
@@ -69,9 +67,8 @@ def take_in(parts: Parts, caller: Caller, answers: Answers, proof: Proof) -> int
 
 def _numbered(parts: Parts, ids: Sequence[Id]) -> dict[Id, int]:
     """Ordinals of those who are not kept out; numbers ahead of their leaves harm nobody."""
-    kept = not_suppressed(parts, ids)
-    snos, _ = parts.subjects.enrol(kept)
-    return {i: sno for i, sno in zip(kept, snos, strict=True) if sno is not None}
+    snos, _ = parts.subjects.enrol(ids)
+    return {i: sno for i, sno in zip(ids, snos, strict=True) if sno is not None}
 
 
 def check_texts(parts: Parts, answers: Answers, notice: str) -> None:
@@ -121,10 +118,8 @@ class _Taking:
         self._parts = parts
         self._caller = caller
         self._proof = proof
-        self._details = json.dumps(
-            {"salt": os.urandom(16).hex(), **proof.details}, sort_keys=True, ensure_ascii=False
-        )
-        self._commitment = crypto.sha256(self._details.encode()).hex()
+        # A permission must be shown (Art. 7(1)): its evidence is there before it counts.
+        self._commitment = provenance.keep(parts, proof.details)
         with parts.home.data.read() as tx:
             self._texts = Texts(parts.ledger.notices(tx), proof.notice)
         bases = {name: spec.basis for name, spec in parts.policy.purposes.items()}
@@ -202,9 +197,6 @@ class _Taking:
         if new:
             ids = [(sno, json.dumps(i, ensure_ascii=False)) for sno, i in new.items()]
             seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", ids)
-        # A permission must be shown (Art. 7(1)): its evidence is there before it counts.
-        evidence = [(sno, self._details) for sno in told]
-        seal_private(parts, caller, EVIDENCE, EVIDENCE, "details", evidence)
         now = parts.now
         sheets: list[Sheet] = []
         records: list[tuple[Form, int, bytes]] = []

@@ -12,7 +12,7 @@ from privet import crypto
 from privet.clock import iso
 from privet.consent import Change, Standing
 from privet.errors import AccessDenied, Erased, InvalidInput
-from privet.gate import policies
+from privet.gate import policies, provenance
 from privet.gate.activation import ledger_of
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.private import seal_private
@@ -61,8 +61,15 @@ def ids_of(
 
 
 def evidence_of(parts: Parts, caller: Caller, sno: int) -> list[dict[str, str]]:
-    """How changes of her grounds can be shown, each with the salt of its commitment."""
-    return _private(parts, caller, sno, EVIDENCE, EVIDENCE, "details")
+    """How changes of her grounds can be shown, each with the salt of its commitment.
+
+    Of what was imported for many, it is what is told of the import.
+    """
+    own = _private(parts, caller, sno, EVIDENCE, EVIDENCE, "details")
+    with parts.home.data.read() as tx:
+        said = parts.ledger.entries(tx, sno)
+    brought = dict.fromkeys(one.commitment for _, one in said if one.imported and one.commitment)
+    return [*own, *map(json.loads, provenance.told(parts, brought).values())]
 
 
 def details_of(parts: Parts, caller: Caller, sno: int, commitment: str) -> str:

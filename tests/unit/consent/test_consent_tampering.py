@@ -123,7 +123,11 @@ def test_a_changed_bitmap_is_refused(home: Home, ledger: Ledger, sql: str) -> No
         "DELETE FROM ground_end WHERE purpose = ?",
         "UPDATE ground_end SET period = period + 1 WHERE purpose = ?",
         "UPDATE ground_end SET ends = substr(ends, 9) WHERE purpose = ?",
-        "INSERT INTO ground_end SELECT '*', chunk, period, ends FROM ground_end WHERE purpose = ?",
+        "UPDATE ground_end SET who = (SELECT bits FROM ground_set LIMIT 1) WHERE purpose = ?",
+        (
+            "INSERT INTO ground_end SELECT '*', chunk, period, who, ends "
+            "FROM ground_end WHERE purpose = ?"
+        ),
     ],
 )
 def test_an_expiry_that_was_taken_away_or_moved_is_refused(

@@ -71,13 +71,17 @@ def _downgraded(where: str) -> None:
     stores = create_stores(locate(where), "OFF")
     with stores.data._engine.begin() as connection:
         op = Operations(MigrationContext.configure(connection))
-        for table in ("notice", "emergency", "duty", "ground_end"):
+        for table in ("notice", "emergency", "duty", "ground_end", "provenance"):
             op.drop_table(table)
         names = ("hash", "name", "language", "text")
         op.create_table("notice", *(sa.Column(n, sa.Text(), nullable=False) for n in names))
         for table in ("policy_version", "policy_activation"):
             op.drop_table(table)
         _rows_of_grounds(op)
+    with stores.keys._engine.begin() as connection:
+        op = Operations(MigrationContext.configure(connection))
+        op.drop_table("former_key")
+        op.drop_column("suppressed", "ver")
     with stores.data.write() as tx:
         for key, value in (
             ("policy", b"ab" * 32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,8 +16,8 @@ import pytest
 from privet.audit.verifier import main as verify
 from privet.consent import Ledger
 from privet.deployment import Deployment, open_deployment
-from privet.errors import AuditUnavailable, InvalidInput
-from privet.gate import catchup, importing
+from privet.errors import AuditUnavailable, IntegrityError, InvalidInput
+from privet.gate import catchup, importing, provenance
 from privet.gate.subject import evidence_of
 
 CHANGES = ("recommendations", "newsletter", "orders")
@@ -64,7 +65,7 @@ def projection(deployment: Deployment) -> list[Any]:
                 "SELECT sno, seq, body, mac FROM ledger ORDER BY sno, seq",
                 "SELECT sno, body, pending, mac FROM ground ORDER BY sno",
                 "SELECT purpose, chunk, bits, due FROM ground_set ORDER BY purpose, chunk",
-                "SELECT purpose, chunk, period, ends FROM ground_end ORDER BY 1, 2, 3",
+                "SELECT purpose, chunk, period, who, ends FROM ground_end ORDER BY 1, 2, 3",
             )
         ]
 
@@ -180,7 +181,7 @@ def test_a_leaf_is_about_one_person_and_is_proved_by_itself(
     assert verify([str(tmp_path / "log"), "--vkey", auditor.verifier_key]) == 0
 
 
-def test_evidence_is_sealed_for_each_and_committed_to(opened: Deployment, clock: Any) -> None:
+def test_evidence_is_sealed_once_for_all_and_committed_to(opened: Deployment, clock: Any) -> None:
     desk(opened).load(frame(clock), **EVIDENCE)
     parts = opened._parts
     sno = parts.subjects.find(["c4"])[0]
@@ -189,7 +190,24 @@ def test_evidence_is_sealed_for_each_and_committed_to(opened: Deployment, clock:
     assert kept["evidence"] == "file 7"
     text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
     committed = {c.commitment for _, c in _entries(opened, sno)}
-    assert committed == {importing.crypto.sha256(text.encode()).hex()}
+    assert committed == {hashlib.sha256(text.encode()).hexdigest()}
+    with parts.home.data.read() as tx:
+        ((commitment, sealed),) = tx.all("SELECT commitment, ct FROM provenance")
+    assert {commitment} == committed
+    assert b"file 7" not in bytes(sealed)
+
+
+def test_evidence_under_another_commitment_is_refused(opened: Deployment, clock: Any) -> None:
+    desk(opened).load(frame(clock), **EVIDENCE)
+    first = provenance.keep(opened._parts, {"evidence": "file 8"})
+    with opened._parts.home.data.write() as tx:
+        tx.run(
+            "UPDATE provenance SET ct = (SELECT ct FROM provenance WHERE commitment = ?) "
+            "WHERE commitment <> ?",
+            (first, first),
+        )
+    with pytest.raises(IntegrityError):
+        opened.subject("c4", proof="t").rights.access()
 
 
 def _entries(deployment: Deployment, sno: int) -> list[Any]:

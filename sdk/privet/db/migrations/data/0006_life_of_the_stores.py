@@ -18,8 +18,15 @@ def upgrade() -> None:
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("chunk", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("period", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("who", sa.LargeBinary(), nullable=False),
         sa.Column("ends", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("purpose", "chunk", "period"),
+    )
+    op.create_table(
+        "provenance",
+        sa.Column("commitment", sa.Text(), nullable=False),
+        sa.Column("ct", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("commitment"),
     )
     for table in ("ledger", "ground", "ground_delta", "ground_set"):
         op.execute(f"DELETE FROM {table}")
