@@ -42,7 +42,7 @@ class Plan:
         previous: the verifier key under which the log was signed.
         checkpoint: the newest checkpoint of that name which is known anywhere.
         lost: records that the newest anchor knows of and nobody has any more.
-        words: why that is accepted, with a salt, as JSON; empty where nothing is lost.
+        words: why a loss is accepted, with a salt, as JSON; empty where nobody said so.
     """
 
     backup: str
@@ -85,7 +85,7 @@ def decide(
     if ahead is not None:
         named = unverified(ahead.note)
         lost = named.size - log.head.size
-        if accept_loss is None or not accept_loss.strip():
+        if not (accept_loss and accept_loss.strip()):
             raise anchored.behind(lost)
         if named.origin == log.key.name:
             newest = ahead.note
@@ -105,7 +105,7 @@ def decide(
         previous=log.key.vkey,
         checkpoint=newest.decode(),
         lost=lost,
-        words=_words(accept_loss) if lost and accept_loss else "",
+        words=_words(accept_loss) if accept_loss and accept_loss.strip() else "",
     )
 
 
