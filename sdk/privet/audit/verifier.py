@@ -1,9 +1,10 @@
-"""Check an audit export, an erasure certificate or a consent receipt, without privet.
+"""Check an audit export, a proof, an erasure certificate or a consent receipt, without privet.
 
 One file, on purpose: it needs Python 3.11 and ``cryptography`` (for Ed25519 alone) and
 shares no code with the log that it judges. Copy it, read it, run it:
 
-    python verifier.py DIR [--anchor CHECKPOINT] [--vkey VKEY] [--json]
+    python verifier.py DIR [--anchor KEPT] [--witness VKEY]... [--vkey VKEY] [--json]
+    python verifier.py --proof FILE [--vkey VKEY] [--json]
     python verifier.py --certificate FILE [--vkey VKEY] [--json]
     python verifier.py --receipt FILE [--vkey VKEY] [--json]
 
@@ -16,8 +17,10 @@ What is checked, in this order:
    level up, and what remains to the signed root (C2SP tlog-tiles, RFC 6962 section 2.1);
 3. times never fall, subject sets are the ones that their records commit to;
 4. ``records.jsonl`` repeats the bodies byte by byte, ``manifest.json`` tells the truth;
-5. with an anchor (an older checkpoint, kept elsewhere) the log only grew since;
-6. nothing else lies in the directory.
+5. where one signing key, or one origin, followed another, the old key vouches for the new;
+6. with an anchor (older checkpoints, kept elsewhere) the log only grew since each of them;
+7. what a witness cosigned is this tree;
+8. nothing else lies in the directory.
 
 A log whose end was cut off and signed again is a shorter log in good order: only an
 anchor shows it. A key that came with the export proves nothing about who signed: give
@@ -63,8 +66,10 @@ NOTE_LIMIT: Final = 65_536
 BUNDLE_LIMIT: Final = WIDTH * (2 + 65_535)
 CERTIFICATE_LIMIT: Final = 1 << 20
 PROBLEM_LIMIT: Final = 100
+ANCHOR_LIMIT: Final = 1 << 30
+ANCHORS: Final = 512  # of more, the tree is compared with so many
 PARTS: Final = frozenset(
-    {"checkpoint", "log.vkey", "tile", "sets", "records.jsonl", "manifest.json"}
+    {"checkpoint", "log.vkey", "tile", "sets", "records.jsonl", "manifest.json", "witness"}
 )
 
 INTACT, BROKEN, UNUSABLE = 0, 1, 2
@@ -96,6 +101,7 @@ class Verdict:
         first_bad: the lowest record number with a problem, or None.
         origin: the log's name as signed, or "".
         usable: False where there was nothing to judge: not an export, or a bad argument.
+        notes: what is no fault and should be known, such as records lost at a restore.
     """
 
     ok: bool
@@ -104,6 +110,7 @@ class Verdict:
     first_bad: int | None
     origin: str
     usable: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -146,6 +153,16 @@ class _Checkpoint:
         ]
         return bool(mine) and all(_signed(key, signature, self.text) for signature in mine)
 
+    def witnessed_by(self, key: _Key) -> int | None:
+        """When a witness cosigned it, POSIX seconds (C2SP tlog-cosignature); None: it did not."""
+        for name, blob in self.signatures:
+            if name == key.name and blob[:4] == key.key_id and len(blob) == 4 + 8 + 64:
+                time = int.from_bytes(blob[4:12], "big")
+                message = b"cosignature/v1\ntime %d\n" % time + self.text
+                if time < 2**63 and _signed(key, blob[12:], message):
+                    return time
+        return None
+
 
 def _signed(key: _Key, signature: bytes, message: bytes) -> bool:
     try:
@@ -169,13 +186,17 @@ def _unbase64(text: str) -> bytes:
 _KEY_LINE = re.compile(r"([^\s+]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})")
 
 
-def _parse_key(text: str) -> _Key:
-    """A verifier key ``name+id+base64(0x01 ‖ public)`` (C2SP signed-note)."""
+ED25519: Final = 0x01
+COSIGNATURE: Final = 0x04
+
+
+def _parse_key(text: str, kind: int = ED25519) -> _Key:
+    """A verifier key ``name+id+base64(kind ‖ public)`` (C2SP signed-note, tlog-cosignature)."""
     match = _KEY_LINE.fullmatch(text)
     if match is None:
         raise _Damaged("is not a verifier key")
     name, key_id, raw = match[1], bytes.fromhex(match[2]), _unbase64(match[3])
-    if raw[0] != 1 or sha256(name.encode() + b"\n" + raw).digest()[:4] != key_id:
+    if raw[0] != kind or sha256(name.encode() + b"\n" + raw).digest()[:4] != key_id:
         raise _Damaged("is not an Ed25519 verifier key, or its id is not that of the key")
     return _Key(name, key_id, Ed25519PublicKey.from_public_bytes(raw[1:]), text)
 
@@ -219,13 +240,13 @@ def _node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-_pairs = struct.Struct(f"{2 * HASH}s").iter_unpack
+_PAIRS: Final = {1 << k: struct.Struct(f"{2 * HASH}s" * (1 << k)).unpack for k in range(8)}
 
 
 def _fold(hashes: bytes) -> bytes:
-    """Root over 2^k hashes that lie one behind the other."""
-    while len(hashes) > HASH:
-        hashes = b"".join([sha256(b"\x01" + pair).digest() for (pair,) in _pairs(hashes)])
+    """Root over 2^k hashes, at most 256, that lie one behind the other."""
+    while pairs := len(hashes) // (2 * HASH):
+        hashes = b"".join([sha256(b"\x01" + pair).digest() for pair in _PAIRS[pairs](hashes)])
     return hashes
 
 
@@ -361,14 +382,18 @@ def _shown(name: str) -> str:
 def _bodies(bundle: bytes, width: int) -> tuple[list[bytes], bool]:
     """The bodies of a bundle, and whether they are ``width`` and fill it to the byte."""
     bodies: list[bytes] = []
-    at, end = 0, len(bundle)
-    while at + 2 <= end and len(bodies) < width:
-        after = at + 2 + (bundle[at] << 8 | bundle[at + 1])
-        if after > end:
-            break
-        bodies.append(bundle[at + 2 : after])
-        at = after
-    return bodies, at == end and len(bodies) == width
+    add = bodies.append
+    after, end = 0, len(bundle)
+    try:
+        for _ in range(width):
+            at = after + 2
+            after = at + (bundle[at - 2] << 8 | bundle[at - 1])
+            add(bundle[at:after])
+    except IndexError:
+        pass  # it ends too soon
+    if after > end:
+        bodies.pop()
+    return bodies, after == end and len(bodies) == width
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,15 +413,13 @@ _UNUSUAL_SET = re.compile(rb'"set":(?!\{"n":1,"snos":\[\d{1,18}\]\}[,}])')
 
 def _usual(bodies: Sequence[bytes]) -> list[int] | None:
     """Times of records with one subject or none; None where one of them is unusual."""
+    if b"\n" in b"".join(bodies):
+        return None
     lines = b"\n".join([*bodies, b""])
+    if not lines.isascii() or _UNUSUAL_SET.search(lines) is not None:
+        return None
     times = _TIME.findall(lines)
-    if (
-        len(bodies) == len(times) == lines.count(b"\n")
-        and lines.isascii()
-        and _UNUSUAL_SET.search(lines) is None
-    ):
-        return [int(time) for time in times]
-    return None
+    return [*map(int, times)] if len(bodies) == len(times) else None
 
 
 def _facts(body: bytes) -> tuple[int, _Set | None]:
@@ -466,6 +489,7 @@ class _Findings:
 
     def __init__(self) -> None:
         self.kept: list[Problem] = []
+        self.notes: list[str] = []
         self.count = 0
         self.first_bad: int | None = None
 
@@ -480,7 +504,8 @@ class _Findings:
         if self.count > PROBLEM_LIMIT:
             more = self.count - PROBLEM_LIMIT
             self.kept.append(Problem(None, "", f"{more} more problems are not listed"))
-        return Verdict(not self.count, size, tuple(self.kept), self.first_bad, origin)
+        kept, notes = tuple(self.kept), tuple(self.notes)
+        return Verdict(not self.count, size, kept, self.first_bad, origin, notes=notes)
 
 
 class _Listing:
@@ -624,17 +649,23 @@ class _Audit:
         self._clock = 0
         self._sets = 0
         self._with_sets = array("q")  # numbers of records that have files under sets/
+        self._handovers: list[tuple[int, bytes]] = []
 
-    def run(self, head: _Checkpoint, key: _Key | None, anchor: _Checkpoint | None) -> None:
+    def run(self, head: _Checkpoint, key: _Key | None, given: _Given) -> None:
         """Check everything that the checkpoint calls for, and that nothing else is there."""
         listing = _Listing(self._root, self._since(), self._findings)
         tree = _Tree(self._root, self._findings)
-        past: bytes | None = None
+        sizes = sorted({one.size for one in given.points if one.size <= head.size})
+        roots: dict[int, bytes] = {}
         complete = True
         for index in range(-(-head.size // WIDTH)):
-            leaves = self._bundle(index, min(WIDTH, head.size - index * WIDTH), listing)
-            if anchor and past is None and anchor.size <= index * WIDTH + len(leaves) // HASH:
-                past = tree.root(leaves[: (anchor.size - index * WIDTH) * HASH])
+            start, before = index * WIDTH, len(self._handovers)
+            leaves = self._bundle(index, min(WIDTH, head.size - start), listing)
+            here = [seq for seq, _ in self._handovers[before:]]
+            while sizes and sizes[0] <= start + len(leaves) // HASH:
+                here.append(sizes.pop(0))
+            for size in here:
+                roots[size] = tree.root(leaves[: (size - start) * HASH])
             if not leaves:
                 complete = False
                 break
@@ -645,8 +676,8 @@ class _Audit:
             self._findings.add(
                 None, "checkpoint", "root mismatch: the tree has another root than the signed one"
             )
-        if anchor:
-            self._grown(anchor, head, past)
+        if key is not None:
+            _History(self._root, self._findings, head, roots).check(key, self._handovers, given)
         self._manifest(head, key, listing)
         self._surplus(head.size)
 
@@ -671,6 +702,8 @@ class _Audit:
 
     def _records(self, bodies: list[bytes], start: int, name: str, listing: _Listing) -> None:
         times = _usual(bodies) or self._times(bodies, start, name)
+        if _HANDOVER in b"".join(bodies):
+            self._handovers += [(n, b) for n, b in enumerate(bodies, start) if _HANDOVER in b]
         clock = [self._clock, *times]
         if clock != sorted(clock):
             for seq, (before, ts) in enumerate(pairwise(clock), start):
@@ -719,24 +752,6 @@ class _Audit:
                 seq, f"sets/{seq}", "the subject set is not the one that its record commits to"
             )
 
-    def _grown(self, anchor: _Checkpoint, head: _Checkpoint, past: bytes | None) -> None:
-        if anchor.size > head.size:
-            self._findings.add(
-                head.size,
-                "checkpoint",
-                f"the log was cut or rolled back: the anchor names {anchor.size} records",
-            )
-        elif past is not None and past != anchor.root:
-            self._findings.add(
-                None,
-                "checkpoint",
-                f"history was rewritten: the first {anchor.size} records are not the anchor's",
-            )
-        elif past is None:
-            self._findings.add(
-                None, "checkpoint", f"the anchor's {anchor.size} records could not be rebuilt"
-            )
-
     def _since(self) -> int:
         try:
             manifest = _json(_read(self._root, "manifest.json", NOTE_LIMIT))
@@ -779,6 +794,9 @@ class _Audit:
         for name, plain in _walk(self._root, "tile"):
             if not plain or not _called_for(name, size):
                 self._findings.add(None, name, "is nothing that the checkpoint calls for")
+        for name, plain in _walk(self._root, "witness"):
+            if not plain or re.fullmatch(r"witness/[0-9a-f]{8}", name) is None:
+                self._findings.add(None, name, "is no checkpoint of a witness")
         found = 0
         for name, plain in _walk(self._root, "sets"):
             found += 1
@@ -796,6 +814,274 @@ class _Audit:
         return place < len(self._with_sets) and self._with_sets[place] == seq
 
 
+# --------------------------------------------------------------------------------------
+# What is known from elsewhere: keys, anchors, witnesses
+
+_HANDOVER: Final = b'"vkey":"'  # every record that hands over names a key
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A checkpoint that this log must have grown from, and where it is from."""
+
+    note: _Checkpoint
+    source: str
+
+    @property
+    def size(self) -> int:
+        return self.note.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the auditor brought along, and what witnesses left in the export."""
+
+    key: _Key | None
+    anchors: tuple[_Point, ...]
+    witnesses: tuple[_Key, ...]
+    witnessed: tuple[_Point, ...]
+    earlier: str | None  # directory of an earlier export
+
+    @property
+    def points(self) -> tuple[_Point, ...]:
+        return self.anchors + self.witnessed
+
+
+@dataclass(frozen=True, slots=True)
+class _Handover:
+    """A record in which one key, or one origin, follows another."""
+
+    seq: int
+    previous: _Key
+    key: _Key
+    endorsed: bool
+    begins: bool  # a new origin, after a restore
+    root: str
+    last: _Checkpoint | None  # the newest that the old origin signed
+
+
+class _History:
+    """Who signed when, and whether the log only grew since it was seen elsewhere."""
+
+    def __init__(
+        self, root: str, findings: _Findings, head: _Checkpoint, roots: dict[int, bytes]
+    ) -> None:
+        self._root, self._findings, self._head, self._roots = root, findings, head, roots
+        self._keys: list[_Key] = []
+        self._begun: list[_Handover] = []
+
+    def check(self, key: _Key, records: Sequence[tuple[int, bytes]], given: _Given) -> None:
+        """Follow the keys, then look at each anchor and each witness."""
+        chain = [one for record in records if (one := self._read(*record)) is not None]
+        self._keys = [key, *(one.previous for one in chain)]
+        self._begun = [one for one in chain if one.begins]
+        self._follow(key, chain)
+        for one in self._begun:
+            self._restored(one)
+        if given.key is not None:
+            self._trusted(given.key, key, chain)
+        self._anchored(given)
+        self._witnessed(given)
+
+    def _read(self, seq: int, body: bytes) -> _Handover | None:
+        try:
+            fields = _json(body)
+            kind = fields.get("kind") if isinstance(fields, dict) else None
+            if kind not in {"key.signing", "log.succeeds"}:
+                return None
+            return _handover(seq, fields, begins=kind == "log.succeeds")
+        except (_Damaged, AttributeError) as damage:
+            told = str(damage) if isinstance(damage, _Damaged) else "names no keys"
+            self._findings.add(seq, "records.jsonl", f"the record hands over and {told}")
+            return None
+
+    def _follow(self, key: _Key, chain: Sequence[_Handover]) -> None:
+        """Each key is the one that the record before it named, up to the one that signed."""
+        for one, after in pairwise(chain):
+            if after.previous.text != one.key.text:
+                self._findings.add(after.seq, "records.jsonl", "another key was in force")
+        if not chain:
+            return
+        last = chain[-1]
+        # Its own checkpoint may still be signed by the old key: the record comes first.
+        at_once = last.seq == self._head.size - 1 and not last.begins
+        if key.text != last.key.text and not (at_once and key.text == last.previous.text):
+            self._findings.add(
+                last.seq, "log.vkey", "is not the key to which the log was handed over"
+            )
+        for one in chain:
+            if not one.endorsed and not one.begins:
+                self._findings.add(one.seq, "records.jsonl", "the old key did not sign the new one")
+
+    def _restored(self, one: _Handover) -> None:
+        last = one.last
+        if self._roots.get(one.seq, b"").hex() != one.root:
+            told = "the records before it are not those that the restored log began with"
+            self._findings.add(one.seq, "records.jsonl", told)
+        if last is None or not last.signed_by(one.previous) or last.origin != one.previous.name:
+            told = "the checkpoint that it names is not signed by the old origin's key"
+            self._findings.add(one.seq, "records.jsonl", told)
+            return
+        lost = last.size - one.seq
+        if lost < 0 or (not lost and last.root.hex() != one.root):
+            told = "the checkpoint that it names is not of the records before it"
+            self._findings.add(one.seq, "records.jsonl", told)
+            return
+        what = f"records {one.seq} to {last.size - 1} of {last.origin} are lost" if lost else ""
+        told = what or "nothing that was signed is lost"
+        self._findings.notes.append(f"restored at record {one.seq}: {told}")
+        if not one.endorsed:
+            self._findings.notes.append(
+                f"the new origin at record {one.seq} is not vouched for by the old key"
+            )
+
+    def _trusted(self, given: _Key, key: _Key, chain: Sequence[_Handover]) -> None:
+        """The key that you know signed this, or vouches for the one that did."""
+        if given.text == key.text:
+            return
+        places = [n for n, one in enumerate(chain) if one.previous.text == given.text]
+        if not places:
+            self._findings.add(None, "log.vkey", "is not the verifier key that you gave")
+            self._findings.add(None, "checkpoint", "is not signed by the key that you gave")
+        elif not all(one.endorsed for one in chain[places[0] :]):
+            told = "is another key than you gave, and yours does not vouch for it"
+            self._findings.add(None, "log.vkey", told)
+        else:
+            seqs = ", ".join(str(one.seq) for one in chain[places[0] :])
+            self._findings.notes.append(f"the key that you gave vouches for today's: record {seqs}")
+
+    def _signed(self, point: _Point) -> bool:
+        note = point.note
+        if any(note.origin == key.name and note.signed_by(key) for key in self._keys):
+            return True
+        self._findings.add(
+            None,
+            "checkpoint",
+            f"the {point.source} was signed by another key: another log, or a new key",
+        )
+        return False
+
+    def _anchored(self, given: _Given) -> None:
+        points = sorted((p for p in given.anchors if self._signed(p)), key=lambda p: p.size)
+        sound, size = 0, self._head.size
+        for point in points:
+            if point.size > size or self._is_lost(point):
+                continue
+            found = self._roots.get(point.size)
+            if found == point.note.root:
+                sound = point.size
+                continue
+            if found is None:
+                told = f"the anchor's {point.size} records could not be rebuilt"
+                self._findings.add(None, "checkpoint", told)
+            else:
+                self._forked(point, sound, given.earlier)
+            return
+        for point in {point.note.origin: point for point in points}.values():  # the largest
+            self._cut(point, size)
+
+    def _is_lost(self, point: _Point) -> bool:
+        """Whether a restore begins before this point of the old origin ends."""
+        return any(
+            one.previous.name == point.note.origin and one.seq < point.size for one in self._begun
+        )
+
+    def _forked(self, point: _Point, sound: int, earlier: str | None) -> None:
+        first = _first_difference(self._root, earlier, point.size) if earlier else None
+        if first is None and point.size - sound == 1:
+            first = sound
+        one = f"one of {sound} to {point.size - 1}" if first is None else f"record {first}"
+        self._findings.add(
+            first,
+            "checkpoint",
+            f"history was rewritten: the first {point.size} records are not the anchor's; "
+            f"the first bad one is {one}",
+        )
+
+    def _cut(self, point: _Point, size: int) -> None:
+        begun = next((b for b in self._begun if b.previous.name == point.note.origin), None)
+        if begun is not None and begun.seq < point.size:
+            admitted = begun.last is not None and begun.last.size >= point.size
+            told = "the restore says so" if admitted else "the restore does not say so"
+            self._findings.add(
+                begun.seq,
+                "checkpoint",
+                f"records {begun.seq} to {point.size - 1} of the anchor are lost: {told}",
+            )
+        elif point.size > size:
+            self._findings.add(
+                size,
+                "checkpoint",
+                f"the log was cut or rolled back: the anchor names {point.size} records, "
+                f"and {size} to {point.size - 1} are missing",
+            )
+
+    def _witnessed(self, given: _Given) -> None:
+        for point in given.witnessed:
+            found = self._roots.get(point.size)
+            if self._signed(point) and found != point.note.root and not self._is_lost(point):
+                told = f"its {point.size} records are not those of this log"
+                self._findings.add(None, point.source, told)
+        for witness in given.witnesses:
+            self._by(witness, given.witnessed)
+
+    def _by(self, witness: _Key, points: Sequence[_Point]) -> None:
+        notes = [self._head, *(point.note for point in points)]
+        seen = [(n.size, t) for n in notes if (t := n.witnessed_by(witness)) is not None]
+        if not seen:
+            told = f"holds no cosignature of {_shown(witness.name)}"
+            self._findings.add(None, "witness", told)
+            return
+        size, time = max(seen)
+        at, left = _instant(time * 1_000_000) or time, self._head.size - size
+        self._findings.notes.append(
+            f"witnessed by {_shown(witness.name)} at {at}: {size} records, {left} came after"
+        )
+
+
+def _handover(seq: int, fields: dict[str, Any], *, begins: bool) -> _Handover:
+    old, new, signature = (fields.get(name) for name in ("previous", "vkey", "signature"))
+    if type(old) is not str or type(new) is not str or type(signature) is not str:
+        raise _Damaged("names no keys")
+    previous, key = _parse_key(old), _parse_key(new)
+    text = f"privet-log-successor/1\n{old}\n{new}\n".encode()
+    endorsed = bool(signature) and _signed(previous, _unbase64(signature), text)
+    root, last = "", None
+    if begins:
+        root = str(fields.get("root"))
+        last = _parse_checkpoint(str(fields.get("checkpoint")).encode("utf-8", "replace"))
+        if fields.get("size") != seq:
+            raise _Damaged("counts other records than those before it")
+        if not endorsed and signature:
+            raise _Damaged("is not signed by the key that it names")
+    elif previous.name != key.name:
+        raise _Damaged("changes the log's name with its key")
+    return _Handover(seq, previous, key, endorsed, begins, root, last)
+
+
+def _first_difference(root: str, earlier: str, size: int) -> int | None:
+    """The first record whose leaf differs in two exports; None where tiles are missing."""
+    for index in range(-(-size // WIDTH)):
+        width = min(WIDTH, size - index * WIDTH)
+        try:
+            old, new = (_leaves(place, index, width) for place in (earlier, root))
+        except _Damaged:
+            return None
+        differing = _differing(old, new)
+        if differing:
+            return index * WIDTH + differing[0]
+    return None
+
+
+def _leaves(root: str, index: int, width: int) -> bytes:
+    """The first so many leaf hashes of a tile, whole or partial."""
+    names = [_tile_name(0, index, w) for w in (WIDTH, *range(width, WIDTH))]
+    for name in names:
+        if Path(root, name).is_file():
+            return _read(root, name, WIDTH * HASH)[: width * HASH]
+    raise _Damaged("lacks a tile")
+
+
 def _top(root: str) -> set[str]:
     """Names in the directory itself, a thousand at most; none where it cannot be read."""
     try:
@@ -806,16 +1092,23 @@ def _top(root: str) -> set[str]:
 
 
 def verify_directory(
-    path: str | Path, *, anchor: bytes | None = None, vkey: str | None = None
+    path: str | Path,
+    *,
+    anchor: bytes | Path | None = None,
+    vkey: str | None = None,
+    witnesses: Sequence[str] = (),
 ) -> Verdict:
     """Check an audit export.
 
     Args:
         path: the directory that holds it.
-        anchor: an older checkpoint of the same log, kept where the log's keeper cannot
-            reach it. Without one, a log that was cut off and signed again looks well.
+        anchor: what was kept of the log where its keeper cannot reach it: an older
+            checkpoint, an anchor's file with many, or the directory of an earlier export, which
+            names the first bad record exactly. Without one, a log that was cut off and signed
+            again looks well.
         vkey: the log's verifier key as you know it. Without one, the key that came with
             the export is used, which shows who signed to nobody who does not know it.
+        witnesses: verifier keys of witnesses, each of which must have cosigned this log.
 
     Returns:
         The verdict; hostile input changes the verdict, it never raises.
@@ -823,26 +1116,27 @@ def verify_directory(
     root = os.fspath(path)
     if not _top(root) & {"checkpoint", "log.vkey", "tile"}:
         return _unusable("", "is not a directory with an audit export")
-    try:
-        given = None if vkey is None else _parse_key(vkey.strip())
-    except _Damaged as damage:
-        return _unusable("--vkey", str(damage))
-    try:
-        past = None if anchor is None else _parse_checkpoint(anchor)
-        if past is not None and past.size == 0:
-            raise _Damaged("names no record: every log is an extension of an empty one")
-    except _Damaged as damage:
-        return _unusable("--anchor", str(damage))
+    argument = "--vkey"
     findings = _Findings()
-    key = _key_of(root, given, findings)
+    try:
+        key = None if vkey is None else _parse_key(vkey.strip())
+        argument = "--witness"
+        known = tuple(_parse_key(text.strip(), COSIGNATURE) for text in witnesses)
+        argument = "--anchor"
+        anchors = () if anchor is None else _anchors(anchor)
+    except _Damaged as damage:
+        return _unusable(argument, str(damage))
+    earlier = os.fspath(anchor) if isinstance(anchor, os.PathLike) else None
+    given = _Given(key, anchors, known, tuple(_cosigned(root, findings)), earlier)
+    own = _key_of(root, key, findings)
     try:
         head = _parse_checkpoint(_read(root, "checkpoint", NOTE_LIMIT))
     except _Damaged as damage:
         findings.add(None, "checkpoint", str(damage))
         return findings.verdict(0, "")
-    if key is not None:
-        _signed_heads(key, head, past, findings)
-    _Audit(root, findings).run(head, key, past)
+    if own is not None:
+        _signed_head(own, head, findings)
+    _Audit(root, findings).run(head, own, given)
     return findings.verdict(head.size, head.origin)
 
 
@@ -850,32 +1144,59 @@ def _unusable(file: str, what: str) -> Verdict:
     return Verdict(False, 0, (Problem(None, file, what),), None, "", usable=False)
 
 
+def _anchors(kept: bytes | Path) -> tuple[_Point, ...]:
+    """The checkpoints in an anchor: one note, a line of JSON each, or an export's own."""
+    data = _read(os.fspath(kept), "checkpoint", NOTE_LIMIT) if not isinstance(kept, bytes) else kept
+    if not data.startswith(b"{"):
+        notes = [_parse_checkpoint(data)]
+    else:
+        lines = data.split(b"\n")[:-1]  # of a line that was cut off the end is missing
+        notes = [note for line in lines if (note := _kept_note(line)) is not None]
+        if not notes or (_kept_note(lines[-1]) is None and lines[-1].endswith(b"}")):
+            raise _Damaged("holds no checkpoint in its last line")
+    if any(note.size == 0 for note in notes):
+        raise _Damaged("names no record: every log is an extension of an empty one")
+    notes = notes[:: -(-len(notes) // ANCHORS)] + notes[-1:]  # some of many, and the newest
+    return tuple(_Point(note, "anchor") for note in notes)
+
+
+def _kept_note(line: bytes) -> _Checkpoint | None:
+    try:
+        return _parse_checkpoint(_json(line)["checkpoint"].encode())
+    except (_Damaged, KeyError, TypeError, AttributeError, UnicodeEncodeError):
+        return None
+
+
+def _cosigned(root: str, findings: _Findings) -> Iterator[_Point]:
+    """The checkpoints that witnesses cosigned, as they lie in the export."""
+    for name, _ in sorted(islice(_walk(root, "witness"), 100)):
+        try:
+            note = _parse_checkpoint(_read(root, name, NOTE_LIMIT))
+            if note.size == 0:
+                raise _Damaged("names no record")
+        except _Damaged as damage:
+            findings.add(None, name, str(damage))
+            continue
+        yield _Point(note, name)
+
+
 def _key_of(root: str, given: _Key | None, findings: _Findings) -> _Key | None:
     try:
         text = _read(root, "log.vkey", 1_024).decode("utf-8")
         if not text.endswith("\n"):
             raise _Damaged("does not end its line")
-        found = _parse_key(text[:-1])
+        return _parse_key(text[:-1])
     except (_Damaged, UnicodeDecodeError) as damage:
         told = str(damage) if isinstance(damage, _Damaged) else "is not UTF-8"
         findings.add(None, "log.vkey", told)
         return given
-    if given is not None and given.text != found.text:
-        findings.add(None, "log.vkey", "is not the verifier key that you gave")
-    return given or found
 
 
-def _signed_heads(
-    key: _Key, head: _Checkpoint, anchor: _Checkpoint | None, findings: _Findings
-) -> None:
+def _signed_head(key: _Key, head: _Checkpoint, findings: _Findings) -> None:
     if not head.signed_by(key):
         findings.add(None, "checkpoint", "is not signed by the log's key")
     if head.origin != key.name:
         findings.add(None, "checkpoint", "has another origin than the log's key")
-    if anchor is not None and not (anchor.signed_by(key) and anchor.origin == key.name):
-        findings.add(
-            None, "checkpoint", "the anchor was signed by another key: another log, or a new key"
-        )
 
 
 # --------------------------------------------------------------------------------------
@@ -903,7 +1224,10 @@ def verify_certificate(certificate: bytes, *, vkey: str | None = None) -> Verdic
 
 
 def _of_one(
-    what: str, data: bytes, vkey: str | None, read: Callable[[bytes, _Key | None], _Checkpoint]
+    what: str,
+    data: bytes,
+    vkey: str | None,
+    read: Callable[[bytes, _Key | None, list[str]], _Checkpoint],
 ) -> Verdict:
     """The verdict on a document that brings its own proofs."""
     try:
@@ -912,20 +1236,18 @@ def _of_one(
         return _unusable("--vkey", str(damage))
     findings = _Findings()
     try:
-        head = read(data, given)
+        head = read(data, given, findings.notes)
     except _Damaged as damage:
         findings.add(None, what, str(damage))
         return findings.verdict(0, "")
     return findings.verdict(head.size, head.origin)
 
 
-def _certified(data: bytes, given: _Key | None) -> _Checkpoint:
+def _certified(data: bytes, given: _Key | None, _: list[str]) -> _Checkpoint:
     if len(data) > CERTIFICATE_LIMIT:
         raise _Damaged("is longer than a certificate can be")
     outer = _members(_json(data), certificate=dict, signature=str, vkey=str, inclusion=dict)
-    key = _parse_key(outer["vkey"])
-    if given is not None and given.text != key.text:
-        raise _Damaged("names another verifier key than the one that you gave")
+    key = _own_key(outer, given)
     body = outer["certificate"]
     text = _canonical_text(body)
     if not _signed(key, _unbase64(outer["signature"]), text):
@@ -979,15 +1301,13 @@ def verify_receipt(receipt: bytes, *, vkey: str | None = None) -> Verdict:
     return _of_one("receipt", receipt, vkey, _received)
 
 
-def _received(data: bytes, given: _Key | None) -> _Checkpoint:
+def _received(data: bytes, given: _Key | None, _: list[str]) -> _Checkpoint:
     if len(data) > CERTIFICATE_LIMIT:
         raise _Damaged("is longer than a receipt can be")
     outer = _members(_json(data), receipt=dict, signature=str, vkey=str, inclusion=list)
     if data != _written(outer):
         raise _Damaged("is not in its one form: every byte of it counts")
-    key = _parse_key(outer["vkey"])
-    if given is not None and given.text != key.text:
-        raise _Damaged("names another verifier key than the one that you gave")
+    key = _own_key(outer, given)
     body = outer["receipt"]
     if not _signed(key, _unbase64(outer["signature"]), _canonical_text(body)):
         raise _Damaged("is not signed by the log's key, or was changed")
@@ -1052,7 +1372,7 @@ def _members(value: Any, **kinds: type) -> dict[str, Any]:
     if not isinstance(value, dict) or value.keys() != kinds.keys():
         raise _Damaged(f"has other members than {', '.join(kinds)}")
     for name, kind in kinds.items():
-        if type(value[name]) is not kind:
+        if kind is not object and type(value[name]) is not kind:
             raise _Damaged(f"has a member of the wrong type: {name}")
     return value
 
@@ -1066,17 +1386,22 @@ def _canonical_text(value: Any) -> bytes:
 
 def _proved(record: bytes, proof: dict[str, Any], key: _Key) -> _Checkpoint:
     """The signed checkpoint under which the inclusion proof holds."""
-    try:
-        head = _parse_checkpoint(proof["checkpoint"].encode("utf-8"))
-    except UnicodeEncodeError:
-        raise _Damaged("holds text that is not Unicode") from None
-    if not head.signed_by(key) or head.origin != key.name:
-        raise _Damaged("holds a checkpoint that is not signed by the log's key")
+    head = _own_note(proof["checkpoint"], key)
     if proof["size"] != head.size or not 0 <= proof["index"] < head.size:
         raise _Damaged("proves a place that its checkpoint does not have")
     path = [_hash(text) for text in proof["hashes"]]
     if _included(sha256(b"\x00" + record).digest(), proof["index"], head.size, path) != head.root:
         raise _Damaged("is not proved: its record does not stand in the signed log")
+    return head
+
+
+def _own_note(text: str, key: _Key) -> _Checkpoint:
+    try:
+        head = _parse_checkpoint(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise _Damaged("holds text that is not Unicode") from None
+    if not head.signed_by(key) or head.origin != key.name:
+        raise _Damaged("holds a checkpoint that is not signed by the log's key")
     return head
 
 
@@ -1087,6 +1412,144 @@ def _hash(text: Any) -> bytes:
 
 
 # --------------------------------------------------------------------------------------
+# Proofs about single records, single people, and growth
+
+RECORD_PROOF: Final = "privet:record-proof/1"
+SUBJECT_PROOF: Final = "privet:subject-proof/1"
+GROWTH_PROOF: Final = "privet:growth-proof/1"
+
+
+def verify_proof(proof: bytes, *, vkey: str | None = None) -> Verdict:
+    """Check a proof that `privet audit prove` wrote.
+
+    Of a record: that it stands in the log. Of a subject: that it is, or is not, in the set
+    that a record committed to. Of growth: that a newer checkpoint's log begins with an older
+    one's (RFC 6962 sections 2.1.1 and 2.1.2).
+
+    Args:
+        proof: the file's bytes.
+        vkey: the log's verifier key as you know it; the proof's own otherwise.
+
+    Returns:
+        The verdict; ``size`` and ``origin`` are those of its (newer) checkpoint, ``notes`` says
+        what was proved.
+    """
+    return _of_one("proof", proof, vkey, _proof)
+
+
+def _proof(data: bytes, given: _Key | None, notes: list[str]) -> _Checkpoint:
+    if len(data) > CERTIFICATE_LIMIT:
+        raise _Damaged("is longer than a proof can be")
+    fields = _json(data)
+    form = fields.get("form") if isinstance(fields, dict) else None
+    if form == GROWTH_PROOF:
+        outer = _members(fields, form=str, vkey=str, old=str, new=str, hashes=list)
+    elif form == SUBJECT_PROOF:
+        outer = _members(
+            fields, form=str, vkey=str, inclusion=dict, subject=int, member=bool, slice=object
+        )
+    elif form == RECORD_PROOF:
+        outer = _members(fields, form=str, vkey=str, inclusion=dict)
+    else:
+        raise _Damaged("is no proof of a known form")
+    if data != _written(outer):
+        raise _Damaged("is not in its one form: every byte of it counts")
+    key = _own_key(outer, given)
+    if form == GROWTH_PROOF:
+        return _growth(outer, key, notes)
+    parts = _members(
+        outer["inclusion"], record=str, index=int, size=int, hashes=list, checkpoint=str
+    )
+    record = _unbase64(parts["record"])
+    head = _proved(record, parts, key)
+    if form == SUBJECT_PROOF:
+        _membership(outer, record, notes)
+    else:
+        notes.append(f"record {parts['index']} stands in the log of {head.size} records")
+    return head
+
+
+def _own_key(outer: dict[str, Any], given: _Key | None) -> _Key:
+    key = _parse_key(outer["vkey"])
+    if given is not None and given.text != key.text:
+        raise _Damaged("names another verifier key than the one that you gave")
+    return key
+
+
+def _growth(outer: dict[str, Any], key: _Key, notes: list[str]) -> _Checkpoint:
+    old, new = (_own_note(outer[name], key) for name in ("old", "new"))
+    if not 0 < old.size <= new.size:
+        raise _Damaged("goes from an empty log, or to a smaller one: nothing is proved")
+    if not _consistent(old, new, [_hash(text) for text in outer["hashes"]]):
+        raise _Damaged("is not proved: the newer log did not grow from the older")
+    notes.append(f"the log of {new.size} records begins with the {old.size} of the older one")
+    return new
+
+
+def _consistent(old: _Checkpoint, new: _Checkpoint, proof: Sequence[bytes]) -> bool:
+    """Whether a consistency proof leads to both roots (RFC 9162 section 2.1.4.2)."""
+    if old.size == new.size:
+        return not proof and old.root == new.root
+    path = [old.root, *proof] if old.size & (old.size - 1) == 0 else list(proof)
+    if not path:
+        return False
+    at, last = old.size - 1, new.size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    first = second = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            first, second = _node(sibling, first), _node(sibling, second)
+            while at and not at & 1:
+                at, last = at >> 1, last >> 1
+        else:
+            second = _node(second, sibling)
+        at, last = at >> 1, last >> 1
+    return last == 0 and (first, second) == (old.root, new.root)
+
+
+def _membership(outer: dict[str, Any], record: bytes, notes: list[str]) -> None:
+    """Whether the record's set says of the subject what the proof says of her."""
+    fields, sno, shown = _json(record), outer["subject"], outer["slice"]
+    if not isinstance(fields, dict) or not 0 <= sno < 2**53:
+        raise _Damaged("names no subject, or is of no record")
+    value = fields.get("set")
+    about = None if value is None else _subjects(value)
+    place = None if about is None else _slice_of(about, sno)
+    if about is None or about.chunks is None or place is None:
+        if shown is not None:
+            raise _Damaged("brings a slice that its record does not call for")
+        member = about is not None and about.chunks is None and sno in value["snos"]
+    else:
+        member = _bit(about, sno, place, _members(shown, bits=str, hashes=list))
+    if member is not outer["member"]:
+        raise _Damaged("says the contrary of what its record says")
+    told = "is" if member else "is not"
+    index = outer["inclusion"]["index"]
+    notes.append(f"subject {sno} {told} in the set of record {index}")
+
+
+def _slice_of(about: _Set, sno: int) -> int | None:
+    """The leaf of the set's tree that has this subject's bit; None where there is none."""
+    chunk, offset = divmod(sno, CHUNK_BITS)
+    if about.chunks is None or chunk not in about.chunks:
+        return None
+    return about.chunks.index(chunk) * (CHUNK_BYTES // SLICE) + offset // (SLICE * 8)
+
+
+def _bit(about: _Set, sno: int, place: int, shown: dict[str, Any]) -> bool:
+    bits, path = _unbase64(shown["bits"]), [_hash(text) for text in shown["hashes"]]
+    size = len(about.chunks or ()) * (CHUNK_BYTES // SLICE)
+    root = _included(sha256(b"\x00" + bits).digest(), place, size, path)
+    if len(bits) != SLICE or root is None or root.hex() != about.root:
+        raise _Damaged("is not proved: its slice is none of the set that the record commits to")
+    offset = sno % (SLICE * 8)
+    return bool(bits[offset >> 3] >> (offset & 7) & 1)
+
+
+# --------------------------------------------------------------------------------------
 # The command line
 
 
@@ -1094,20 +1557,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the verifier; the exit code."""
     parser = argparse.ArgumentParser(
         prog="verifier.py",
-        description="Check a privet audit export, erasure certificate or consent receipt.",
+        description="Check a privet audit export, proof, erasure certificate or consent receipt.",
     )
     parser.add_argument("directory", nargs="?", metavar="DIR", help="an audit export")
+    parser.add_argument("--proof", metavar="FILE", help="what `privet audit prove` wrote")
     parser.add_argument("--certificate", metavar="FILE", help="an erasure certificate")
     parser.add_argument("--receipt", metavar="FILE", help="a consent receipt")
-    parser.add_argument("--anchor", metavar="CHECKPOINT", help="an older checkpoint, kept apart")
+    parser.add_argument(
+        "--anchor",
+        metavar="KEPT",
+        help="an older checkpoint, an anchor's file, or an earlier export, kept apart",
+    )
+    parser.add_argument(
+        "--witness",
+        metavar="VKEY",
+        action="append",
+        default=[],
+        help="a witness that must have cosigned; may be repeated",
+    )
     parser.add_argument("--vkey", help="the log's verifier key, as you know it")
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
     options = parser.parse_args(argv)
-    given = [options.directory, options.certificate, options.receipt]
+    given = [options.directory, *(getattr(options, name) for name in _DOCUMENTS)]
     if given.count(None) != len(given) - 1:
-        parser.error("give one of DIR, --certificate FILE and --receipt FILE")
-    if options.anchor and options.directory is None:
-        parser.error("--anchor belongs to DIR")
+        parser.error("give one of DIR, --proof, --certificate and --receipt")
+    if (options.anchor or options.witness) and options.directory is None:
+        parser.error("--anchor and --witness belong to DIR")
     verdict = _judge(options)
     sys.stdout.write(
         json.dumps(asdict(verdict)) + "\n" if options.json else _told(verdict, options)
@@ -1115,20 +1590,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     return verdict.exit_code
 
 
+_DOCUMENTS: Final = {
+    "proof": verify_proof,
+    "certificate": verify_certificate,
+    "receipt": verify_receipt,
+}
+
+
 def _judge(options: argparse.Namespace) -> Verdict:
+    for name, verify in _DOCUMENTS.items():
+        path = getattr(options, name)
+        if path is not None:
+            try:
+                data = _argument(path, CERTIFICATE_LIMIT)
+            except _Damaged as damage:
+                return _unusable(f"--{name}", str(damage))
+            return verify(data, vkey=options.vkey)
     try:
-        if options.certificate:
-            data = _argument(options.certificate, CERTIFICATE_LIMIT)
-            return verify_certificate(data, vkey=options.vkey)
-        if options.receipt:
-            data = _argument(options.receipt, CERTIFICATE_LIMIT)
-            return verify_receipt(data, vkey=options.vkey)
-        anchor = _argument(options.anchor, NOTE_LIMIT) if options.anchor else None
+        anchor = None if options.anchor is None else _kept(options.anchor)
     except _Damaged as damage:
-        named = ("--certificate", options.certificate), ("--receipt", options.receipt)
-        which = next((name for name, value in named if value), "--anchor")
-        return _unusable(which, str(damage))
-    return verify_directory(options.directory, anchor=anchor, vkey=options.vkey)
+        return _unusable("--anchor", str(damage))
+    return verify_directory(
+        options.directory, anchor=anchor, vkey=options.vkey, witnesses=options.witness
+    )
+
+
+def _kept(path: str) -> bytes | Path:
+    """An anchor as it was given: an earlier export's directory, or a file's bytes."""
+    try:
+        if Path(path).is_dir():
+            return Path(path)
+    except ValueError:
+        raise _Damaged("cannot be read") from None
+    return _argument(path, ANCHOR_LIMIT)
 
 
 def _argument(path: str, limit: int) -> bytes:
@@ -1148,6 +1642,7 @@ def _told(verdict: Verdict, options: argparse.Namespace) -> str:
         lines.append(f"  {place}{problem.file}: {problem.what}")
     if verdict.first_bad is not None:
         lines.append(f"first bad record: {verdict.first_bad}")
+    lines += [f"note: {note}" for note in verdict.notes]
     if options.vkey is None:
         lines.append("note: the key came with the input; give --vkey as you know it")
     if options.directory and options.anchor is None:

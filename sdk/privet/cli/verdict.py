@@ -29,6 +29,7 @@ def tell(screen: Screen, verdict: Verdict, what: str, notes: list[str]) -> None:
             remedy=f"Name {what}, and keys and checkpoints as privet wrote them.",
             reason="verify.unusable",
         )
+    notes = [*verdict.notes, *notes]
     told: dict[str, Any] = {**asdict(verdict), "notes": notes}
     if not verdict.ok:
         told["error"] = _broken(verdict, what).to_json()

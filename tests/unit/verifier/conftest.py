@@ -230,5 +230,6 @@ def kit() -> SimpleNamespace:
         write=write,
         leaf=leaf,
         root=root_of,
+        path=path_of,
         canonical=canonical,
     )
