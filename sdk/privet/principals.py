@@ -37,7 +37,10 @@ from privet.segments import Segments
 from privet.types import Id, check_list, check_subject, check_text, check_type
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pandas as pd
+    from sqlalchemy.orm import Session
 
 A_VERSION = "Give what `train` or `list` returned."
 A_METHOD = "Give one of privet.recommend, made."
@@ -352,6 +355,36 @@ class Access:
         check_type(item, str, "an item", "Give an item's id, or an entry of the model.")
         asked = _request(k, model, among, exclude, stock, age, False, diversity, None)
         return similar(self._parts, self._caller, self._purpose, item, asked)
+
+    def sealing(self, session: Session) -> AbstractContextManager[None]:
+        """Seal what is assigned to ``privet.Sealed`` columns of the app's own tables.
+
+        Inside the block a flush decides and records once for all people whose values it
+        writes, and writes ciphertexts; where one of them has no ground it writes nothing.
+
+        Args:
+            session: a session of SQLAlchemy or SQLModel, on the app's own engine.
+
+        Raises:
+            AccessDenied: no permit to collect these fields for this purpose (at the flush).
+            ConsentMissing: somebody has no ground for it (at the flush).
+        """
+        from privet.columns import sealing
+
+        return sealing(self._parts, self._caller, self._purpose, session)
+
+    def opening(self, session: Session) -> AbstractContextManager[None]:
+        """Let ``value`` of sealed columns open what the session holds, inside the block.
+
+        The first value asked for opens all of its column that the session holds, under one
+        decision and one record for all of their people. After the block nothing is open.
+
+        Args:
+            session: the session that the objects were loaded by.
+        """
+        from privet.columns import opening
+
+        return opening(self._parts, self._caller, self._purpose, session)
 
     @property
     def segments(self) -> Segments:

@@ -15,7 +15,7 @@ from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.policies import Activation
 from privet.gate.record import decide, entry
 from privet.gate.resealing import Progress
-from privet.policy import Policy
+from privet.policy import Policy, column
 from privet.policy.approval import Approval
 from privet.types import ADMINISTRATION
 from privet.vault import Vault
@@ -49,7 +49,8 @@ def install_layout(vault: Vault, policy: Policy) -> None:
     atoms += [(IDENTITY_EVENT, ("id",)), (EVIDENCE, ("details",))]
     domains = {d.name: (d.name, d.purpose, d.hold) for d in policy.domains}
     for purpose in policy.purposes:  # contributions to models live in the purpose's own
-        domains.setdefault(purpose, (purpose, purpose, ""))
+        for name in (purpose, column(purpose)):
+            domains.setdefault(name, (name, purpose, ""))
     for own in (IDENTITY, EVIDENCE):
         domains[own] = (own, "privet:rights", "")
     kinds = {name: (spec.kind, spec.scale) for name, spec in policy.fields.items()}

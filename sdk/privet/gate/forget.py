@@ -29,7 +29,8 @@ from privet.gate.minimize import NULL
 from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.gate.removal import Removed, destroy_gone, removals, remove
-from privet.policy import HELD, Hold, fates
+from privet.gate.subject import ids_of
+from privet.policy import HELD, Hold, ended_with, fates
 from privet.types import FORGETTING, RIGHTS, Events, Warrant
 from privet.vault import Fetched, Plan, twice
 
@@ -241,13 +242,14 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
         status = parts.ledger.standing(tx, sno, purpose, parts.now).status
     # An objection that was upheld ends the purpose for her, and what it collected (Art. 17(1)(c)).
     if spec.basis in ABSOLUTE or status == "upheld":
+        domains = ended_with(purpose)
         with parts.home.data.read() as tx:
-            sealed = set(fates(purpose)).intersection(parts.vault.domains_of(tx, sno))
-        keyed = set(fates(purpose)).intersection(parts.vault.keyed_domains([sno]).get(sno, ()))
+            sealed = set(domains).intersection(parts.vault.domains_of(tx, sno))
+        keyed = set(domains).intersection(parts.vault.keyed_domains([sno]).get(sno, ()))
         # A restriction alone destroys nothing (Art. 18); half a destruction is finished.
         if sealed - keyed or (status not in UNTOUCHED and keyed):
             _record(parts, caller, sno, "erase.domain")
-            parts.vault.shred(sno, fates(purpose))
+            parts.vault.shred(sno, domains)
         for store in _stores(parts):
             store.truncate_log()
     return removed
@@ -274,7 +276,7 @@ def _covered_no_more(tx: Tx, parts: Parts, purpose: str) -> BitMap:
     """Whose data, collected under this consent alone, outlived it: a withdrawal was cut off."""
     if parts.policy.purposes[purpose].basis not in ABSOLUTE:
         return BitMap()
-    holders = {domain: parts.vault.holders(tx, domain) for domain in fates(purpose)}
+    holders = {domain: parts.vault.holders(tx, domain) for domain in ended_with(purpose)}
     people = BitMap().union(*holders.values())
     without = people - parts.ledger.eligible(tx, (purpose,), parts.now, people)
     ended = BitMap(
@@ -413,13 +415,23 @@ def _destroy(
 ) -> dict[str, Held]:
     decided = _decided(parts, caller, sno, receipt, request)
     holds = {d: _held(h) for d, h in decided["holds"].items()}
-    parts.subjects.suppress(sno, decided["suppressed"], receipt)
+    if not parts.subjects.marked(receipt):
+        parts.subjects.suppress(sno, decided["suppressed"], receipt, _ids(parts, caller, sno))
     parts.vault.shred(sno, sorted(_domains(parts, sno) - _kept_by(holds)) if holds else None)
     parts.subjects.drop_refs(sno, held=bool(holds))
     with parts.home.data.write() as tx:
         tx.run("DELETE FROM contribution WHERE sno = ?", (sno,))
         membership.drop(tx, [sno])
     return holds
+
+
+def _ids(parts: Parts, caller: Caller, sno: int) -> list[str | int]:
+    """Her ids, to keep her out by; none where they do not open any more."""
+    try:
+        found = twice(lambda: ids_of(parts, caller, [sno], FORGETTING, "erase"))
+    except IntegrityError:
+        return []
+    return found.get(sno, [])
 
 
 def _decided(

@@ -13,14 +13,15 @@ import numpy as np
 from pyroaring import BitMap
 
 from privet.clock import DAY_US
+from privet.db import Tx
 from privet.errors import StoreUnavailable
 from privet.gate import catalogue, watching
-from privet.gate.conditions import conditions
+from privet.gate.conditions import Conditions, conditions
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
 from privet.gate.record import decide, deny, entry, explained, perform, refuse
 from privet.gate.sensitive import item_fields, revealing
-from privet.policy import Ask, Hold, Period, apart, is_held
+from privet.policy import Ask, Decision, Hold, Period, apart, is_held
 from privet.vault import Rows
 from privet.vault.batch import REFUSED
 
@@ -76,31 +77,70 @@ class Written:
     reasons: list[str]
 
 
-def write(
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Of whom something may be collected, before it is recorded.
+
+    Attributes:
+        decision: what the policy says.
+        eligible: the people whose ground holds.
+        reasons: why it does not, of the others who are known.
+        position: of the grounds that it was decided by.
+        depends: what the decision depends on besides; None for nothing.
+    """
+
+    decision: Decision
+    eligible: BitMap
+    reasons: Mapping[int, str | None]
+    position: int
+    depends: Conditions | None
+
+    def held(self, tx: Tx, parts: Parts, *, tells_age: bool = False) -> BitMap:
+        """Those of whom it may still be collected; nobody's ground ends before the commit.
+
+        Args:
+            tx: the writing transaction that collects.
+            parts: the open deployment.
+            tells_age: ages are among what is written.
+
+        Raises:
+            AccessDenied: another policy was activated.
+        """
+        parts.check_policy(tx, lock=True)
+        if tells_age:  # what depends on it waits, or begins again
+            parts.ledger.aged(tx)
+        for ground in sorted(self.decision.grounds):  # holds a withdrawal back until we commit
+            parts.ledger.epoch(tx, ground, lock=True)
+        still = narrow(tx, parts, self.decision, self.eligible)
+        if self.depends is not None:
+            still = self.depends.holding(tx, parts, self.decision, still, len(self.eligible))
+        return still
+
+
+def admit(
     parts: Parts,
     caller: Caller,
     purpose: str,
-    rows: Incoming,
-) -> Written:
-    """Seal rows collected for one purpose.
+    fields: frozenset[str],
+    known: BitMap,
+    earliest: int,
+) -> Admitted:
+    """R1 and R2 of a collection: decide, and narrow to whose ground holds.
 
     Args:
         parts: the open deployment.
         caller: who collects.
-        purpose: what for; it needs a ground of each subject.
-        rows: what is to be sealed.
+        purpose: what for.
+        fields: full names.
+        known: the people, those who are known here.
+        earliest: the oldest instant of what is collected, UTC microseconds.
 
     Raises:
         AccessDenied: the policy does not permit the collection (recorded).
-        AuditUnavailable: the record did not become durable; nothing was stored.
-        StoreUnavailable: the store refused, or others kept writing the same subjects.
     """
     watching.check(parts, purpose)
-    fields = frozenset(f"{rows.event}.{name}" for name in rows.columns)
-    snos = np.array([-1 if s is None else s for s in parts.subjects.find(rows.ids)], np.int64)
-    known = BitMap(snos[snos >= 0].tolist())
     ask = Ask(caller.roles, purpose, "collect", fields)
-    depends = conditions(parts, caller, ask, int(rows.at.min()) if len(rows) else parts.now)
+    depends = conditions(parts, caller, ask, earliest)
     if depends is None:
         decision = decide(parts, caller, purpose, "collect", fields, about=known)
     else:  # on whom it is about: decided when they are known
@@ -124,6 +164,34 @@ def write(
                 reasons |= depends.reasons(tx, parts, asked - eligible)
         if not eligible:
             deny(parts, caller, ask, decision, known)
+    return Admitted(decision, eligible, reasons, position, depends)
+
+
+def write(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    rows: Incoming,
+) -> Written:
+    """Seal rows collected for one purpose.
+
+    Args:
+        parts: the open deployment.
+        caller: who collects.
+        purpose: what for; it needs a ground of each subject.
+        rows: what is to be sealed.
+
+    Raises:
+        AccessDenied: the policy does not permit the collection (recorded).
+        AuditUnavailable: the record did not become durable; nothing was stored.
+        StoreUnavailable: the store refused, or others kept writing the same subjects.
+    """
+    fields = frozenset(f"{rows.event}.{name}" for name in rows.columns)
+    snos = np.array([-1 if s is None else s for s in parts.subjects.find(rows.ids)], np.int64)
+    known = BitMap(snos[snos >= 0].tolist())
+    earliest = int(rows.at.min()) if len(rows) else parts.now
+    admitted = admit(parts, caller, purpose, fields, known, earliest)
+    eligible, reasons = admitted.eligible, admitted.reasons
     allowed = np.isin(snos, np.fromiter(eligible, np.int64, len(eligible)))[rows.who]
     refused = np.flatnonzero(~allowed)
     why = [reasons.get(int(snos[w])) or "ground.missing" for w in rows.who[refused]]
@@ -144,21 +212,14 @@ def write(
             fields=sorted(fields),
             rows=len(kept.at),
             refused=len(refused),
-            position=position,
-            **explained(decision),
+            position=admitted.position,
+            **explained(admitted.decision),
         )
     )
     for _ in range(ATTEMPTS):
         prepared = parts.vault.prepare(warrant, kept)
         with parts.home.data.write() as tx:
-            parts.check_policy(tx, lock=True)
-            if _tells_age(parts, rows):  # what depends on it waits, or begins again
-                parts.ledger.aged(tx)
-            for ground in sorted(decision.grounds):  # holds a withdrawal back until we commit
-                parts.ledger.epoch(tx, ground, lock=True)
-            still = narrow(tx, parts, decision, eligible)
-            if depends is not None:
-                still = depends.holding(tx, parts, decision, still, len(eligible))
+            still = admitted.held(tx, parts, tells_age=_tells_age(parts, fields))
             done = parts.vault.commit(tx, prepared, still)
             if done is not None:
                 late = np.flatnonzero(allowed)[done.outcome == REFUSED]
@@ -181,9 +242,8 @@ def _of_all(why: Sequence[str]) -> str:
     return why[0] if len(set(why)) == 1 else "ground.missing"
 
 
-def _tells_age(parts: Parts, rows: Incoming) -> bool:
-    named = {f"{rows.event}.{bare}" for bare in rows.columns}
-    return parts.policy.subject.age in named
+def _tells_age(parts: Parts, fields: frozenset[str]) -> bool:
+    return parts.policy.subject.age in fields
 
 
 def _kept(

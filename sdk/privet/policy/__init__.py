@@ -27,7 +27,18 @@ from privet.policy.knowledge import (
     SubjectSpec,
     fold,
 )
-from privet.policy.layout import APART, HELD, Atom, DomainSpec, apart, fates, is_held
+from privet.policy.layout import (
+    APART,
+    COLUMN,
+    HELD,
+    Atom,
+    DomainSpec,
+    apart,
+    column,
+    ended_with,
+    fates,
+    is_held,
+)
 from privet.policy.life import Life
 from privet.policy.load import compile_documents, load, packs, pin, schema
 from privet.policy.minimize import Minimize
@@ -48,6 +59,7 @@ from privet.policy.when import UNKNOWN, UNREADABLE, Circumstances, When, Window
 
 __all__ = [
     "APART",
+    "COLUMN",
     "HELD",
     "UNKNOWN",
     "UNREADABLE",
@@ -82,7 +94,9 @@ __all__ = [
     "When",
     "Window",
     "apart",
+    "column",
     "compile_documents",
+    "ended_with",
     "fates",
     "fold",
     "is_held",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HELD = "/hold"
 APART = "/sensitive"
+COLUMN = "/column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,16 @@ def apart(domain: str) -> str:
 def is_held(domain: str) -> bool:
     """Whether a domain holds what a law keeps past an erasure."""
     return domain.removesuffix(APART).endswith(HELD)
+
+
+def column(purpose: str) -> str:
+    """The domain of what an app seals for a purpose in columns of its own tables."""
+    return purpose + COLUMN
+
+
+def ended_with(purpose: str) -> tuple[str, str, str]:
+    """The domains that end with the purpose alone, held by nothing."""
+    return *fates(purpose), column(purpose)
 
 
 def fates(domain: str) -> tuple[str, str]:

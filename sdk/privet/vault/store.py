@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from privet.errors import StoreUnavailable
-from privet.vault import checking, compaction, moving, reading, separating, shred, writing
-from privet.vault.cells import Sealer
+from privet.vault import checking, columns, compaction, moving, reading, separating, shred, writing
+from privet.vault.cells import Renewed, Sealer
 from privet.vault.layout import Atom, Kinds, install
 from privet.vault.reading import Fetched, Plan, Room
+from privet.vault.rekeying import Rekeying, gen_of
 from privet.vault.rows import by_subject, ordinals
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 
     from privet.clock import Clock
     from privet.db import Home, Tx
+    from privet.errors import Erased, IntegrityError
     from privet.types import Events, Warrant
     from privet.vault.batch import Rows
     from privet.vault.checking import Examined
+    from privet.vault.columns import Founded, Value
     from privet.vault.compaction import Overdue
     from privet.vault.keys import Keys
     from privet.vault.subjects import Subjects
@@ -44,9 +47,14 @@ T = TypeVar("T")
 
 
 def twice(work: Callable[[], T]) -> T:
-    """Fetch and open; once more where cells have a layout that this process did not know."""
+    """Fetch and open; once more where that may be because of when it was fetched.
+
+    Cells have a layout that this process did not know, or were sealed anew in between.
+    """
     try:
         return work()
+    except Renewed:
+        pass
     except StoreUnavailable as error:
         if error.reason != UNKNOWN:
             raise
@@ -109,9 +117,12 @@ class Vault:
     def _anew(self, work: Callable[[Room], T]) -> T:
         """Work in snapshots of its own; once more where cells have a layout that is new here.
 
-        Another process re-seals under the layout of a policy that is to be activated.
+        Another process re-seals under the layout of a policy that is to be activated, or
+        under a key that was renewed.
         """
         try:
+            return work(self._room)
+        except Renewed:
             return work(self._room)
         except StoreUnavailable as error:
             if error.reason != UNKNOWN:
@@ -217,6 +228,48 @@ class Vault:
             for sno, ct in sealed.items()
             if (sno, dom) in keys
         }
+
+    def sealed_now(self, dom_name: str, sealed: Mapping[int, bytes]) -> bool:
+        """Whether values are sealed under the keys of now: asked where they are put in.
+
+        A key may have been renewed since they were sealed; nothing of it may come later.
+        """
+        dom = self._room.layouts.dom(dom_name)
+        gens = self._keys.gens([(sno, dom) for sno in sealed])
+        return all(gen_of(ct) == gens.get((sno, dom), gen_of(ct)) for sno, ct in sealed.items())
+
+    @property
+    def rekeying(self) -> Rekeying:
+        """What renews the keys of people."""
+        return Rekeying(self._room)
+
+    # --- values that an app keeps in tables of its own -----------------------------------
+
+    def found(self, warrant: Warrant, domain: str, snos: Sequence[int]) -> Founded:
+        """Make ready keys and heads in a domain for those of these people who have none."""
+        reading.require(warrant, snos)
+        dom = self._room.layouts.dom(domain)
+        return self._anew(lambda room: columns.found(room, dom, snos))
+
+    def commit_found(self, tx: Tx, founded: Founded, allowed: BitMap) -> bool:
+        """Write them, for those allowed; False where others were faster: begin again."""
+        return columns.commit(self._room, tx, founded, allowed)
+
+    def seal_column(self, warrant: Warrant, domain: str, values: Sequence[Value]) -> list[bytes]:
+        """Seal values of a column under keys that exist; see ``vault.columns``.
+
+        Raises:
+            Erased: somebody's key is destroyed (``sealed.destroyed``).
+        """
+        reading.require(warrant, {sno for sno, _, _ in values})
+        return columns.seal(self._room, self._room.layouts.dom(domain), values)
+
+    def open_column(
+        self, warrant: Warrant, domain: str, values: Sequence[Value]
+    ) -> list[bytes | Erased | IntegrityError]:
+        """Open values of a column; each that does not open has its reason instead."""
+        reading.require(warrant, {sno for sno, _, _ in values})
+        return columns.opened(self._room, self._room.layouts.dom(domain), values)
 
     # --- ends ----------------------------------------------------------------------------
 
