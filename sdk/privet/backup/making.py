@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,6 +133,7 @@ def back_up(
             )
         last = _at(parts, head.note, replace(common, store="audit", at=parts.now))
         made.append(_copy(parts, audit, parts.home.audit, last, directories["audit"], progress))
+    _publish(parts, made, directories)
     return Backup(number, last.size, sum(m.bytes for m in made), dict(directories))
 
 
@@ -171,7 +172,7 @@ def _next(keys: Tx) -> int:
 def _copy(
     parts: Parts, tx: Tx, store: Store, manifest: Manifest, directory: Path, progress: Progress
 ) -> Manifest:
-    """Copy one store; whole when its manifest is there, which comes last."""
+    """Copy one store; it counts once its manifest is there, which comes last."""
     draft = directory / f"{store.name}.db{DRAFT}"
     copy_out(tx, store, draft, lambda done, of: progress(store.name, done, of))
     try:
@@ -180,22 +181,31 @@ def _copy(
             length = os.fstat(file.fileno()).st_size
         made = replace(manifest, file=f"{store.name}.db", bytes=length, sha256=digest)
         draft.replace(directory / made.file)
-        origin = Verifier.parse(parts.log.vkey).name
-        _write(directory / MANIFEST, sealed(made, parts.signer, origin))
     except OSError as error:
         raise _unwritable(type(error).__name__) from None
     return made
 
 
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(path.name + DRAFT)
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
+def _publish(parts: Parts, made: Sequence[Manifest], directories: Mapping[Name, Path]) -> None:
+    """Write the manifests aside and put them in place one right after the other."""
+    origin = Verifier.parse(parts.log.vkey).name
+    try:
+        for manifest in made:
+            _draft(directories[manifest.store], sealed(manifest, parts.signer, origin))
+        for manifest in made:
+            place = directories[manifest.store]
+            (place / f"{MANIFEST}{DRAFT}").replace(place / MANIFEST)
+            sync(place)
+    except OSError as error:
+        raise _unwritable(type(error).__name__) from None
+
+
+def _draft(directory: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(directory / f"{MANIFEST}{DRAFT}", flags, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
-    sync(path.parent)
 
 
 def _check_apart(directories: Mapping[Name, Path]) -> None:
