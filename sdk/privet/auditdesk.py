@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from privet.errors import InvalidInput
-from privet.gate import choosing, emergencies, evidence
+from privet.gate import choosing, emergencies, evidence, incidents, proving
 from privet.gate.emergencies import Emergency
 from privet.gate.parts import Caller, Parts
 from privet.rights import answering, reviewing
@@ -16,8 +16,11 @@ from privet.rights import desk as rights
 from privet.types import ACCOUNTABILITY, Id, check_path, check_type
 
 if TYPE_CHECKING:
+    from privet.gate.incidents import KeyScope
     from privet.policy import Policy
+    from privet.review.reach import Scope
     from privet.review.replay import Replayed
+    from privet.review.tallies import Acted, Stats
     from privet.review.unused import Unused
 
 
@@ -111,6 +114,117 @@ class AuditDesk:
             decision=decision, purpose=purpose, role=role, action=action, kind=kind,
         )  # fmt: skip
         return evidence.export_log(self._parts, self._caller, target, form, selection, progress)
+
+    def prove(self, record: int, *, subject: Id | None = None) -> dict[str, Any]:
+        """The proof that a record stands in the log and, of a person, whether it names her.
+
+        Args:
+            record: its index.
+            subject: the app's own id of a person.
+
+        Returns:
+            ``vkey``, ``inclusion`` (``record``, ``index``, ``size``, ``hashes``, ``checkpoint``)
+            and, of a person, ``sno``, her ordinal, and ``membership``: a slice of the record's
+            set with the path to its root, None where the record alone tells.
+
+        Raises:
+            InvalidInput: the log has no such record (``record.unknown``).
+        """
+        check_type(record, int, "a record", "Give its index.")
+        sno = None
+        if subject is not None:
+            sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "export")
+        return proving.record(self._parts, self._caller, record, sno)
+
+    def prove_history(self, subject: Id) -> bytes:
+        """A document with every record that names a person, each with its proof.
+
+        Whoever has an export of the whole log can recount by it that none is missing; see
+        ``docs/guide/audit.md``. Of others in the same records nothing is told.
+        """
+        sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
+        return proving.history(self._parts, self._caller, sno)
+
+    def stats(self, *, since: datetime, until: datetime | None = None) -> Stats:
+        """A period in numbers: by day, purpose, kind, decision and reason.
+
+        Args:
+            since: the first instant.
+            until: the first instant that no longer counts; up to now when left out.
+        """
+        return reviewing.stats(self._parts, self._caller, since, until)
+
+    def principals(self, *, since: datetime, until: datetime | None = None) -> tuple[Acted, ...]:
+        """Which roles acted in a period and how often, and how often they were refused.
+
+        Names are not in the log: whoever holds the list of staff can ask for the pseudonym of a
+        name (``pseudonym``); nobody can get a name out of a pseudonym.
+
+        Args:
+            since: the first instant.
+            until: the first instant that no longer counts; up to now when left out.
+        """
+        return reviewing.principals(self._parts, self._caller, since, until)
+
+    def pseudonym(self, principal: str) -> str:
+        """What the log calls a principal of this name; the asking is recorded."""
+        return evidence.pseudonym(self._parts, self._caller, principal)
+
+    def scope(
+        self,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        principal: str | None = None,
+        role: str | None = None,
+    ) -> Scope:
+        """After an incident: what a stolen credential reached, and could have reached.
+
+        Args:
+            since: from when on it may have been in other hands.
+            until: when it was taken away; up to now when left out.
+            principal: whose it is, a name or the log's pseudonym; None for anybody's.
+            role: one that it had; None for all that the records name.
+
+        Raises:
+            InvalidInput: neither a principal nor a role (``scope.whose``).
+        """
+        return reviewing.scope(self._parts, self._caller, since, until, principal, role)
+
+    def key_scope(self, epoch: int) -> KeyScope:
+        """After an incident: what whoever has the key of an epoch opens, given the stores.
+
+        Raises:
+            InvalidInput: there is no such epoch (``epoch.unknown``).
+        """
+        check_type(epoch, int, "an epoch", "Give its number.")
+        return incidents.of_epoch(self._parts, self._caller, epoch)
+
+    def tail(self, count: int = 10) -> list[dict[str, Any]]:
+        """The newest records, oldest first, each with its ``seq``.
+
+        Args:
+            count: how many, at most 1,000.
+
+        Raises:
+            InvalidInput: the count is out of range (``tail.count``).
+        """
+        check_type(count, int, "a count", "Give 0 to 1000.")
+        if not 0 <= count <= evidence.FOLLOWED:
+            raise InvalidInput(
+                "the count is out of range", remedy="Give 0 to 1000.", reason="tail.count"
+            )
+        found = evidence.newest(self._parts, self._caller, count)
+        return [{**body, "seq": seq} for seq, body in found]
+
+    def follow(self) -> Iterator[list[dict[str, Any]]]:
+        """What is recorded from now on: each step gives what came since the one before.
+
+        One record says that somebody follows. A step that finds nothing gives an empty list at
+        once: whoever follows waits by herself.
+        """
+        steps = evidence.follow(self._parts, self._caller)
+        return ([{**body, "seq": seq} for seq, body in found] for found in steps)
 
     def replay(
         self,

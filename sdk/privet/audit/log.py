@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from privet.audit import head as heads
-from privet.audit import merkle, proof, sets, treestore
+from privet.audit import history, merkle, proof, sets, treestore
 from privet.audit.checkpoint import Verifier, check_origin
 from privet.audit.entry import Entry, Prepared, not_before, prepare
 from privet.audit.form import Form, Spliced
@@ -18,6 +18,7 @@ from privet.audit.groups import Groups
 from privet.audit.head import LOG, Head
 from privet.audit.pages import first_since, pages
 from privet.audit.record import decode
+from privet.audit.selection import Selection
 from privet.audit.storefile import StoreFile
 from privet.audit.tiles import Tile, completed
 from privet.clock import Clock, micros
@@ -147,19 +148,20 @@ class Log:
             )
         return [(int(seq), decode(bytes(body))) for seq, body in rows]
 
-    def between(self, since: int, until: int, size: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The first ``size`` records of a period, oldest first, with their indices.
+    def chosen(self, selection: Selection, size: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Those of the first ``size`` records that are meant, oldest first, with their indices.
 
         Args:
-            since: UTC microseconds of the first.
-            until: UTC microseconds before which the last one is.
+            selection: which; by subject they are not chosen here.
             size: how long the log was when it was asked.
         """
+        since, until = selection.since or 0, selection.until
         for page in pages(self._store, first_since(self._store, since, size), size):
             for stored in page:
-                if stored.ts >= until:
+                if until is not None and stored.ts >= until:
                     return
-                yield stored.seq, decode(stored.body)
+                if selection.may(stored.body) and selection.meant(body := decode(stored.body)):
+                    yield stored.seq, body
 
     def redo(self, after: int, upto: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
         """The records that state is rebuilt from, in order, with their indices.
@@ -294,6 +296,17 @@ class Log:
             "new": head.note.decode(),
             "hashes": [h.hex() for h in hashes],
         }
+
+    def shown(self, sno: int) -> tuple[str, list[dict[str, Any]]]:
+        """The newest checkpoint, and the records under it that name a subject, with proofs.
+
+        Returns:
+            the note, and of each record ``index``, ``record`` (base64), ``hashes`` (hex) and
+            ``membership``; the last three None where it lists others beside her.
+        """
+        with self._store.read() as tx:
+            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            return head.note.decode(), history.shown(tx, head, sno)
 
     def newest_by(self, us: int) -> int:
         """Index of the newest record at or before an instant (UTC microseconds); -1: none.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from privet.cli import auditexport, verdict
+from privet.cli import auditexport, auditfigures, auditproof, audittail, verdict
 from privet.cli.options import (
     Home,
     Json,
@@ -28,6 +28,12 @@ NO_ANCHOR = "no anchor; a log that was cut off and signed again would not show"
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Export, verify, history.")
 Roles = Annotated[list[str] | None, role(ROLE)]
 app.command("export")(auditexport.export)
+app.command("history")(auditproof.history)
+app.command("prove")(auditproof.prove)
+app.command("principals")(auditfigures.principals)
+app.command("scope")(auditfigures.scope)
+app.command("stats")(auditfigures.stats)
+app.command("tail")(audittail.tail)
 
 
 @app.command()
@@ -98,24 +104,3 @@ def ground(
         screen.table(columns, [[one.get(name, "") for name in columns] for one in found["grounds"]])
 
     screen.answer(found, shown)
-
-
-@app.command()
-def history(
-    subject: SubjectId,
-    home: Home = None,
-    keyring: Keyring = None,
-    name: Name = "auditor",
-    roles: Roles = None,
-    json: Json = False,
-) -> None:
-    """Every record that one person's data is in, oldest first; this look is one of them."""
-    from privet.clock import iso
-
-    screen = Screen(json)
-    who = Who(home, keyring, name, tuple(roles or [ROLE]))
-    with acting(screen, who, ACCOUNTABILITY) as (_, principal):
-        records = principal.audit.history(subject)
-    columns = ("seq", "kind", "purpose", "action", "roles", "fields")
-    rows = [(iso(int(r["ts"])), *(r.get(name) for name in columns)) for r in records]
-    screen.answer(records, lambda: screen.table(("at", *columns), rows))

@@ -8,9 +8,12 @@ from typing import Any, Literal
 
 from privet.audit import ExportReport, Extract, Selection, export, extract
 from privet.errors import InvalidInput
+from privet.gate import choosing
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry, flush_counts
 from privet.types import ACCOUNTABILITY
+
+FOLLOWED = 1000  # records of a log that is followed, at once
 
 
 def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
@@ -23,16 +26,22 @@ def history(parts: Parts, caller: Caller, sno: int) -> list[dict[str, Any]]:
 
 
 def records(
-    parts: Parts, caller: Caller, since: int, until: int, task: str = ""
+    parts: Parts, caller: Caller, since: int, until: int
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records of a period, oldest first, page by page; the look itself is recorded before.
+    """The records of a period; see ``chosen``."""
+    return chosen(parts, caller, "replay", Selection(since=since, until=until))
+
+
+def chosen(
+    parts: Parts, caller: Caller, task: str, selection: Selection
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Records up to now, oldest first, page by page; the look itself is recorded before.
 
     Args:
         parts: the open deployment.
         caller: who asks.
-        since: UTC microseconds of the first.
-        until: UTC microseconds before which the last one is.
         task: what for, for the record of the look.
+        selection: which of them; by subject they are not chosen here.
 
     Raises:
         AccessDenied: no permit to export the log.
@@ -40,8 +49,55 @@ def records(
     decide(parts, caller, ACCOUNTABILITY, "export", ())
     flush_counts(parts)
     size = parts.log.size()
-    _note(parts, caller, (), **({"task": task} if task else {}))
-    return parts.log.between(since, until, size)
+    _note(parts, caller, (), task=task)
+    return parts.log.chosen(selection, size)
+
+
+def newest(parts: Parts, caller: Caller, count: int) -> list[tuple[int, dict[str, Any]]]:
+    """The newest records, oldest first; the look itself is recorded after them.
+
+    Raises:
+        AccessDenied: no permit to export the log.
+    """
+    decide(parts, caller, ACCOUNTABILITY, "export", ())
+    flush_counts(parts)
+    size = parts.log.size()
+    _note(parts, caller, (), task="tail")
+    found = parts.log.leaves(max(0, size - count), count) if count else []
+    return [(seq, body) for seq, body in found if seq < size]
+
+
+def follow(parts: Parts, caller: Caller) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """What is recorded from now on, so much at once as came since it was last asked for.
+
+    One record says that somebody follows; each look would else be the next thing to see.
+
+    Raises:
+        AccessDenied: no permit to export the log, or the policy was replaced meanwhile.
+    """
+    decide(parts, caller, ACCOUNTABILITY, "export", ())
+    _note(parts, caller, (), task="tail")
+    return _following(parts, parts.log.size())
+
+
+def _following(parts: Parts, start: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    while True:
+        parts.check_current()
+        found = parts.log.leaves(start, FOLLOWED)
+        start = found[-1][0] + 1 if found else start
+        yield found
+
+
+def pseudonym(parts: Parts, caller: Caller, principal: str) -> str:
+    """What the log calls a principal of this name.
+
+    Raises:
+        AccessDenied: no permit to export the log.
+    """
+    decide(parts, caller, ACCOUNTABILITY, "export", ())
+    found = choosing.pseudonym(parts, principal)
+    _note(parts, caller, (), task="pseudonym", asked=found)
+    return found
 
 
 def members(parts: Parts, seq: int) -> Sequence[int]:

@@ -1,0 +1,71 @@
+"""Documents that show somebody else what stands in the log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from privet.gate.parts import Caller, Parts
+from privet.gate.record import decide, entry
+from privet.types import ACCOUNTABILITY
+
+HISTORY = "privet-audit-history"
+VERSION = 1
+
+
+def record(parts: Parts, caller: Caller, seq: int, sno: int | None) -> dict[str, Any]:
+    """The proof that a record stands in the log and, of a person, whether it names her.
+
+    Args:
+        parts: the open deployment.
+        caller: who asks.
+        seq: index of the record.
+        sno: the person's ordinal; None for nobody.
+
+    Returns:
+        ``vkey``, ``inclusion`` (``record``, ``index``, ``size``, ``hashes``, ``checkpoint``) and,
+        of a person, ``sno`` and ``membership`` (None where the record alone tells).
+
+    Raises:
+        AccessDenied: no permit to export the log, which names whoever else is in the record.
+        InvalidInput: the log has no such record.
+    """
+    about = () if sno is None else (sno,)
+    decide(parts, caller, ACCOUNTABILITY, "export", (), about=about)
+    told = entry(
+        parts, caller, "access", purpose=ACCOUNTABILITY, action="export", subjects=about,
+        task="prove",
+    )  # fmt: skip
+    parts.log.append([told])
+    if sno is None:
+        return {"vkey": parts.log.vkey, "inclusion": parts.log.prove(seq)}
+    inclusion, membership = parts.log.prove_subject(seq, sno)
+    return {
+        "vkey": parts.log.vkey,
+        "inclusion": inclusion,
+        "sno": sno,
+        "membership": membership,
+    }
+
+
+def history(parts: Parts, caller: Caller, sno: int) -> bytes:
+    """All records that name one person, each with its proof; told in ``audit-export.md``.
+
+    Where a record lists others by their ordinals, only its index is told.
+
+    Raises:
+        AccessDenied: no permit to prove under ``privet:accountability``.
+    """
+    decide(parts, caller, ACCOUNTABILITY, "prove", (), about=(sno,))
+    told = entry(parts, caller, "access", purpose=ACCOUNTABILITY, action="prove", subjects=(sno,))
+    parts.log.append([told])
+    head, found = parts.log.shown(sno)
+    document = {
+        "format": HISTORY,
+        "version": VERSION,
+        "sno": sno,
+        "vkey": parts.log.vkey,
+        "checkpoint": head,
+        "records": found,
+    }
+    return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
