@@ -1,0 +1,150 @@
+"""The long form: every boundary of every operation, each kind of fault, counted.
+
+    python -m tests.siege.crash                      # all of it: some tens of thousands
+    python -m tests.siege.crash --every 40           # each fortieth boundary
+    python -m tests.siege.crash --scenario erasure --kind power_torn
+
+Needs a C compiler for the faults of the disk; without one statements alone are numbered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.siege.crash.disk import ERRORS, KILLS, compiler, library
+from tests.siege.crash.registry import everything
+from tests.siege.crash.runner import STATEMENT, Runner
+
+KINDS = [STATEMENT, *(kind.name.lower() for kind in (*KILLS, *ERRORS))]
+SHOWN = 40
+
+
+def main() -> int:
+    """Run what was asked for; 1 where anything did not hold."""
+    options = _options()
+    if not options.child:
+        return _spread(options)
+    root = Path(tempfile.mkdtemp(prefix="privet-crash-"))
+    for line in run(Runner(root), options.scenario, options.kind, options.every, options.part):
+        print(json.dumps(line), flush=True)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.siege.crash", description=__doc__)
+    parser.add_argument("--scenario", action="append", choices=sorted(everything()))
+    parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--every", type=int, default=1, help="each so manieth boundary")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--part", default="0/1", help=argparse.SUPPRESS)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run(
+    runner: Runner, names: list[str] | None, kinds: list[str] | None, every: int, part: str = "0/1"
+) -> Iterator[dict[str, Any]]:
+    """Each fault and what came of it; of ``part`` i of n those with a number ≡ i mod n."""
+    mine, of = map(int, part.split("/"))
+    turn = 0
+    for name in names or everything():
+        scenario = everything()[name]
+        runner.clean(scenario)
+        for number, kind in enumerate(kinds or KINDS):
+            if kind != STATEMENT and not runner.disk.loaded:
+                continue
+            last = runner.boundaries(scenario, kind)
+            # Kinds begin at different places: a sample of all meets many boundaries.
+            for at in range(1 + number % every, last + 1, every):
+                turn += 1
+                if turn % of == mine:
+                    done = runner.fault(scenario, kind, at)
+                    yield {
+                        "scenario": name,
+                        "kind": kind,
+                        "at": at,
+                        "of": last,
+                        "fired": done.fired,
+                        "end": "killed" if done.killed else "refused" if done.refused else "done",
+                        "wrong": list(done.wrong),
+                    }
+
+
+def _spread(options: argparse.Namespace) -> int:
+    """As many children as workers, each with the shim preloaded and a part of the faults."""
+    begun = time.monotonic()
+    environment = dict(os.environ)
+    if compiler():
+        environment["LD_PRELOAD"] = str(library())
+    told = Counter[tuple[str, str, str]]()
+    wrong = 0
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.siege.crash", "--child", *_passed(options, part)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for part in range(options.workers)
+    ]
+    for line in _lines(children):
+        if not line["fired"]:
+            continue
+        told[line["scenario"], line["kind"], line["end"]] += 1
+        if line["wrong"]:
+            wrong += 1
+            print(json.dumps(line, indent=1), flush=True)
+    _table(told)
+    failed = [child.wait() for child in children]
+    print(
+        f"{told.total()} faults, {wrong} after which something did not hold, "
+        f"in {time.monotonic() - begun:.0f} s"
+    )
+    return int(wrong > 0 or any(failed))
+
+
+def _passed(options: argparse.Namespace, part: int) -> list[str]:
+    given = [f"--every={options.every}", f"--part={part}/{options.workers}"]
+    given += [f"--scenario={name}" for name in options.scenario or ()]
+    return given + [f"--kind={kind}" for kind in options.kind or ()]
+
+
+def _lines(children: list[subprocess.Popen[str]]) -> Iterator[dict[str, Any]]:
+    import selectors
+
+    ready = selectors.DefaultSelector()
+    for child in children:
+        assert child.stdout is not None
+        ready.register(child.stdout, selectors.EVENT_READ)
+    while ready.get_map():
+        for key, _ in ready.select():
+            line = key.fileobj.readline()  # type: ignore[union-attr]
+            if line:
+                yield json.loads(line)
+            else:
+                ready.unregister(key.fileobj)
+
+
+def _table(told: Counter[tuple[str, str, str]]) -> None:
+    width = max((len(name) for name, *_ in told), default=0)
+    kinds = [kind for kind in KINDS if any(kind == k for _, k, _ in told)]
+    print(" " * width, *(f"{kind:>10}" for kind in kinds))
+    for name in dict.fromkeys(name for name, *_ in told):
+        counts = [
+            sum(n for (s, k, _), n in told.items() if (s, k) == (name, kind)) for kind in kinds
+        ]
+        print(f"{name:<{width}}", *(f"{count:>10}" for count in counts))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
