@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from privet.audit import Log
+from privet.audit import Log, tailcheck
+from privet.audit.anchors import Anchor, Anchoring, specs
+from privet.audit.origin import origin_of
 from privet.clock import Clock, SystemClock
 from privet.crypto import Signer
 from privet.db import Home, create_stores, locate, open_stores
@@ -24,12 +27,17 @@ from privet.principals import Principal
 from privet.recommend import training as recommending
 from privet.rights.notices import Notices
 from privet.segments import training as segmenting
-from privet.settings import resolve
+from privet.settings import Settings, resolve
 from privet.subject import Subject
 from privet.types import Id, check_type
-from privet.vault import Keys, Subjects, Vault, open_keyring
+from privet.vault import Keyring, Keys, Subjects, Vault, open_keyring
 
 _OPENER = Caller("privet", frozenset({"privet"}))
+
+Ring = str | Keyring | None
+"""A keyring by name, as an object, or the usual one."""
+Anchors = tuple[tuple[Anchor, ...], int | None]
+"""Where the log is anchored, and within how many microseconds it must be."""
 
 
 class Deployment:
@@ -118,7 +126,10 @@ class Deployment:
         self._closed = True
         try:
             self._parts.home.audit.check_handle()
-            flush_counts(self._parts)
+            try:
+                flush_counts(self._parts)
+            finally:
+                self._parts.anchoring.close()
         finally:
             self._parts.cache.clear()
             self._parts.home.close()
@@ -140,9 +151,11 @@ def open_deployment(
     home: str | os.PathLike[str] | None = None,
     *,
     policy: str | Path | None = None,
-    keyring: str | None = None,
+    keyring: str | Keyring | None = None,
     clock: Clock | None = None,
     sync: Literal["FULL", "OFF"] = "FULL",
+    anchors: Iterable[str | Anchor] | None = None,
+    anchor_within: timedelta | None = None,
 ) -> Deployment:
     """Open a deployment; a home that does not exist is created with ``policy``.
 
@@ -151,10 +164,16 @@ def open_deployment(
             ``privet.toml`` in the current directory.
         policy: ``"pack:<name>"``, a policy document or its directory. Needed to create;
             later it must be the active one, or be left out.
-        keyring: ``"file:<directory>"``; PRIVET_KEYRING when left out, then
-            ``privet.toml``, then ``keyring`` in the home's directory.
+        keyring: who holds the keys: ``"file:<directory>"``, ``"aws-kms:<region>"`` or another
+            kind, or an object with the methods of ``privet.Keyring``; PRIVET_KEYRING when left
+            out, then ``privet.toml``, then ``keyring`` in the home's directory.
         clock: where time comes from; the system's when left out.
         sync: ``"OFF"`` gives up durability for speed: for tests alone.
+        anchors: where checkpoints of the audit log are kept: ``"file:PATH"``,
+            ``"witness:URL#VKEY"`` or objects of ``privet.audit.anchors``; ``privet.toml``'s when
+            left out.
+        anchor_within: refuse to record anything, and so to release anything, where a record is
+            not at every anchor after so long; no such limit when left out, or `privet.toml`'s.
 
     Raises:
         StoreUnavailable: a store is missing, mixed, busy, outdated or unreachable.
@@ -164,9 +183,12 @@ def open_deployment(
         IntegrityError: the stores contradict each other.
     """
     _check(clock, sync)
-    found = resolve(home, keyring)
+    given = None if isinstance(keyring, str) else keyring
+    found = resolve(home, keyring if isinstance(keyring, str) else None)
     location = locate(found.home)
     time = clock or SystemClock()
+    ring = open_keyring(found.keyring if given is None else given, location, time)
+    kept = _anchors(found, anchors, anchor_within)
     asked, watch = (None, None) if policy is None else watched(policy)
     fresh = not exists(location)
     if fresh and asked is None:
@@ -177,7 +199,7 @@ def open_deployment(
         )
     stores = create_stores(location, sync) if fresh else open_stores(location, sync)
     try:
-        parts = _wire(stores, asked, found.keyring, time)
+        parts = _wire(stores, asked, ring, time, kept)
         watching.begin(parts, watch)
         return Deployment(parts)
     except BaseException:
@@ -195,13 +217,48 @@ def _check(clock: object, sync: object) -> None:
         raise InvalidInput("sync is unknown", remedy="Give FULL or OFF.", reason="argument.type")
 
 
-def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock) -> Parts:
-    keys = Keys(stores.keys, open_keyring(keyring, stores.location), stores.deployment, clock)
+def _anchors(
+    found: Settings, given: Iterable[str | Anchor] | None, limit: timedelta | None
+) -> Anchors:
+    made = specs.anchors(found.anchors if given is None else given)
+    if limit is None and given is None and found.anchor_minutes is not None:
+        limit = timedelta(minutes=found.anchor_minutes)
+    if limit is not None and not made:
+        raise InvalidInput(
+            "records must be anchored in time, and no anchor is named",
+            remedy="Name one: `anchors` in privet.toml, or anchors=.",
+            reason="anchor.within",
+        )
+    return made, specs.within(limit)
+
+
+def _wire(
+    stores: Home, asked: Policy | None, keyring: Ring, clock: Clock, anchors: Anchors
+) -> Parts:
+    parts = assemble(stores, asked, keyring, clock, anchors)
+    _catch_up(parts)
+    return parts
+
+
+def assemble(
+    stores: Home,
+    asked: Policy | None,
+    keyring: Ring,
+    clock: Clock,
+    anchors: Anchors = ((), None),
+) -> Parts:
+    """Put the parts of a deployment together; what the log knows is still to be applied."""
+    ring = open_keyring(keyring, stores.location, clock)
+    keys = Keys(stores.keys, ring, stores.deployment, clock)
     keys.initialise()
     subjects = Subjects(stores.keys, keys, clock)
     vault = Vault(stores, keys, subjects, clock)
     signer = Signer(keys.secret("signing"))
-    log = Log(stores.audit, signer, f"privet.dev/{stores.deployment.hex()}", clock)
+    log = Log(stores.audit, signer, origin_of(stores.deployment, keys.timeline()), clock)
+    tailcheck.check(stores.audit)
+    anchoring = Anchoring(stores.audit, lambda: log.verifier, anchors[0], clock, anchors[1])
+    anchoring.begin()
+    log.watch = anchoring if anchoring.anchors else None
     _first_policy(stores, vault, asked)
     policy = policies.active(stores)
     if asked is not None:
@@ -214,6 +271,7 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
         subjects=subjects,
         vault=vault,
         log=log,
+        anchoring=anchoring,
         ledger=activation.ledger_of(stores.data, keys.secret("mac"), policy),
         signer=signer,
         unlearn=_unlearn,
@@ -222,7 +280,6 @@ def _wire(stores: Home, asked: Policy | None, keyring: str | None, clock: Clock)
     _note_first(parts)
     policies.check_recorded(parts)
     activation.install_layout(vault, policy)
-    _catch_up(parts)
     return parts
 
 

@@ -5,6 +5,8 @@ What is passed in comes first, then the environment (``PRIVET_HOME``,
 
     home = "var/shop"
     keyring = "file:/etc/shop/keyring"
+    anchors = ["file:/mnt/anchors/shop.anchor"]
+    anchor_minutes = 60
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from privet.errors import InvalidInput, KeyUnavailable, StoreUnavailable
 HOME = "PRIVET_HOME"
 KEYRING = "PRIVET_KEYRING"
 FILE = "privet.toml"
-KEYS = ("home", "keyring")
+TEXTS = ("home", "keyring")
+LISTS = ("anchors",)
+NUMBERS = ("anchor_minutes",)
+KEYS = (*TEXTS, *LISTS, *NUMBERS)
 MAX_BYTES = 65_536
 
 
@@ -30,11 +35,16 @@ class Settings:
     Attributes:
         home: a directory, or a ``postgresql://`` URL; kept out of any repr, since a URL
             holds a password.
-        keyring: ``"file:<directory>"``; None for ``keyring`` in the home's directory.
+        keyring: ``"file:<directory>"`` or another kind; None for ``keyring`` in the home's
+            directory.
+        anchors: where checkpoints of the audit log are kept, such as ``"file:PATH"``.
+        anchor_minutes: within which every record must be at every anchor; None for no limit.
     """
 
     home: str = field(repr=False)
     keyring: str | None
+    anchors: tuple[str, ...] = ()
+    anchor_minutes: int | None = None
 
     @property
     def place(self) -> str:
@@ -50,8 +60,8 @@ def resolve(
 ) -> Settings:
     """The settings that count.
 
-    The file's keyring belongs to the file's home: it is not used for another one, whose
-    keys it does not hold.
+    The file's keyring and anchors belong to the file's home: they are not used for another
+    one, whose keys and log they do not hold.
 
     Args:
         home: comes before the environment and the file.
@@ -74,13 +84,12 @@ def resolve(
     if keyring is not None and not isinstance(keyring, str):
         raise KeyUnavailable(
             "this kind of keyring is unknown",
-            remedy="Name one as file:PATH.",
+            remedy="Name one as a text, such as file:DIRECTORY.",
             reason="keyring.kind",
         )
-    spec = keyring or os.environ.get(KEYRING) or None
-    if spec is None and written.get("home") in (None, place):
-        spec = written.get("keyring")
-    return Settings(place, spec)
+    own = written if written.get("home") in (None, place) else {}
+    spec = keyring or os.environ.get(KEYRING) or own.get("keyring")
+    return Settings(place, spec, tuple(own.get("anchors", ())), own.get("anchor_minutes"))
 
 
 def _named(home: Any) -> str:
@@ -97,7 +106,7 @@ def _named(home: Any) -> str:
     return named
 
 
-def _written(path: Path) -> dict[str, str]:
+def _written(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -112,19 +121,29 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     import tomllib
 
     if len(raw) > MAX_BYTES:
-        raise _refused("is longer than 64 KiB", "Keep only `home` and `keyring`.")
+        raise _refused("is longer than 64 KiB", f"Keep only {', '.join(KEYS)}.")
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise _refused("is not TOML", 'Write lines such as `home = "var/shop"`.') from None
 
 
-def _checked(found: dict[str, Any]) -> dict[str, str]:
+def _checked(found: dict[str, Any]) -> dict[str, Any]:
     if not found.keys() <= set(KEYS):
         raise _refused("has a key that is unknown", f"Known are: {', '.join(KEYS)}.")
-    if not all(isinstance(value, str) and value for value in found.values()):
+    if not all(_text(found[key]) for key in TEXTS if key in found):
         raise _refused("has a value that is not text", 'Write lines such as `home = "var/shop"`.')
+    lists = [found[key] for key in LISTS if key in found]
+    if not all(isinstance(one, list) and all(map(_text, one)) for one in lists):
+        raise _refused("has a value that is no list of texts", 'Write `["file:PATH"]`.')
+    numbers = [found[key] for key in NUMBERS if key in found]
+    if not all(type(one) is int and one > 0 for one in numbers):
+        raise _refused("has a value that is no number above 0", "Write `anchor_minutes = 60`.")
     return found
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _refused(what: str, remedy: str) -> InvalidInput:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from privet import crypto
 from privet.audit import Log
+from privet.audit.anchors import Anchoring
 from privet.clock import Clock, micros
 from privet.consent import APPLIED_KEY, Ledger
 from privet.crypto import Signer
@@ -105,6 +106,7 @@ class Parts:
     subjects: Subjects
     vault: Vault
     log: Log
+    anchoring: Anchoring
     ledger: Ledger
     signer: Signer
     unlearn: Unlearn
