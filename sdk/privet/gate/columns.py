@@ -92,13 +92,17 @@ def field_of(parts: Parts, purpose: str, name: str) -> FieldSpec:
         AccessDenied: the policy has no such purpose or field, or a law holds the field past an
             erasure (``sealed.held``): what decides when such a key goes is not known here.
     """
-    if purpose not in parts.policy.purposes or name not in parts.policy.fields:
-        what = "purpose" if purpose not in parts.policy.purposes else "field"
+    if purpose not in parts.policy.purposes:
         raise AccessDenied(
-            "a sealed column is not in the policy",
-            why=f"no {what} of this name is declared",
-            remedy="Declare the field in the data document and the purpose in the policy.",
-            reason=f"{what}.unknown",
+            "a sealed column is for a purpose that the policy does not have",
+            remedy="Declare the purpose in the policy, or mend the column's.",
+            reason="purpose.unknown",
+        )
+    if name not in parts.policy.fields:
+        raise AccessDenied(
+            "a sealed column is of a field that the policy does not know",
+            remedy="Declare the field in the data document, or mend the column's.",
+            reason="field.unknown",
         )
     event, _, bare = name.partition(".")
     if is_held(parts.policy.domain_of(purpose, event, bare)):
