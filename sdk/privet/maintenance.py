@@ -19,7 +19,17 @@ from privet.backup.making import Backup
 from privet.backup.manifest import Name
 from privet.backup.renewal import Restore
 from privet.errors import PrivetError
-from privet.gate import forget, health, moving, removal, storecheck, upkeep, watching
+from privet.gate import (
+    anchoring,
+    forget,
+    health,
+    moving,
+    removal,
+    storecheck,
+    upkeep,
+    watching,
+)
+from privet.gate.anchoring import Pushed
 from privet.gate.batches import Pace
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import flush_counts
@@ -154,6 +164,13 @@ class Maintenance:
             self._parts, CALLER, making.places(directory, named), progress or making.silent
         )
 
+    def anchor(self) -> list[Pushed]:
+        """Bring the newest checkpoint of the log to every anchor, and say what became of it.
+
+        One that fails holds no other up; its ``error`` says why.
+        """
+        return anchoring.push(self._parts)
+
     def restores(self) -> list[Restore]:
         """Every restore that this deployment went through, oldest first, as its log tells."""
         return renewal.restores(self._parts)
@@ -176,6 +193,7 @@ class Maintenance:
             "compaction": lambda pace: upkeep.compact(parts, CALLER, pace),
             "epochs": lambda _: upkeep.rotate_when_due(parts, CALLER),
             "counts": lambda _: self._counts(),
+            "anchors": lambda _: anchoring.settle(parts),
             "logs": lambda _: upkeep.truncate(parts),
         }
 

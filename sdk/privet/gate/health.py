@@ -10,7 +10,16 @@ from privet.audit.selfcheck import check as check_log
 from privet.clock import SKEW, iso, micros
 from privet.db import Store
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import emergencies, forget, notices, objections, policies, upkeep, watching
+from privet.gate import (
+    anchoring,
+    emergencies,
+    forget,
+    notices,
+    objections,
+    policies,
+    upkeep,
+    watching,
+)
 from privet.gate.answerable import ELSEWHERE, mode
 from privet.gate.parts import Parts
 
@@ -46,6 +55,7 @@ def examine(parts: Parts) -> list[Finding]:
         "emergencies": _emergencies,
         "clock": _clock,
         "audit log": _log,
+        "anchors": _anchors,
         "maintenance": _waiting,
     }
     return [_guarded(name, check, parts) for name, check in checks.items()]
@@ -149,6 +159,11 @@ def _clock(parts: Parts) -> Finding:
             "Set the machine's clock; what lapsed meanwhile may be taken for current.",
         )
     return Finding("clock", "ok", "not before the newest record of the log")
+
+
+def _anchors(parts: Parts) -> Finding:
+    state, told, remedy = anchoring.found(parts)
+    return Finding("anchors", state, told, remedy)
 
 
 def _log(parts: Parts) -> Finding:
