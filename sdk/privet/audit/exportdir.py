@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Self
 
 from privet.audit.record import decode
@@ -58,11 +59,14 @@ class Directory:
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place whole, so that a reader sees the old one or the new one."""
         target = self.path / name
+        # What says whose directory it is, and what is in it, must outlive a power failure whole:
+        # a torn manifest would be nobody's for good. Torn tiles the next export writes anew.
+        durable = name in {MANIFEST, CHECKPOINT}
         try:
-            _replace(target, data)
+            _replace(target, data, durable=durable)
         except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, data)
+            _replace(target, data, durable=durable)
 
     def drop_partials(self, keep: Collection[str]) -> None:
         """Remove partial tiles and bundles of earlier sizes of the log."""
@@ -116,7 +120,11 @@ def _draft(target: Path) -> Path:
     return target.with_name(f"{target.name}.draft")
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _replace(target: Path, data: bytes, *, durable: bool) -> None:
     draft = _draft(target)
-    draft.write_bytes(data)
+    with draft.open("wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     draft.replace(target)
