@@ -20,6 +20,7 @@ import pytest
 
 import privet
 from privet.audit import Log
+from privet.audit.commits import Commits
 from privet.audit.verifier import verify_certificate, verify_directory
 from privet.consent import Ledger
 from privet.crypto import Signer
@@ -188,7 +189,7 @@ def block(kind: str, store: str, *, when: str) -> Callable[..., None]:
 BEFORE = {
     "the log": method(Log, "append"),
     "the log's warrant": method(Log, "authorise"),
-    "the log's commit": method(Log, "_write"),
+    "the log's commit": method(Commits, "_write"),
     "the log's redo": method(Log, "redo"),
     "the log's size": method(Log, "size"),
     "the ledger of many": method(Ledger, "eligible"),

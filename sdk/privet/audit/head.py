@@ -66,6 +66,7 @@ def newest(store: Store, verifier: Verifier) -> tuple[bytes, Checkpoint]:
     """
     with store.read() as tx:
         head = read(tx)
+    store.settle()
     if head is None:
         raise InvalidInput(
             "there is nothing to export", why="nothing is recorded yet", reason="audit.empty"

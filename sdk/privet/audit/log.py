@@ -10,32 +10,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from privet.audit import head as heads
-from privet.audit import history, merkle, proof, sets, treestore
+from privet.audit import history, proof, sets, treestore
 from privet.audit.checkpoint import Verifier, check_origin
-from privet.audit.entry import Entry, Prepared, not_before, prepare
-from privet.audit.form import Form, Spliced
+from privet.audit.commits import Commits, Ready, unavailable
+from privet.audit.entry import Entry, not_before, prepare
+from privet.audit.form import Form
 from privet.audit.groups import Groups
 from privet.audit.head import LOG, Head
 from privet.audit.pages import first_since, pages
 from privet.audit.record import decode
 from privet.audit.selection import Selection
-from privet.audit.storefile import StoreFile
-from privet.audit.tiles import Tile, completed
 from privet.clock import Clock, micros
-from privet.errors import AuditUnavailable, IntegrityError, PrivetError
+from privet.errors import IntegrityError
 from privet.types import Warrant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from privet.crypto import Signer
-    from privet.db import Store, Tx
+    from privet.db import Store
 
-KEEP_CHECKPOINT_US = 60_000_000
 PAGE = 1000
 REDO = b'"redo":true'  # as canonical JSON has it; within a text its quotes would be escaped
 MAX_SEQ = 2**63 - 1
-Ready = Prepared | Spliced
 
 
 class Watch(Protocol):
@@ -68,11 +65,8 @@ class Log:
         self._origin = check_origin(origin)
         self._clock = clock
         self._verifier = Verifier(origin, signer.public)
-        self._file = StoreFile(store.file)
-        self._groups: Groups[Sequence[Ready], list[int]] = Groups(self._commit)
-        self._known: Head | None = None
-        self._kept_us: int | None = None
-        self._newest = 0
+        self._commits = Commits(store, signer, origin)
+        self._groups: Groups[Sequence[Ready], list[int]] = Groups(self._commits.commit)
         self.watch: Watch | None = None
 
     @property
@@ -95,16 +89,37 @@ class Log:
             AuditUnavailable: for any reason; none of ``entries`` may be acted upon.
             HandleInvalid: the deployment is closed, or the handle was carried across a fork.
         """
+        ts, prepared = self._prepared(entries)
+        return self._submit(prepared, ts) if prepared else []
+
+    async def append_async(self, entries: Sequence[Entry]) -> list[int]:
+        """``append`` for a task of an event loop: the loop goes on while the disk is waited for.
+
+        A task that is cancelled leaves its records: they may be durable already.
+
+        Raises:
+            AuditUnavailable, HandleInvalid: as ``append``.
+        """
+        ts, prepared = self._prepared(entries)
+        if not prepared:
+            return []
+        if self.watch is not None:
+            self.watch.before(ts)
+        seqs = await self._groups.submit_async(prepared)
+        if self.watch is not None:
+            self.watch.after(ts)
+        return seqs
+
+    def _prepared(self, entries: Sequence[Entry]) -> tuple[int, list[Ready]]:
         # First of all: after a fork even the queue's own lock may be held by nobody.
         self._store.check_handle()
         if not entries:
-            return []
+            return 0, []
         try:
             ts = micros(self._clock.now())
-            prepared = [prepare(entry, ts) for entry in entries]
+            return ts, [prepare(entry, ts) for entry in entries]
         except Exception as error:
-            raise _unavailable(error) from None
-        return self._submit(prepared, ts)
+            raise unavailable(error) from None
 
     def append_each(self, parts: Sequence[tuple[Form, int, bytes]]) -> list[int]:
         """Record one record a subject, very many at once: state is rebuilt from each.
@@ -126,7 +141,7 @@ class Log:
             ts = micros(self._clock.now())
             prepared = [form.fill(sno, part, ts) for form, sno, part in parts]
         except Exception as error:
-            raise _unavailable(error) from None
+            raise unavailable(error) from None
         return self._submit(prepared, ts)
 
     def authorise(self, entry: Entry) -> Warrant:
@@ -137,6 +152,15 @@ class Log:
             HandleInvalid: as ``append``.
         """
         seq = self.append([entry])[0]
+        return Warrant.issue(seq, entry.purpose, entry.subjects)
+
+    async def authorise_async(self, entry: Entry) -> Warrant:
+        """``authorise`` for a task of an event loop.
+
+        Raises:
+            AuditUnavailable, HandleInvalid: as ``append``.
+        """
+        seq = (await self.append_async([entry]))[0]
         return Warrant.issue(seq, entry.purpose, entry.subjects)
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
@@ -330,7 +354,9 @@ class Log:
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint; keep a copy elsewhere to notice a rollback later."""
-        return self._head().note
+        note = self._head().note
+        self._store.settle()  # nobody may hold one that a crash of the server takes back
+        return note
 
     def not_before(self, us: int) -> int:
         """``us``, or the time of the newest record that this process knows of where it lags.
@@ -338,7 +364,7 @@ class Log:
         Raises:
             AuditUnavailable: it lags by more than clocks may differ (``clock.backwards``).
         """
-        return not_before(self._newest, us)
+        return not_before(self._commits.newest, us)
 
     def _submit(self, prepared: Sequence[Ready], ts: int) -> list[int]:
         if self.watch is None:
@@ -356,105 +382,10 @@ class Log:
     def _head(self) -> Head:
         with self._store.read() as tx:
             head = heads.read(tx) or heads.empty(self._origin, self._signer)
-        self._newest = max(self._newest, head.ts)
+        self._commits.newest = max(self._commits.newest, head.ts)
         return head
-
-    def _commit(self, batch: Sequence[Sequence[Ready]]) -> list[list[int]]:
-        try:
-            self._file.check()
-            with self._store.write() as tx:
-                old = heads.lock(tx, self._origin, self._signer)
-                heads.verify(old, self._verifier, self._known)
-                seqs, new = self._write(tx, old, batch)
-                kept = self._keep_checkpoint(tx, new)
-            self._file.check_committed()
-        except Exception as error:
-            raise _unavailable(error) from None
-        self._known, self._kept_us = new, kept
-        self._newest = max(self._newest, new.ts)
-        return seqs
-
-    def _write(
-        self, tx: Tx, old: Head, batch: Sequence[Sequence[Ready]]
-    ) -> tuple[list[list[int]], Head]:
-        ts, seq = old.ts, old.size
-        seqs: list[list[int]] = []
-        records: list[tuple[int, Ready]] = []
-        for group in batch:
-            seqs.append(list(range(seq, seq + len(group))))
-            for prepared in group:
-                ts = not_before(ts, prepared.ts)
-                records.append((seq, prepared.at(ts)))
-                seq += 1
-        leaves = [merkle.leaf_hash(record.data) for _, record in records]
-        new = old.grown(leaves, ts, self._origin, self._signer)
-        _insert(tx, records, leaves)
-        for tile in completed(old.size, new.size):
-            _insert_tile(tx, tile)
-        heads.write(tx, new)
-        return seqs, new
-
-    def _keep_checkpoint(self, tx: Tx, head: Head) -> int:
-        """Keep one checkpoint a minute for good; the time of the newest kept."""
-        kept = self._kept_us
-        if kept is None or head.ts - kept >= KEEP_CHECKPOINT_US:
-            # Another process may have kept one in the meantime.
-            row = tx.one(
-                "SELECT ts FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT 1", (LOG,)
-            )
-            kept = None if row is None else int(row[0])
-        if kept is not None and head.ts - kept < KEEP_CHECKPOINT_US:
-            return kept
-        tx.run(
-            "INSERT INTO checkpoint (log, size, ts, note) VALUES (?, ?, ?, ?)",
-            (LOG, head.size, head.ts, head.note),
-        )
-        return head.ts
-
-
-def _insert(tx: Tx, records: Sequence[tuple[int, Ready]], leaves: Sequence[bytes]) -> None:
-    tx.many(
-        "INSERT INTO record (log, seq, ts, redo, body, leaf) VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (LOG, seq, record.ts, int(record.redo), record.data, leaf)
-            for (seq, record), leaf in zip(records, leaves, strict=True)
-        ],
-    )
-    about = [(seq, record.about) for seq, record in records if record.about is not None]
-    tx.many(
-        "INSERT INTO single (sno, seq) VALUES (?, ?)",
-        [(sno, seq) for seq, subjects in about for sno in subjects.listed],
-    )
-    tx.many(
-        "INSERT INTO set_chunk (chunk, seq, bits) VALUES (?, ?, ?)",
-        [(chunk, seq, bits) for seq, subjects in about for chunk, bits in subjects.chunks.items()],
-    )
-
-
-def _insert_tile(tx: Tx, tile: Tile) -> None:
-    tx.run(
-        "INSERT INTO tile (log, level, idx, hashes) VALUES (?, ?, ?, ?)",
-        (LOG, tile.level, tile.index, treestore.compute(tx, tile)),
-    )
 
 
 def _about(seq: int, data: bytes) -> dict[str, Any]:
     body = decode(data)
     return {**body, "seq": seq, "set": {"n": body["set"]["n"]}}
-
-
-def _unavailable(error: Exception) -> AuditUnavailable:
-    """What went wrong as AuditUnavailable; only privet's own errors are known free of values."""
-    if isinstance(error, AuditUnavailable):
-        return error
-    if isinstance(error, PrivetError):
-        why = f"{error.what}: {error.why}" if error.why else error.what
-        return AuditUnavailable(
-            "the audit record was not made durable",
-            why=why,
-            remedy=error.remedy,
-            reason=None if error.reason == error.code else error.reason,
-        )
-    return AuditUnavailable(
-        "the audit record was not made durable", why=f"{type(error).__name__} was raised"
-    )

@@ -260,13 +260,15 @@ def _no_place() -> StoreUnavailable:
 
 def _engine(location: Location, name: Name, sync: Sync) -> Engine:
     if location.url is not None:
-        from sqlalchemy import create_engine
+        from sqlalchemy import create_engine, event
+
+        from privet.db import arrays
 
         try:
             import psycopg  # noqa: F401
         except ImportError:
             raise MissingExtra("a PostgreSQL home", "postgres") from None
-        return create_engine(
+        engine = create_engine(
             location.url,
             hide_parameters=True,
             pool_size=8,
@@ -275,6 +277,8 @@ def _engine(location: Location, name: Name, sync: Sync) -> Engine:
                 "options": f"-csearch_path={name} -clock_timeout={lock_deadline_ms()}",
             },
         )
+        event.listen(engine, "connect", arrays.teach)
+        return engine
     return _sqlite((location.directory or Path()) / f"{name}.db", sync)
 
 

@@ -16,6 +16,7 @@ putting it back cost more than the statements of a point read.
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -77,19 +78,29 @@ class Tx:
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
         self._execute(sql, params)
-        rows: list[Row] = self._cursor.fetchall()
+        try:
+            rows: list[Row] = self._cursor.fetchall()
+        except Exception as error:  # the disk may fail at any row, not only at the first
+            raise translated(error, self._store) from None
         return rows
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
         self._execute(sql, params)
-        row: Row | None = self._cursor.fetchone()
+        try:
+            row: Row | None = self._cursor.fetchone()
+        except Exception as error:  # as above
+            raise translated(error, self._store) from None
         return row
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Execute a statement; the number of rows that it changed."""
         self._execute(sql, params)
         return int(self._cursor.rowcount)
+
+    def later(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Execute a statement whose result nobody asks for; by the end it has succeeded."""
+        self._execute(sql, params)
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Execute a statement once per row; the number of rows changed by all of them."""
@@ -99,14 +110,14 @@ class Tx:
         try:
             self._cursor.executemany(_placeholders(sql) if self._pg else sql, rows)
         except Exception as error:  # re-raised, typed and without values
-            raise _translated(error, self._store) from None
+            raise translated(error, self._store) from None
         return int(self._cursor.rowcount)
 
     def _execute(self, sql: str, params: Sequence[Any]) -> None:
         try:
             self._cursor.execute(_placeholders(sql) if self._pg else sql, params)
         except Exception as error:  # re-raised, typed and without values
-            raise _translated(error, self._store) from None
+            raise translated(error, self._store) from None
 
 
 class Store:
@@ -155,9 +166,32 @@ class Store:
 
     def write(self) -> AbstractContextManager[Tx]:
         """One writer's transaction, durable when the block ends; rolled back when it raises."""
+        if self._lock is not None:
+            return _Alone(self, self._lock)
+        if self.name == "audit":  # every process waits for its one head
+            from privet.db.piped import Piped
+
+            return Piped(self)
+        return _Transaction(self, "BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def once(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """One statement as a transaction of its own, durable; sent once, whatever becomes of it.
+
+        Raises:
+            StoreUnavailable: it failed, or (``store.unreachable``) nobody knows.
+        """
+        self.check_handle()
+        return self._all(sql, params)
+
+    def settle(self) -> None:
+        """Wait until the disk has what this process has seen of others' commits.
+
+        On SQLite it always has.
+        """
         if self._lock is None:
-            return _Transaction(self, "BEGIN ISOLATION LEVEL READ COMMITTED")
-        return _Alone(self, self._lock)
+            from privet.db.piped import SETTLE
+
+            self.once(SETTLE)
 
     def committed(self) -> None:
         """Count a writer's commit, under the lock; a checkpoint follows now and then."""
@@ -254,15 +288,20 @@ class Store:
             if held is not None:
                 # SQLite's are never closed without the store's lock.
                 (held[0].close if self._lock else held[0].invalidate)()
-            raise _translated(error, self) from None
+            raise translated(error, self) from None
         return held, cursor
 
     def _take(self) -> Held:
-        try:
-            return self._at_hand.pop()
-        except IndexError:
-            pooled = self._engine.raw_connection()
-            return pooled, pooled.driver_connection
+        while True:
+            try:
+                held = self._at_hand.pop()
+            except IndexError:
+                pooled = self._engine.raw_connection()
+                held = pooled, pooled.driver_connection
+            if self._lock is not None or quiet(held[1]):
+                return held
+            # The server has said something unasked: that it ends this connection, and so others.
+            held[0].invalidate()
 
     def put_back(self, held: Held, *, ended: bool) -> None:
         """Keep a connection whose transaction ended at hand; the pool resets any other."""
@@ -275,7 +314,7 @@ class Store:
         try:
             connection = self._engine.raw_connection()
         except Exception as error:  # re-raised, typed and without values
-            raise _translated(error, self) from None
+            raise translated(error, self) from None
         try:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
@@ -283,7 +322,7 @@ class Store:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_WAIT_MS}")
             return int(row[0]), int(row[1]), int(row[2])
         except Exception as error:  # re-raised, typed and without values
-            raise _translated(error, self) from None
+            raise translated(error, self) from None
         finally:
             connection.close()
 
@@ -306,17 +345,31 @@ class _Transaction:
         ended = False
         try:
             if kind is not None:
-                ended = _rollback(self._cursor)
+                ended = self._roll_back()
                 return
             try:
-                self._cursor.execute("COMMIT")
+                self._commit()
                 ended = True
             except Exception as failure:  # re-raised, typed and without values
-                ended = _rollback(self._cursor)
-                raise _translated(failure, self._store) from None
+                ended = self._roll_back()
+                raise translated(failure, self._store) from None
         finally:
+            self._end(ended=ended)
+
+    def _commit(self) -> None:
+        self._cursor.execute("COMMIT")
+
+    def _roll_back(self) -> bool:
+        # The first error is the one to tell; the pool resets what this cannot.
+        with suppress(Exception):
+            self._cursor.execute("ROLLBACK")
+            return True
+        return False
+
+    def _end(self, *, ended: bool) -> None:
+        with suppress(Exception):
             self._cursor.close()  # a statement left open would hold the snapshot
-            self._store.put_back(self._held, ended=ended)
+        self._store.put_back(self._held, ended=ended)
 
 
 class _Alone(_Transaction):
@@ -407,6 +460,13 @@ class FileLock:
             os.close(fd)
 
 
+def quiet(connection: Any) -> bool:
+    """Whether a server has sent nothing that nobody asked for: a last word, or the end."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return not waiting.poll(0)
+
+
 def _busy(store: str) -> StoreUnavailable:
     return StoreUnavailable(
         f"the {store} store is busy",
@@ -419,14 +479,6 @@ def _busy(store: str) -> StoreUnavailable:
 @lru_cache(maxsize=512)
 def _placeholders(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
-
-
-def _rollback(cursor: Any) -> bool:
-    # The first error is the one to tell; the pool resets what this cannot.
-    with suppress(Exception):
-        cursor.execute("ROLLBACK")
-        return True
-    return False
 
 
 # What the drivers say, as what a caller can do. Their own text may quote values: never passed on.
@@ -448,7 +500,8 @@ _CAUSES = (
 )
 
 
-def _translated(error: Exception, store: Store) -> PrivetError:
+def translated(error: Exception, store: Store) -> PrivetError:
+    """A driver's error as one of privet's, without what the driver says."""
     if isinstance(error, PrivetError):
         return error
     text = str(error).lower()

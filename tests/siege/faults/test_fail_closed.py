@@ -19,6 +19,7 @@ import pytest
 
 import privet
 from privet.audit import Log
+from privet.audit.commits import Commits
 from privet.consent import Ledger
 from privet.crypto import Signer
 from privet.db import Store, store
@@ -51,7 +52,7 @@ def failing_block(*_: Any, **__: Any) -> Iterator[Any]:
 
 COLLABORATORS: dict[str, tuple[Any, str, Any]] = {
     "the log": (Log, "append", failing),
-    "the log's commit": (Log, "_write", failing),
+    "the log's commit": (Commits, "_write", failing),
     "the ledger, of one": (Ledger, "why_not", failing),
     "the ledger, of many": (Ledger, "eligible", failing),
     "the ledger's position": (Ledger, "position", failing),
@@ -205,7 +206,7 @@ def raises(kind: type[privet.PrivetError], reasons: set[str], ask: Callable[[], 
 
 def sealed_off(monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
     """Let SQLite answer every commit of a writer as it does on such a machine."""
-    real = store._translated
+    real = store.translated
 
     @contextmanager
     def full(self: Store) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,8 +16,9 @@ def test_those_who_come_during_a_commit_go_together_in_the_next() -> None:
     batches: list[list[int]] = []
     entered, gate = threading.Event(), threading.Event()
 
-    def commit(batch: Sequence[int]) -> list[int]:
-        batches.append(list(batch))
+    def commit(take: Callable[[], Sequence[int]]) -> list[int]:
+        batch = list(take())
+        batches.append(batch)
         entered.set()
         gate.wait(10)
         return [item * 10 for item in batch]
@@ -41,7 +42,8 @@ def test_a_failed_batch_fails_each_caller_with_an_error_of_its_own() -> None:
     cause = AuditUnavailable("no", why="full", remedy="room", reason="store.full")
     entered, gate = threading.Event(), threading.Event()
 
-    def commit(batch: Sequence[int]) -> list[int]:
+    def commit(take: Callable[[], Sequence[int]]) -> list[int]:
+        batch = take()
         entered.set()
         gate.wait(10)
         if 0 in batch:
@@ -66,7 +68,8 @@ def test_an_interrupted_leader_leaves_no_follower_waiting_and_none_with_a_result
     entered, gate = threading.Event(), threading.Event()
     fail = True
 
-    def commit(batch: Sequence[int]) -> list[int]:
+    def commit(take: Callable[[], Sequence[int]]) -> list[int]:
+        batch = take()
         entered.set()
         gate.wait(10)
         if fail and 0 not in batch:
@@ -91,11 +94,11 @@ def test_an_interrupted_leader_leaves_no_follower_waiting_and_none_with_a_result
 def test_the_next_caller_after_a_failure_is_served() -> None:
     outcomes = iter([AuditUnavailable("no"), None])
 
-    def commit(batch: Sequence[str]) -> list[str]:
+    def commit(take: Callable[[], Sequence[str]]) -> list[str]:
         error = next(outcomes)
         if error is not None:
             raise error
-        return list(batch)
+        return list(take())
 
     groups: Groups[str, str] = Groups(commit)
     with pytest.raises(AuditUnavailable):

@@ -244,8 +244,9 @@ def test_whichever_statement_fails_there_is_no_warrant_and_no_record(
         assert log.size() == before + len(seqs)
     assert "AuditUnavailable" in told
     assert "Ada" not in told
-    # head, record, single, set_chunk, leaves of a tile, tile, head at the least.
-    assert failures >= 7
+    # Head, record, single, set_chunk, leaves of a tile, tile, head at the least; PostgreSQL
+    # writes records, singles and the head by one.
+    assert failures >= (7 if home.audit.dialect == "sqlite" else 5)
     assert seqs == list(range(before, before + len(FAULTY)))
     signed = Verifier.parse(log.vkey).open(log.checkpoint())
     assert signed.root == merkle.root([merkle.leaf_hash(b) for b in bodies(home)])
@@ -276,7 +277,7 @@ def test_a_failed_commit_gives_nothing_and_is_forgotten(
 
 
 @pytest.mark.parametrize(
-    "place", ["privet.audit.merkle.leaf_hash", "privet.audit.log._insert_tile"]
+    "place", ["privet.audit.merkle.leaf_hash", "privet.audit.commits._insert_tile"]
 )
 def test_a_fault_in_the_tree_gives_no_warrant(log: Log, monkeypatch: Any, place: str) -> None:
     log.append([entry(n=i) for i in range(255)])

@@ -1,0 +1,96 @@
+"""A writer's transaction on PostgreSQL whose statements travel together and whose locks go early.
+
+Statements that nobody waits for cost no journey of their own (libpq's pipeline mode): its
+beginning goes with the first question. And it lets its locks go *before* the disk has the
+commit: whoever waits for them goes on while this one waits for the disk, and the server syncs
+once for all of them.
+
+Why that loses nothing: the block ends only after a second, fully synchronous transaction, and
+the server's write-ahead log is one sequence, so that all before it is on the disk as well: this
+commit, and each that it built upon. What another process *sees* of it before that may still be
+lost with the server; but it acts on it only after a commit of its own, of which the same holds,
+or after ``Store.settle``.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from privet.db.store import Tx, _Transaction, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from privet.db.store import Row, Store
+
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_LATE = "SET LOCAL synchronous_commit = off"
+# Into the server's write-ahead log and nowhere else: its commit waits for the disk.
+SETTLE = "SELECT pg_logical_emit_message(true, 'privet', '')"
+
+
+class PipedTx(Tx):
+    """A transaction in a pipeline: whoever asks waits for the answer, nobody else does."""
+
+    __slots__ = ("_pipeline",)
+
+    def __init__(self, cursor: Any, store: Store, pipeline: Any) -> None:
+        super().__init__(cursor, store)
+        self._pipeline = pipeline
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Execute a statement and wait for it; the number of rows that it changed."""
+        self._execute(sql, params)
+        self._answered(self._pipeline.sync)
+        return int(self._cursor.rowcount)
+
+    def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        self._execute(sql, params)
+        rows: list[Row] = self._answered(self._cursor.fetchall)
+        return rows
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        self._execute(sql, params)
+        row: Row | None = self._answered(self._cursor.fetchone)
+        return row
+
+    def _answered(self, wait: Callable[[], Any]) -> Any:
+        # Here errors come to light that an execution outside of a pipeline would have raised.
+        try:
+            return wait()
+        except Exception as error:  # re-raised, typed and without values
+            raise translated(error, self._store) from None
+
+
+class Piped(_Transaction):
+    """Begins at the door, commits on the way out, rolls back where the block raises."""
+
+    __slots__ = ("_pipeline",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, "")
+
+    def __enter__(self) -> Tx:
+        super().__enter__()
+        self._pipeline = self._held[1].pipeline()
+        try:
+            pipeline = self._pipeline.__enter__()
+            self._cursor.execute(_BEGIN)
+            self._cursor.execute(_LATE)
+        except Exception as error:  # re-raised, typed and without values
+            self._end(ended=self._roll_back())
+            raise translated(error, self._store) from None
+        return PipedTx(self._cursor, self._store, pipeline)
+
+    def _commit(self) -> None:
+        super()._commit()
+        self._cursor.execute(SETTLE)
+        self._pipeline.__exit__(None, None, None)
+
+    def _roll_back(self) -> bool:
+        with suppress(Exception):
+            self._pipeline.__exit__(None, None, None)
+        return super()._roll_back()
