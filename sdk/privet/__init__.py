@@ -35,7 +35,11 @@ from privet.errors import (
 
 if TYPE_CHECKING:
     from privet.auditdesk import AuditDesk
+    from privet.backup.making import Backup
+    from privet.backup.renewal import Restore
     from privet.clock import Clock
+    from privet.columns.column import Sealed
+    from privet.columns.value import SealedValue
     from privet.deployment import Deployment
     from privet.deployment import open_deployment as open
     from privet.desks import AdminDesk, ConsentDesk, RightsDesk
@@ -49,9 +53,17 @@ if TYPE_CHECKING:
     from privet.principals import Access, Models, Principal
     from privet.recommend.evaluating import Evaluation
     from privet.recommend.picks import Pick, Picks
+    from privet.restoring import Restored, restore
     from privet.rights.answering import ConsentReceipt
     from privet.rights.notices import NoticeLine, Notices
     from privet.subject import OwnConsent, OwnRights, Subject
+    from privet.vault.keyring.aws import AwsKmsKeyring
+    from privet.vault.keyring.environment import EnvironmentKeyring
+    from privet.vault.keyring.file import FileKeyring
+    from privet.vault.keyring.pkcs11 import Pkcs11Keyring
+    from privet.vault.keyring.protocol import Destruction, Keyring
+    from privet.vault.keyring.system import OsKeyring
+    from privet.vault.keyring.transit import VaultKeyring
 
 __version__ = "0.1.0"
 
@@ -71,6 +83,10 @@ _WHERE = {
     "Pick": ("privet.recommend.picks", "Pick"),
     "Picks": ("privet.recommend.picks", "Picks"),
     "Evaluation": ("privet.recommend.evaluating", "Evaluation"),
+    "Backup": ("privet.backup.making", "Backup"),
+    "Restore": ("privet.backup.renewal", "Restore"),
+    "Restored": ("privet.restoring", "Restored"),
+    "restore": ("privet.restoring", "restore"),
     "Access": ("privet.principals", "Access"),
     "Models": ("privet.principals", "Models"),
     "Principal": ("privet.principals", "Principal"),
@@ -84,6 +100,16 @@ _WHERE = {
     "OwnConsent": ("privet.subject", "OwnConsent"),
     "OwnRights": ("privet.subject", "OwnRights"),
     "Subject": ("privet.subject", "Subject"),
+    "AwsKmsKeyring": ("privet.vault.keyring.aws", "AwsKmsKeyring"),
+    "EnvironmentKeyring": ("privet.vault.keyring.environment", "EnvironmentKeyring"),
+    "FileKeyring": ("privet.vault.keyring.file", "FileKeyring"),
+    "OsKeyring": ("privet.vault.keyring.system", "OsKeyring"),
+    "Pkcs11Keyring": ("privet.vault.keyring.pkcs11", "Pkcs11Keyring"),
+    "VaultKeyring": ("privet.vault.keyring.transit", "VaultKeyring"),
+    "Keyring": ("privet.vault.keyring.protocol", "Keyring"),
+    "Destruction": ("privet.vault.keyring.protocol", "Destruction"),
+    "Sealed": ("privet.columns", "Sealed"),
+    "SealedValue": ("privet.columns", "SealedValue"),
 }
 
 __all__ = [
@@ -92,18 +118,24 @@ __all__ = [
     "AdminDesk",
     "AuditDesk",
     "AuditUnavailable",
+    "AwsKmsKeyring",
+    "Backup",
     "Clock",
     "ConsentDesk",
     "ConsentMissing",
     "ConsentReceipt",
     "Deployment",
+    "Destruction",
+    "EnvironmentKeyring",
     "Erased",
     "Erasure",
     "Evaluation",
+    "FileKeyring",
     "HandleInvalid",
     "IntegrityError",
     "InvalidInput",
     "KeyUnavailable",
+    "Keyring",
     "LoadReport",
     "Maintenance",
     "MissingExtra",
@@ -114,23 +146,31 @@ __all__ = [
     "Notices",
     "Objected",
     "Objection",
+    "OsKeyring",
     "OwnConsent",
     "OwnRights",
     "Pick",
     "Picks",
+    "Pkcs11Keyring",
     "PlanLine",
     "PolicyError",
     "Principal",
     "PrivetError",
     "Receipt",
     "Renewal",
+    "Restore",
+    "Restored",
     "RightsDesk",
+    "Sealed",
+    "SealedValue",
     "StaleAnswer",
     "StoreUnavailable",
     "Subject",
     "UnknownSubject",
+    "VaultKeyring",
     "Version",
     "open",
+    "restore",
 ]
 
 

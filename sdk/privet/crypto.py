@@ -1,7 +1,8 @@
 """The only room that touches cryptographic primitives; all of them come from a library.
 
 AES-256-GCM (NIST SP 800-38D) seals, HMAC-SHA-256 (RFC 2104) blinds, Ed25519
-(RFC 8032) signs, SHA-256 commits. Nothing here knows what it protects.
+(RFC 8032) signs, SHA-256 commits, Argon2id (RFC 9106) makes a key of a passphrase.
+Nothing here knows what it protects.
 """
 
 from __future__ import annotations
@@ -105,6 +106,27 @@ def same(a: bytes, b: bytes) -> bool:
 def short_tag(key: bytes, message: bytes) -> bytes:
     """A keyed 8-byte tag (BLAKE2b, RFC 7693) for exactly-once keys inside sealed cells."""
     return hashlib.blake2b(message, key=key, digest_size=8).digest()
+
+
+def stretch(passphrase: bytes, salt: bytes, *, memory: int, passes: int, lanes: int) -> bytes:
+    """A 32-byte key from a passphrase by Argon2id (RFC 9106).
+
+    By the reference implementation (``argon2-cffi``): OpenSSL's, which ``cryptography`` calls
+    from version 44 on, waits for ever where several threads derive over more than one lane.
+
+    Args:
+        passphrase: any bytes.
+        salt: 16 random bytes, kept beside what is sealed with the key.
+        memory: in KiB, at least 8 a lane.
+        passes: over the memory.
+        lanes: computed side by side.
+
+    Raises:
+        ImportError: ``argon2-cffi`` is not installed.
+    """
+    from argon2.low_level import Type, hash_secret_raw
+
+    return hash_secret_raw(passphrase, salt, passes, memory, lanes, KEY_BYTES, Type.ID)
 
 
 def sha256(data: bytes) -> bytes:

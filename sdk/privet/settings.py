@@ -4,7 +4,7 @@ What is passed in comes first, then the environment (``PRIVET_HOME``,
 ``PRIVET_KEYRING``), then ``privet.toml`` in the current directory:
 
     home = "var/shop"
-    keyring = "file:/etc/shop/keyring"
+    keyring = "file:/etc/shop/keyring"  # docs/guide/keyrings.md lists the kinds
     anchors = ["file:/mnt/anchors/shop.anchor"]
     anchor_minutes = 60
 """

@@ -33,7 +33,7 @@ Keyring = Annotated[
     typer.Option(
         "--keyring",
         metavar="SPEC",
-        help="file:DIRECTORY; else PRIVET_KEYRING, privet.toml, `keyring` in the home.",
+        help="file:DIRECTORY, aws-kms:REGION, …; else PRIVET_KEYRING, privet.toml, the home.",
     ),
 ]
 Name = Annotated[

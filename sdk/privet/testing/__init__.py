@@ -6,6 +6,7 @@ without waiting for the disk.
 
 from privet.testing.clock import FakeClock
 from privet.testing.home import agrees, deployment
+from privet.testing.keyrings import check_keyring
 from privet.testing.scan import Hit, scan
 
-__all__ = ["FakeClock", "Hit", "agrees", "deployment", "scan"]
+__all__ = ["FakeClock", "Hit", "agrees", "check_keyring", "deployment", "scan"]

@@ -128,7 +128,7 @@ def test_keyrings_are_opened_by_name(tmp_path, monkeypatch) -> None:
     open_keyring(None, directory).create()
     assert len(list((tmp_path / "keyring").iterdir())) == 1
     assert reason(lambda: open_keyring(None, database)) == "keyring.missing"
-    for spec in ("vault:x", "file:", "nonsense"):
+    for spec in ("kms:x", "file:", "nonsense"):
         assert reason(lambda s=spec: open_keyring(s, directory)) == "keyring.kind"
     monkeypatch.setenv("PRIVET_KEYRING", f"file:{tmp_path / 'other'}")
     open_keyring(None, database).create()

@@ -3,78 +3,53 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from privet.clock import Clock, SystemClock
 from privet.errors import KeyUnavailable
+from privet.vault.keyring import specs
+from privet.vault.keyring.guard import DEADLINE_S, Guarded
+from privet.vault.keyring.protocol import Destruction, Keyring
 
 if TYPE_CHECKING:
     from privet.db import Location
 
+__all__ = ["DEADLINE_S", "Destruction", "Guarded", "Keyring", "open_keyring"]
+
 ENVIRONMENT = "PRIVET_KEYRING"
 
 
-@dataclass(frozen=True, slots=True)
-class Destruction:
-    """What a provider says about a secret it destroyed.
+def open_keyring(
+    given: str | Keyring | None, home: Location, clock: Clock | None = None
+) -> Guarded:
+    """The keyring that was given or named, behind the border that all of them have.
 
-    Attributes:
-        date: UTC microseconds from which no copy opens; None where no date can be stated.
-        evidence: how it was destroyed, for the erasure certificate.
-    """
-
-    date: int | None
-    evidence: str
-
-
-class Keyring(Protocol):
-    """A provider of epoch secrets. A secret never leaves it; it wraps and unwraps with one."""
-
-    name: str
-
-    def create(self) -> str:
-        """Make a new secret; its reference, which is no secret."""
-        ...
-
-    def wrap(self, ref: str, key: bytes, ad: bytes) -> bytes:
-        """``key`` wrapped under the secret ``ref``, bound to ``ad``."""
-        ...
-
-    def unwrap(self, ref: str, wrapped: bytes, ad: bytes) -> bytes:
-        """The key again; KeyUnavailable where the secret is gone or not this one."""
-        ...
-
-    def destroy(self, ref: str) -> Destruction:
-        """Destroy the secret, so that nothing wrapped under it opens; safe to repeat."""
-        ...
-
-
-def open_keyring(spec: str | None, home: Location) -> Keyring:
-    """The keyring that ``spec`` names: ``file:PATH``.
-
-    Without a spec, PRIVET_KEYRING counts, then ``keyring/`` in a home that is a directory.
+    Args:
+        given: a text such as ``file:PATH`` (``specs.USES`` lists the forms), or an object with
+            the methods of a keyring. Without one PRIVET_KEYRING counts, then ``keyring/`` in a
+            home that is a directory.
+        home: where the stores are.
+        clock: states the moment of a destruction; the system's when left out.
 
     Raises:
-        KeyUnavailable: no spec where one is needed (reason ``keyring.missing``), or one
+        KeyUnavailable: no keyring where one is needed (reason ``keyring.missing``), or one
             of an unknown kind (``keyring.kind``).
     """
-    from privet.vault.keyring.file import FileKeyring
+    if given is None or given == "":
+        given = os.environ.get(ENVIRONMENT) or None
+    if isinstance(given, Guarded):
+        return given
+    if given is not None and not isinstance(given, str):
+        return Guarded(given)
+    spec = _usual(home) if given is None else specs.parse(given)
+    return Guarded(specs.build(spec, clock or SystemClock()))
 
-    spec = spec or os.environ.get(ENVIRONMENT)
-    if spec is None:
-        if home.directory is None:
-            raise KeyUnavailable(
-                "no keyring is named",
-                why="a home in a database has no directory to keep one in",
-                reason="keyring.missing",
-            )
-        return FileKeyring(home.directory / "keyring")
-    kind, _, place = spec.partition(":")
-    if kind != "file" or not place:
+
+def _usual(home: Location) -> specs.Spec:
+    if home.directory is None:
         raise KeyUnavailable(
-            "this kind of keyring is unknown",
-            remedy="Name one as file:PATH.",
-            reason="keyring.kind",
+            "no keyring is named",
+            why="a home in a database has no directory to keep one in",
+            reason="keyring.missing",
         )
-    return FileKeyring(Path(place).expanduser())
+    return specs.Spec("file", str(home.directory / "keyring"), {})

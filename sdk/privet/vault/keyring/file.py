@@ -10,12 +10,16 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from privet.clock import Clock, SystemClock, micros
-from privet.crypto import KEY_BYTES, Aead, random_key
-from privet.errors import IntegrityError, KeyUnavailable
-from privet.vault.keyring import Destruction
+from privet.crypto import KEY_BYTES, random_key
+from privet.vault.keyring import passphrase as sealing_file
+from privet.vault.keyring import refusals
+from privet.vault.keyring.protocol import Destruction
+from privet.vault.keyring.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from privet.vault.keyring.sources import Source
 
 _MAGIC: Final = b"privet-epoch-v1 "
 _LENGTH: Final = len(_MAGIC) + 44 + 1
@@ -31,13 +35,19 @@ class FileKeyring:
     Args:
         directory: made on the first ``create``; keep it out of backups of the home.
         clock: states the moment of a destruction.
+        passphrase: gives the passphrase under which new secrets are sealed (Argon2id,
+            RFC 9106); asked anew for each call, kept nowhere. Secrets that were made
+            without one open as before.
     """
 
     name: str = "file"
 
-    def __init__(self, directory: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self, directory: Path, clock: Clock | None = None, *, passphrase: Source | None = None
+    ) -> None:
         self._directory = directory
         self._clock = clock or SystemClock()
+        self._passphrase = passphrase
 
     def __repr__(self) -> str:
         return "FileKeyring(<place hidden>)"
@@ -47,10 +57,10 @@ class FileKeyring:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError:
-            raise _missing("its directory cannot be made") from None
+            raise refusals.missing("its directory cannot be made") from None
         self._check_directory()
         ref = secrets.token_hex(16)
-        content = _MAGIC + base64.b64encode(random_key()) + b"\n"
+        content = self._content(ref)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             fd = os.open(self._path(ref), flags, 0o600)
@@ -61,30 +71,23 @@ class FileKeyring:
             finally:
                 os.close(fd)
         except OSError:
-            raise _missing("its file cannot be written") from None
+            raise refusals.missing("its file cannot be written") from None
         self._sync_directory()
         return ref
 
     def wrap(self, ref: str, key: bytes, ad: bytes) -> bytes:
         """``key`` under the secret ``ref`` by AES-256-GCM, bound to ``ad``."""
-        return Aead(self._read(ref)).seal(key, ad)
+        return seal(self._read(ref), key, ad)
 
     def unwrap(self, ref: str, wrapped: bytes, ad: bytes) -> bytes:
         """The key again.
 
         Raises:
             KeyUnavailable: reasons ``key.missing``, ``key.readable``, ``key.malformed``,
-                and ``key.foreign`` where the secret is not the one that wrapped it.
+                ``keyring.passphrase``, and ``key.foreign`` where the secret is not the one
+                that wrapped it.
         """
-        secret = self._read(ref)
-        try:
-            return Aead(secret).open(wrapped, ad)
-        except IntegrityError:
-            raise KeyUnavailable(
-                "the keyring's secret is not the one of this epoch",
-                why="what the deployment keeps does not open with it",
-                reason="key.foreign",
-            ) from None
+        return unseal(self._read(ref), wrapped, ad)
 
     def destroy(self, ref: str) -> Destruction:
         """Overwrite the file, make that durable, remove it; safe to repeat."""
@@ -94,7 +97,7 @@ class FileKeyring:
         except FileNotFoundError:
             return Destruction(micros(self._clock.now()), "file: the epoch's file is gone")
         except OSError:
-            raise _missing("its file cannot be opened for destruction") from None
+            raise refusals.missing("its file cannot be opened for destruction") from None
         try:
             os.pwrite(fd, os.urandom(max(os.fstat(fd).st_size, _LENGTH)), 0)
             os.fsync(fd)
@@ -108,18 +111,23 @@ class FileKeyring:
             "snapshots of the disk and worn flash cells are beyond this statement",
         )
 
+    def _content(self, ref: str) -> bytes:
+        if self._passphrase is not None:
+            return sealing_file.sealed(random_key(), ref, self._passphrase)
+        return _MAGIC + base64.b64encode(random_key()) + b"\n"
+
     def _path(self, ref: str) -> Path:
         if len(ref) != 32 or not _REF.issuperset(ref):
-            raise _malformed("its reference is not one this keyring gives")
+            raise refusals.malformed("its reference is not one this keyring gives")
         return self._directory / f"{ref}.key"
 
     def _check_directory(self) -> None:
         try:
             found = self._directory.lstat()
         except OSError:
-            raise _missing("its directory is not there") from None
+            raise refusals.missing("its directory is not there") from None
         if not stat.S_ISDIR(found.st_mode):
-            raise _malformed("its directory is a link or a file")
+            raise refusals.malformed("its directory is a link or a file")
         _check_private(found, "directory")
 
     def _read(self, ref: str) -> bytes:
@@ -128,19 +136,21 @@ class FileKeyring:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
-            raise _missing("its file is not in the keyring") from None
+            raise refusals.missing("its file is not in the keyring") from None
         except OSError:
             if path.is_symlink():
-                raise _malformed("its file is a link") from None
-            raise _missing("its file cannot be opened") from None
+                raise refusals.malformed("its file is a link") from None
+            raise refusals.missing("its file cannot be opened") from None
         try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
-                raise _malformed("its file is not a regular file")
+                raise refusals.malformed("its file is not a regular file")
             _check_private(found, "file")
-            content = os.read(fd, _LENGTH + 1)
+            content = os.read(fd, sealing_file.LENGTH)
         finally:
             os.close(fd)
+        if content.startswith(sealing_file.MAGIC):
+            return sealing_file.opened(content, ref, self._passphrase)
         return _parse(content)
 
     def _sync_directory(self) -> None:
@@ -153,29 +163,19 @@ class FileKeyring:
 
 def _parse(content: bytes) -> bytes:
     if len(content) != _LENGTH or not content.startswith(_MAGIC) or content[-1:] != b"\n":
-        raise _malformed("its file does not have the form of an epoch's file")
+        raise refusals.malformed("its file does not have the form of an epoch's file")
     try:
         secret = base64.b64decode(content[len(_MAGIC) : -1], validate=True)
     except binascii.Error:
-        raise _malformed("its file does not have the form of an epoch's file") from None
+        raise refusals.malformed("its file does not have the form of an epoch's file") from None
     if len(secret) != KEY_BYTES:
-        raise _malformed("its secret does not have 32 bytes")
+        raise refusals.malformed("its secret does not have 32 bytes")
     return secret
 
 
 def _check_private(found: os.stat_result, what: str) -> None:
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise KeyUnavailable(
-            f"a {what} of the keyring is not private",
-            why="it belongs to, or can be read by, somebody else",
-            remedy="Give it to privet's user alone (chmod go-rwx), then rotate the epoch.",
-            reason="key.readable",
+        raise refusals.readable(
+            f"a {what} of the keyring",
+            "Give it to privet's user alone (chmod go-rwx), then rotate the epoch.",
         )
-
-
-def _missing(why: str) -> KeyUnavailable:
-    return KeyUnavailable("the epoch's secret is not there", why=why, reason="key.missing")
-
-
-def _malformed(why: str) -> KeyUnavailable:
-    return KeyUnavailable("the epoch's secret cannot be used", why=why, reason="key.malformed")
