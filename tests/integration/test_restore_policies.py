@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.restores import PURPOSE, Shop, found
 
 import privet
 from privet.policy import load
 from privet.testing import FakeClock
-from tests.restores import PURPOSE, Shop, found
 
 SAFETY = """\
   safety:

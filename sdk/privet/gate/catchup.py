@@ -94,13 +94,22 @@ def _replay_erasure(tx: Tx, parts: Parts, seq: int, body: dict[str, object]) -> 
     if body["kind"] == "erase.intent":
         request, at = str(body["request"]), int(str(body["ts"]))
         parts.ledger.fence(tx, sno, request, seq)
+        row = tx.one("SELECT state, detail FROM request WHERE id = ?", (request,))
+        known = {} if row is None else json.loads(row[1])
         # The register may be older than the log: maintenance takes it up from there.
-        tx.run(
-            "INSERT INTO request (id, kind, sno, received, due, state, held_until, detail, "
-            "certificate) VALUES (?, 'erasure', ?, ?, ?, 'fenced', NULL, ?, NULL) "
-            "ON CONFLICT (id) DO NOTHING",
-            (request, sno, at, at + ANSWER_WITHIN_US, json.dumps({"fenced": at})),
-        )
+        if row is None or str(row[0]) == "received":
+            tx.run(
+                "INSERT INTO request (id, kind, sno, received, due, state, held_until, detail, "
+                "certificate) VALUES (?, 'erasure', ?, ?, ?, 'fenced', NULL, ?, NULL) "
+                "ON CONFLICT (id) DO UPDATE SET state = excluded.state, detail = excluded.detail",
+                (
+                    request,
+                    sno,
+                    at,
+                    at + ANSWER_WITHIN_US,
+                    json.dumps({**known, "fenced": at}, sort_keys=True),
+                ),
+            )
     elif body["kind"] == "erase.forget":
         parts.ledger.forget(tx, sno)
         duty.forget(tx, sno)
