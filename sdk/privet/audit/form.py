@@ -6,8 +6,8 @@ so it is encoded once, by the encoder that encodes every other record, and cut w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privet.audit.record import MAX_BYTES, encode
 from privet.audit.sets import SubjectSet
@@ -21,8 +21,7 @@ _SET: Final = "\x01set"
 _TS: Final = "\x01ts"
 
 
-@dataclass(frozen=True, slots=True)
-class Spliced:
+class Spliced(NamedTuple):
     """One record of many, made ready; see ``privet.audit.entry.Prepared``."""
 
     form: Form
@@ -64,12 +63,13 @@ class Form:
             )
         whole = encode({**body, key: _PLACE, "redo": True, "set": _SET, "ts": _TS})
         marks = {name: encode({"": name})[4:-1] for name in (_PLACE, _SET, _TS)}
-        self._order = sorted(marks, key=lambda name: whole.index(marks[name]))
-        self._fixed: list[bytes] = []
-        for name in self._order:
+        order = sorted(marks, key=lambda name: whole.index(marks[name]))
+        self._turn = itemgetter(*((_PLACE, _SET, _TS).index(name) for name in order))
+        pieces = []
+        for name in order:
             before, _, whole = whole.partition(marks[name])
-            self._fixed.append(before)
-        self._end = whole
+            pieces.append(before.replace(b"%", b"%%"))
+        self._whole = b"%b".join([*pieces, whole.replace(b"%", b"%%")])
 
     def fill(self, sno: int, part: bytes, ts: int) -> Spliced:
         """The record of one subject.
@@ -82,11 +82,8 @@ class Form:
         Raises:
             InvalidInput: it takes more than 65,535 bytes.
         """
-        values = {_PLACE: part, _SET: b'{"n":1,"snos":[%d]}' % sno, _TS: b"%d" % ts}
-        pieces = []
-        for fixed, name in zip(self._fixed, self._order, strict=True):
-            pieces += [fixed, values[name]]
-        data = b"".join([*pieces, self._end])
+        values = (part, b'{"n":1,"snos":[%d]}' % sno, b"%d" % ts)
+        data = self._whole % self._turn(values)
         if len(data) > MAX_BYTES:
             raise InvalidInput(
                 "an audit record is too long",

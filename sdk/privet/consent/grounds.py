@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from privet.consent import entries, sheet, told
 from privet.consent.bitmaps import Bitmaps, Marks
 from privet.consent.change import EVERYTHING
-from privet.consent.chunk import SPAN, Mark
+from privet.consent.chunk import NEVER, SPAN, Mark
 from privet.consent.entries import Lives
 from privet.consent.optout import Places, placed, placing
 from privet.consent.project import CONSENT, State, fold, lone
@@ -20,7 +20,7 @@ from privet.consent.rows import BASES_KEY, GroundRows, other_bases
 from privet.consent.standing import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from privet.consent.entries import Entries, Heard
     from privet.consent.macs import Macs
@@ -39,6 +39,22 @@ class _Found(NamedTuple):
 
     people: dict[int, Standings]
     newest: dict[tuple[int, str], int]
+
+
+class _Alone(NamedTuple):
+    """Where somebody stands who said one thing of a purpose.
+
+    Attributes:
+        record: makes her record from position, since and expires.
+        lapses: whether the expiry of what she said counts.
+        on: whether the ground is on.
+        pending: whether an objection waits.
+    """
+
+    record: Callable[[int, int, int], bytes]
+    lapses: bool
+    on: bool
+    pending: bool
 
 
 class Grounds:
@@ -141,28 +157,37 @@ class Grounds:
             people: ordinal to position and change; ``plain`` said that it may be.
             heard: those of them who said something of other purposes before.
         """
-        stands = {
-            (said.purpose, said.kind): lone(self._bases[said.purpose], said.kind)
-            for told_by_her in people.values()
-            for _, said in told_by_her
-        }
-        record, rows, newest = self.rows.record, [], -1
+        kinds = {(s.purpose, s.kind) for told_by_her in people.values() for _, s in told_by_her}
+        stands = {(purpose, kind): self._alone(purpose, kind) for purpose, kind in kinds}
+        rows, newest = [], -1
         before = self.rows.parts(tx, [sno for sno in people if sno in heard])
         piles: dict[str, Marks] = defaultdict(Marks)
         for sno, told_by_her in people.items():
             parts, pending = before.get(sno, ({}, False))
             for seq, (kind, purpose, at, _, expires, _) in told_by_her:
-                status, lapses = stands[purpose, kind]
-                if status == "none":
+                stand = stands[purpose, kind]
+                if stand is None:
                     continue
-                row = Row(status, seq, at, expires if lapses else None)
-                parts[purpose] = record(purpose, row)
-                pending = pending or status == "objected"
-                piles[purpose].add(sno, row.expires, on=status in _ON)
+                ends = NEVER if expires is None or not stand.lapses else expires
+                parts[purpose] = stand.record(seq, at, ends)
+                pending = pending or stand.pending
+                marks = piles[purpose]
+                marks.snos.append(sno)
+                marks.on.append(stand.on)
+                marks.expires.append(ends)
                 newest = max(newest, seq)
             rows.append((sno, b"".join([parts[name] for name in sorted(parts)]), pending))
         self.rows.put_records(tx, [row for row in rows if row[1]])
         self._merge(tx, piles, newest)
+
+    def _alone(self, purpose: str, kind: str) -> _Alone | None:
+        """Where somebody stands who said one thing of a purpose; None: nowhere."""
+        status, lapses = lone(self._bases[purpose], kind)
+        if status == "none":
+            return None
+        return _Alone(
+            self.rows.recorder(purpose, status), lapses, status in _ON, status == "objected"
+        )
 
     def rebuild(self, tx: Tx) -> None:
         """Delete everything and compute it anew from the ledger; the caller holds all epochs."""

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from privet.audit import Form
@@ -105,6 +106,14 @@ class _Topic(NamedTuple):
     ends: bool
 
 
+class _Pile(NamedTuple):
+    """What stands on one sheet: the permit that it needs, what it shares, which things said."""
+
+    action: str
+    shared: Shared
+    places: list[int]
+
+
 class _Taking:
     """One import: what all of its chunks have in common."""
 
@@ -135,6 +144,7 @@ class _Taking:
         ]
         self._forms: dict[str, Form] = {}
         self._lasts: dict[tuple[str, int], int | None] = {}
+        self._cut = lru_cache(maxsize=1024)(self._piles)  # people say much the same
 
     def chunk(self, people: Mapping[int, tuple[Id, Told]]) -> int:
         """Record what some people told, by their ordinals; how many changes."""
@@ -163,6 +173,8 @@ class _Taking:
 
     def _not_yet(self, told: Told, before: Heard) -> Told:
         """What of it is not recorded, each once."""
+        if not before:
+            return list(dict.fromkeys(told))
         found = []
         for one in dict.fromkeys(told):
             about = self._topics[one[0]]
@@ -234,35 +246,47 @@ class _Taking:
 
         ``now``: by the first of it she becomes known.
         """
-        first: list[Said] = []
-        if now is not None:
-            first.append(Said("known", EVERYTHING, now, -1, None, f"known-{sno}"))
-        piles: list[tuple[str, str, list[Said]]] = []
-        newest: dict[tuple[str, str], int] = {}  # action and text to the last pile of them
-        spoken: dict[str, int] = {}  # purpose to the pile in which it was last spoken of
+        said: list[Said] = []
+        places: list[tuple[int, str]] = []
         events: set[tuple[str, str]] = set()
         for topic, at, event in told:
-            purpose, kind, giving, action, _ = self._topics[topic]
+            purpose, kind, giving, _, _ = self._topics[topic]
             code = ""
             if event:
                 if (purpose, event) in events:  # told twice
                     continue
                 events.add((purpose, event))
                 code = tagged(self._parts, event)
-            notice = self._texts.code(purpose, kind, at, claimed=True)
+            places.append((topic, self._texts.code(purpose, kind, at, claimed=True)))
             expires = self._expires(purpose, at) if giving else None
+            said.append(Said(IMPORTED + kind, purpose, at, -1, expires, code))
+        known = [] if now is None else [Said("known", EVERYTHING, now, -1, None, f"known-{sno}")]
+        sheets = []
+        for action, shared, mine in self._cut(tuple(places)):
+            known += [said[n] for n in mine]
+            sheets.append((action, sheet(sno, shared, known)))
+            known = []
+        return sheets
+
+    def _piles(self, places: tuple[tuple[int, str], ...]) -> tuple[_Pile, ...]:
+        """Which of the things that somebody says stand on one sheet.
+
+        Args:
+            places: the topic of each and the notice that it refers to, in order.
+        """
+        piles: list[_Pile] = []
+        newest: dict[tuple[str, str], int] = {}  # action and text to the last pile of them
+        spoken: dict[str, int] = {}  # purpose to the pile in which it was last spoken of
+        for n, (topic, notice) in enumerate(places):
+            purpose, _, _, action, _ = self._topics[topic]
             number = newest.get((action, notice), -1)
             if number < spoken.get(purpose, 0):
                 number = newest[action, notice] = len(piles)
-                piles.append((action, notice, first))
-                first = []
+                shared = Shared(notice, self._proof.jurisdiction, self._commitment)
+                piles.append(_Pile(action, shared, []))
             spoken[purpose] = number
-            piles[number][2].append(Said(IMPORTED + kind, purpose, at, -1, expires, code))
-        place, commitment = self._proof.jurisdiction, self._commitment
-        return [
-            (action, sheet(sno, Shared(notice, place, commitment), pile))
-            for action, notice, pile in piles
-        ]
+            piles[number].places.append(n)
+        return tuple(piles)
 
     def _expires(self, purpose: str, at: int) -> int | None:
         """When a yes lapses; of an unknown place, what lapses first."""
