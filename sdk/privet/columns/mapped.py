@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, Table, event
+from sqlalchemy import Engine, Table, event, inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import visitors
 
@@ -112,7 +112,11 @@ def _told(value: object) -> str:
 
 def _unmoved(_mapper: Any, _connection: Any, target: Any) -> None:
     """Refuse a sealed value that would stand where it was not sealed for."""
+    state = inspect(target)
     for name in sealed_of(type(target)):
+        changed = any(state.attrs[key].history.has_changes() for key in _named(target, name))
+        if changed and state.persistent and name not in target.__dict__:
+            raise moved()  # it is in the table, and would be another's
         value = target.__dict__.get(name)
         if not isinstance(value, SealedValue) or ciphertext(value) == PENDING:
             continue

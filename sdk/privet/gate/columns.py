@@ -23,7 +23,7 @@ from privet.gate.read import not_before, read
 from privet.gate.record import entry, explained, ground_error, perform, refuse
 from privet.gate.retention import bounds
 from privet.gate.write import ATTEMPTS, admit
-from privet.policy import FieldSpec, column, is_held
+from privet.policy import COLUMN, FieldSpec, column, is_held
 from privet.types import Events
 
 if TYPE_CHECKING:
@@ -162,6 +162,13 @@ def collect(
         remedy="Try again.",
         reason="store.contended",
     )
+
+
+def purposes_of(parts: Parts, sno: int) -> list[str]:
+    """The purposes for which an app keeps sealed values of one person in tables of its own."""
+    with parts.home.data.read() as tx:
+        domains = parts.vault.domains_of(tx, sno)
+    return sorted(name.removesuffix(COLUMN) for name in domains if name.endswith(COLUMN))
 
 
 @dataclass(frozen=True, slots=True)

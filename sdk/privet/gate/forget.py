@@ -30,7 +30,7 @@ from privet.gate.parts import IDENTITY, Caller, Parts
 from privet.gate.record import decide, entry
 from privet.gate.removal import Removed, destroy_gone, removals, remove
 from privet.gate.subject import ids_of
-from privet.policy import HELD, Hold, ended_with, fates
+from privet.policy import COLUMN, HELD, Hold, ended_with, fates
 from privet.types import FORGETTING, RIGHTS, Events, Warrant
 from privet.vault import Fetched, Plan, twice
 
@@ -63,8 +63,9 @@ class PlanLine:
     """One line of an erasure's dry run.
 
     Attributes:
-        what: ``"data"``, ``"model"``, ``"grounds"`` or ``"log"``.
-        name: domain, or purpose and model.
+        what: ``"data"``, ``"column"`` (of the app's own tables), ``"model"``, ``"grounds"`` or
+            ``"log"``.
+        name: domain, or purpose, or purpose and model.
         rows: sealed events or cells of hers in it.
         fate: ``"destroyed"``, ``"subtracted"``, ``"held"`` or ``"kept"``.
         law: which law holds it, or the ground on which it is kept.
@@ -104,10 +105,13 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     holds = _holds(parts, caller, sno)
     with parts.home.data.read() as tx:
         holdings = parts.vault.holdings(tx, sno)
+        sealed = sorted(parts.vault.domains_of(tx, sno))
         grounds = len(parts.ledger.entries(tx, sno))
     if holds:  # whose invoice it is stays with it, as long as the longest hold
         holds = {**holds, IDENTITY: max(holds.values(), key=lambda held: held.until)}
     lines = [_line(f"{h.domain}/{h.event}", h.rows, holds.get(h.domain)) for h in holdings]
+    columns = [name.removesuffix(COLUMN) for name in sealed if name.endswith(COLUMN)]
+    lines += [PlanLine("column", name, 1, "destroyed") for name in columns]
     lines += models_of(parts, sno)
     lines.append(PlanLine("grounds", "ledger", grounds, "destroyed"))
     for left in remains(parts, kept_out_until(parts)):

@@ -17,7 +17,7 @@ import numpy as np
 
 from privet.clock import iso
 from privet.errors import InvalidInput, StoreUnavailable
-from privet.gate import catalogue, forget, subject
+from privet.gate import catalogue, columns, forget, subject
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
 from privet.ingest import Receipt
@@ -52,6 +52,7 @@ def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") 
     Returns:
         ``ids``, ``profile``, ``events`` by type, ``grounds`` with their history and the
         ``evidence`` kept for it, ``purposes`` with ground, retention and recipients,
+        ``columns``: purposes for which the app keeps sealed values of hers in tables of its own,
         ``models`` she is part of, ``segments`` she is placed in, and ``reads``.
 
     Raises:
@@ -76,6 +77,7 @@ def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") 
         "grounds": subject.grounds_of(parts, sno),
         "evidence": subject.evidence_of(parts, caller, sno),
         "purposes": _purposes(parts),
+        "columns": columns.purposes_of(parts, sno),
         "models": [f"{line.name}" for line in forget.models_of(parts, sno)],
         "segments": segments.own(parts, reading.warrant, sno),
         "reads": subject.reads_of(parts, sno),
@@ -111,12 +113,12 @@ def export(parts: Parts, caller: Caller, sno: int, path: Path) -> Receipt:
 
 def plain_rows(parts: Parts, event: str, events: Events) -> list[dict[str, Any]]:
     """Opened rows as plain values: item ids, decimal texts, RFC 3339 instants."""
-    columns = {
+    plain = {
         name: _plain(parts, f"{event}.{name}", values, events.extra.get(name, ()))
         for name, values in events.columns.items()
     }
     return [
-        {"at": iso(int(at)), **{n: v[i] for n, v in columns.items() if v[i] is not None}}
+        {"at": iso(int(at)), **{n: v[i] for n, v in plain.items() if v[i] is not None}}
         for i, at in enumerate(events.at)
         if at != NULL  # a person without a profile has an empty row
     ]
