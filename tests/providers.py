@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+KEY = bytes(range(200, 232))
+AD = bytes(range(80))
 REGION = "eu-central-1"
 PIN = "73550192"
 TOKEN = "hvs.CANARYTOKEN0123456789"

@@ -17,7 +17,7 @@ import re
 import secrets
 from typing import Final
 
-from privet.crypto import KEY_BYTES, commitment, mac
+from privet.crypto import KEY_BYTES, commitment, derive
 from privet.errors import KeyUnavailable
 from privet.vault.keyring import refusals
 from privet.vault.keyring.protocol import Destruction
@@ -71,7 +71,7 @@ class EnvironmentKeyring:
         which, drawn = _parts(ref)
         for key in self._keys():
             if _id(key) == which:
-                return mac(key, _LABEL + bytes.fromhex(drawn), KEY_BYTES)
+                return derive(key, _LABEL + bytes.fromhex(drawn))
         raise refusals.missing("the variable does not hold the key that this epoch was made with")
 
     def _keys(self) -> list[bytes]:

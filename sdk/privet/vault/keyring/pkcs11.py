@@ -160,7 +160,11 @@ class Pkcs11Keyring:
     @contextmanager
     def _session(self, p11: Any, *, write: bool) -> Iterator[Any]:
         token = _library(p11, self._module).get_token(token_label=self._token)
-        with token.open(rw=write, user_pin=self._pin()) as session:
+        try:
+            session = token.open(rw=write, user_pin=self._pin())
+        except p11.UserAlreadyLoggedIn:  # the host uses the token itself: its login counts here
+            session = token.open(rw=write)
+        with session:
             yield session
 
 
