@@ -23,6 +23,7 @@ from privet.gate import (
     anchoring,
     forget,
     health,
+    keylife,
     moving,
     removal,
     storecheck,
@@ -93,7 +94,10 @@ class Maintenance:
         return health.waiting(self._parts)
 
     def rotate(self) -> int:
-        """Begin a new key epoch: from then on no backup of the keys store opens anything.
+        """End the key epoch: from then on no backup of the keys store opens anything.
+
+        All keys are wrapped anew and the index of people is renewed, while reads and writes
+        go on. What an interruption leaves is gone on with here, or by ``run``.
 
         Returns:
             The new epoch's number.
@@ -102,7 +106,7 @@ class Maintenance:
             AuditUnavailable: it could not be recorded; nothing was changed.
             KeyUnavailable: the keyring did not give or destroy a secret; run it again.
         """
-        return upkeep.rotate(self._parts, CALLER)
+        return keylife.end_epoch(self._parts, CALLER)
 
     def check(
         self,
@@ -191,7 +195,9 @@ class Maintenance:
             "moving": lambda _: moving.move(parts, CALLER),
             "separation": lambda _: upkeep.separate(parts, CALLER),
             "compaction": lambda pace: upkeep.compact(parts, CALLER, pace),
-            "epochs": lambda _: upkeep.rotate_when_due(parts, CALLER),
+            "epochs": lambda pace: keylife.when_due(
+                parts, CALLER, lambda _step, done, of: pace.progress(done, of)
+            ),
             "counts": lambda _: self._counts(),
             "anchors": lambda _: anchoring.settle(parts),
             "logs": lambda _: upkeep.truncate(parts),

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from privet import crypto
 from privet.clock import iso
+from privet.gate import keylife
 from privet.gate.held import kept_out_until, remains
 from privet.gate.parts import IDENTITY, Parts
 from privet.gate.removal import Removed
-from privet.gate.upkeep import epoch_ends
 
 if TYPE_CHECKING:
     from privet.gate.forget import Held
@@ -59,12 +59,26 @@ def body(
             for m in removed
         ],
         "recipients": sorted({r for p in purposes for r in p.recipients}),
-        "backups": {
-            "until": iso(epoch_ends(parts)),
-            "why": "copies of the keys store made before the erasure open nothing once "
-            "maintenance has ended their key epoch, due on this date",
-        },
+        "backups": _backups(parts),
         "policy": parts.policy.hash,
+    }
+
+
+def _backups(parts: Parts) -> dict[str, str | None]:
+    """From which date on no copy of the stores opens anything of hers."""
+    date = keylife.opens_until(parts)
+    if date is None:
+        return {
+            "until": None,
+            "why": "no date can be stated: this keyring does not destroy the secrets of its "
+            "epochs, so that whoever keeps one and a copy of the keys store can open it",
+        }
+    days = parts.keys.terms().backup_days
+    return {
+        "until": iso(date),
+        "why": "copies of the stores made before the erasure open nothing, and lead from her "
+        "ids to nothing, once the key epoch and the index have ended, the keyring has destroyed "
+        f"their secret and copies of the keyring, kept for {days} days, are gone",
     }
 
 

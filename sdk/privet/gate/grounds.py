@@ -113,6 +113,7 @@ def _introduce(parts: Parts, caller: Caller, people: dict[int, str | int]) -> No
         "id",
         [(sno, json.dumps(external, ensure_ascii=False)) for sno, external in people.items()],
     )
+    parts.subjects.secure(people)
     now = parts.now
     _commit(parts, caller, [(sno, _known(sno, now)) for sno in people])
 

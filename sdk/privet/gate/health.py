@@ -14,6 +14,7 @@ from privet.gate import (
     anchoring,
     emergencies,
     forget,
+    keylife,
     notices,
     objections,
     policies,
@@ -68,7 +69,7 @@ def waiting(parts: Parts) -> dict[str, int]:
         "withdrawals": len(forget.unsettled(parts)),
         "holds": len(forget.ended_holds(parts)),
         "cells": upkeep.overdue(parts),
-        "epochs": int(upkeep.epoch_is_over(parts)),
+        "epochs": int(keylife.is_due(parts) or keylife.status(parts).under_way),
     }
 
 

@@ -209,6 +209,7 @@ class _Taking:
         if new:
             ids = [(sno, json.dumps(i, ensure_ascii=False)) for sno, i in new.items()]
             seal_private(parts, caller, IDENTITY_EVENT, IDENTITY, "id", ids)
+            parts.subjects.secure(new)
         now = parts.now
         sheets: list[Sheet] = []
         records: list[tuple[Form, int, bytes]] = []

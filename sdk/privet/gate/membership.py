@@ -23,6 +23,7 @@ from privet.gate.read import narrow, not_before
 from privet.gate.versions import Version, contribution_label
 from privet.policy import Ask, Decision
 from privet.types import Warrant
+from privet.vault import twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,13 @@ def kept(
     people: BitMap,
 ) -> dict[int, bytes]:
     """What these people added to a version, opened for the purpose of the warrant."""
-    rows = _sealed(parts, decision, "contribution", people, version.model, version.lineage)
     bound = contribution_label(version.model, version.lineage)
-    return parts.vault.open_many(warrant, version.purpose, bound, rows)
+
+    def work() -> dict[int, bytes]:
+        rows = _sealed(parts, decision, "contribution", people, version.model, version.lineage)
+        return parts.vault.open_many(warrant, version.purpose, bound, rows)
+
+    return twice(work)
 
 
 def placements(
@@ -131,12 +136,21 @@ def placements(
     people: BitMap,
 ) -> dict[int, bytes]:
     """Where these people are placed, of those whose grounds hold now."""
-    rows = _sealed(parts, decision, "segment_member", people, version.model)
-    return parts.vault.open_many(warrant, version.purpose, label(version.model), rows)
+
+
+    def work() -> dict[int, bytes]:
+        rows = _sealed(parts, decision, "segment_member", people, version.model)
+        return parts.vault.open_many(warrant, version.purpose, label(version.model), rows)
+
+    return twice(work)
 
 
 def ways_of(parts: Parts, warrant: Warrant, sno: int) -> dict[str, bytes]:
     """Where one person is placed, by ``purpose/name``; what she is told asks for no ground."""
+    return twice(lambda: _ways_of(parts, warrant, sno))
+
+
+def _ways_of(parts: Parts, warrant: Warrant, sno: int) -> dict[str, bytes]:
     with parts.home.data.read() as tx:
         rows = tx.all(
             "SELECT l.purpose, l.name, m.model, m.ct FROM segment_member m "
@@ -168,12 +182,26 @@ def replace(
         where: placement of each person as bytes; whoever is not in it has none.
         shown: the figures.
     """
+    while not _replaced(parts, warrant, decision, version, where, shown):
+        pass  # a key was renewed in between
+
+
+def _replaced(
+    parts: Parts,
+    warrant: Warrant,
+    decision: Decision,
+    version: Version,
+    where: Mapping[int, bytes],
+    shown: Mapping[str, Any],
+) -> bool:
     sealed = parts.vault.seal_many(warrant, version.purpose, label(version.model), where)
     with parts.home.data.write() as tx:
         parts.check_policy(tx, lock=True)
         for purpose in sorted(decision.grounds):  # a withdrawal comes before, or finds the rows
             parts.ledger.epoch(tx, purpose, lock=True)
         still = parts.ledger.eligible(tx, decision.grounds, parts.now, BitMap(sealed))
+        if not parts.vault.sealed_now(version.purpose, {sno: sealed[sno] for sno in still}):
+            return False
         tx.run("DELETE FROM segment_member WHERE model = ?", (version.model,))
         tx.many(
             "INSERT INTO segment_member (sno, model, ct) VALUES (?, ?, ?)",
@@ -185,6 +213,7 @@ def replace(
             "detail = excluded.detail",
             (version.model, version.lineage, json.dumps(dict(shown), sort_keys=True)),
         )
+    return True
 
 
 def drop(tx: Tx, people: Iterable[int], purpose: str | None = None) -> None:

@@ -99,6 +99,17 @@ def keep(
     Raises:
         ModelUnavailable: the run was given up (reason ``model.run-ended``).
     """
+    while True:
+        still = _kept(parts, training, reading, contributions)
+        if still is not None:
+            training.subjects.update(still)
+            return still
+
+
+def _kept(
+    parts: Parts, training: Training, reading: Reading, contributions: Mapping[int, bytes]
+) -> BitMap | None:
+    """Whose contributions were stored; None, and none was, where a key was renewed meanwhile."""
     sealed = parts.vault.seal_many(reading.warrant, training.purpose, training.label, contributions)
     with parts.home.data.write() as tx:
         parts.check_policy(tx, lock=True, running=True)
@@ -106,11 +117,12 @@ def keep(
         if not stands(tx, training.model, training.lineage):
             raise _ended()
         still = reading.still(tx, BitMap(sealed))
+        if not parts.vault.sealed_now(training.purpose, {sno: sealed[sno] for sno in still}):
+            return None
         tx.many(
             "INSERT INTO contribution (sno, model, lineage, ct) VALUES (?, ?, ?, ?)",
             [(sno, training.model, training.lineage, sealed[sno]) for sno in still],
         )
-    training.subjects.update(still)
     return still
 
 

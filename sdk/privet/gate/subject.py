@@ -17,8 +17,8 @@ from privet.gate.activation import ledger_of
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.private import seal_private
 from privet.gate.record import WHY, decide, entry
-from privet.types import CONSENT, RIGHTS, check_type
-from privet.vault import Plan
+from privet.types import CONSENT, RIGHTS, Events, Warrant, check_type
+from privet.vault import Plan, twice
 
 UNKNOWN = -1  # nobody has this ordinal
 _REFUSED = frozenset({"declined", "withdrawn", "opted-out"})
@@ -48,9 +48,7 @@ def ids_of(
             **more,
         )
     )
-    with parts.home.data.read() as tx:
-        cells = parts.vault.fetch(tx, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), list(snos))
-    opened = parts.vault.open(warrant, cells)
+    opened = _opened(parts, warrant, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), snos)
     texts = opened.columns.get("id", ())
     found: dict[int, list[str | int]] = {}
     for place, sno in enumerate(opened.subjects):
@@ -95,10 +93,17 @@ def _private(
             fields=[f"{event}.{name}"],
         )
     )
-    with parts.home.data.read() as tx:
-        cells = parts.vault.fetch(tx, Plan(event, (name,), (domain,), None), [sno])
-    opened = parts.vault.open(warrant, cells)
+    opened = _opened(parts, warrant, Plan(event, (name,), (domain,), None), [sno])
     return [json.loads(text) for text in opened.columns.get(name, ())]
+
+
+def _opened(parts: Parts, warrant: Warrant, plan: Plan, snos: Sequence[int]) -> Events:
+    def work() -> Events:
+        with parts.home.data.read() as tx:
+            cells = parts.vault.fetch(tx, plan, snos)
+        return parts.vault.open(warrant, cells)
+
+    return twice(work)
 
 
 def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> int:

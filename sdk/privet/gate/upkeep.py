@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from pyroaring import BitMap
 
-from privet.clock import DAY_US
 from privet.db import Tx
 from privet.gate import catalogue, kept, moving, resealing, separation
 from privet.gate.batches import MANY, UNHURRIED, Pace
@@ -14,8 +13,6 @@ from privet.gate.record import entry
 from privet.gate.sensitive import item_fields
 from privet.policy import APART, apart
 from privet.types import ADMINISTRATION, Warrant
-
-EPOCH_US = 30 * DAY_US
 
 
 def fold(parts: Parts) -> int:
@@ -103,50 +100,6 @@ def authorised(parts: Parts, caller: Caller, task: str, due: BitMap) -> Warrant:
             task=task,
         )
     )
-
-
-def epoch_ends(parts: Parts) -> int:
-    """When maintenance ends the active key epoch, UTC microseconds.
-
-    From then on no copy of the keys store made before opens anything: the date that an
-    erasure certificate names.
-    """
-    return parts.keys.epoch_began() + EPOCH_US
-
-
-def rotate_when_due(parts: Parts, caller: Caller) -> int:
-    """End the key epoch where it has lasted its time; 1 if it was ended."""
-    if not epoch_is_over(parts):
-        return 0
-    rotate(parts, caller)
-    return 1
-
-
-def epoch_is_over(parts: Parts) -> bool:
-    """Whether the active key epoch has lasted its time: certificates name that date."""
-    return parts.now >= epoch_ends(parts)
-
-
-def rotate(parts: Parts, caller: Caller) -> int:
-    """Begin a new key epoch and have the old one's secret destroyed; the new number.
-
-    Recorded first: from the destruction on no backup of the keys store opens anything,
-    which must not happen without a trace.
-    """
-    parts.log.append(
-        [
-            entry(
-                parts,
-                caller,
-                "admin",
-                purpose=ADMINISTRATION,
-                action="administer",
-                subject="keys",
-                task="rotation",
-            )
-        ]
-    )
-    return parts.keys.rotate()
 
 
 def overdue(parts: Parts) -> int:

@@ -23,6 +23,7 @@ from privet.errors import IntegrityError, ModelUnavailable
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
 from privet.types import FORGETTING
+from privet.vault import twice
 
 PAGE = 1 << 20
 _AD = struct.Struct(">12s16sQQII16s")
@@ -219,6 +220,12 @@ def kept_of(
     parts: Parts, caller: Caller, model: int, lineage: int, people: BitMap
 ) -> dict[int, bytes]:
     """The stored contributions of these people, opened under ``privet:forgetting``."""
+    return twice(lambda: _kept_of(parts, caller, model, lineage, people))
+
+
+def _kept_of(
+    parts: Parts, caller: Caller, model: int, lineage: int, people: BitMap
+) -> dict[int, bytes]:
     with parts.home.data.read() as tx:
         rows = _contributions(tx, model, lineage, people)
         name = tx.one("SELECT purpose FROM model_live WHERE model = ?", (model,))

@@ -1,11 +1,15 @@
 """The sealed store: typed array cells under keys of their own per subject and domain."""
 
 from privet.vault.batch import Rows
+from privet.vault.cells import Renewed
 from privet.vault.compaction import Overdue
 from privet.vault.keyring import Destruction, Keyring, open_keyring
 from privet.vault.keyring.file import FileKeyring
-from privet.vault.keys import Keys
+from privet.vault.keys import EpochState, Keys, Terms
 from privet.vault.reading import Fetched, Plan
+from privet.vault.rekeying import alone, gen_of
+from privet.vault.renewing import Renewing
+from privet.vault.rows import by_subject
 from privet.vault.store import Holding, Vault, twice
 from privet.vault.subjects import Subjects
 from privet.vault.writing import Committed, Prepared
@@ -13,6 +17,7 @@ from privet.vault.writing import Committed, Prepared
 __all__ = [
     "Committed",
     "Destruction",
+    "EpochState",
     "Fetched",
     "FileKeyring",
     "Holding",
@@ -21,9 +26,15 @@ __all__ = [
     "Overdue",
     "Plan",
     "Prepared",
+    "Renewed",
+    "Renewing",
     "Rows",
     "Subjects",
+    "Terms",
     "Vault",
+    "alone",
+    "by_subject",
+    "gen_of",
     "open_keyring",
     "twice",
 ]

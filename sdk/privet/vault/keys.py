@@ -19,6 +19,7 @@ from privet.vault.keyroom.models import ModelKeys
 from privet.vault.keyroom.own import SECRETS, Own
 from privet.vault.keyroom.people import Pair, SubjectKeys
 from privet.vault.keyroom.rewrapping import Progress, Rewrapping
+from privet.vault.keyroom.terms import Terms
 from privet.vault.keyroom.wrapping import MAX_WRAPS, Wraps, uninitialised
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from privet.vault.cells import SubjectKey
     from privet.vault.keyring import Keyring
 
-__all__ = ["MAX_WRAPS", "SECRETS", "EpochState", "Keys", "Pair", "Progress"]
+__all__ = ["MAX_WRAPS", "SECRETS", "EpochState", "Keys", "Pair", "Progress", "Terms"]
 
 
 def _silent(_done: int, _of: int) -> None:
@@ -215,6 +216,20 @@ class Keys:
     def epoch_began(self) -> int:
         """When the active epoch began, UTC microseconds."""
         return self._epochs.active().began
+
+    def terms(self) -> Terms:
+        """How long epochs last, and when this one, and the index with it, is to end."""
+        return self._epochs.terms()
+
+    def set_terms(self, terms: Terms) -> None:
+        """Write other terms."""
+        self._epochs.set_terms(terms)
+
+    def destroys_within(self) -> int | None:
+        """Microseconds from the order to destroy a secret until it is gone; None: not stated."""
+        # An object of somebody else's may not say it: then nothing can be stated.
+        told = getattr(self.wraps.keyring, "destroys_within", None)
+        return None if told is None else told()
 
     def destruction(self, kek_id: int) -> int | None:
         """The moment (UTC µs) from which a retired epoch opens nowhere, if one is stated."""

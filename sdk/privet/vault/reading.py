@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from privet.errors import AccessDenied, IntegrityError
 from privet.types import Events, Warrant
+from privet.vault.cells import Renewed
 from privet.vault.codec import Column, Decoded, Ints, decode, null_of
 from privet.vault.handful import decode_few
 from privet.vault.heads import Manifest, Record
@@ -238,6 +239,8 @@ def open_heads(
             continue
         try:
             plain = room.sealer.open_head(key, sno, dom, ver, bytes(ct))
+        except Renewed:  # her key was renewed since, or she was erased and came back
+            raise
         except IntegrityError:
             if _still_there(room, sno, dom, ver, bytes(ct)):
                 raise

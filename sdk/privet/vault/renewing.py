@@ -159,6 +159,16 @@ class Renewing:
             if ver < number and tx.one("SELECT 1 FROM suppressed WHERE ver = ?", (ver,)) is None:
                 self._keys.own.drop(tx, "ref", ver)
 
+    def tidy(self) -> None:
+        """Delete what an interrupted renewal left: tags and keys that nothing looks up by."""
+        live = self.live()
+        with self._store.read() as tx:
+            least = min(self._keys.own.versions("ref", tx))
+            stale = tx.one("SELECT 1 FROM subject_ref WHERE ver < ?", (live[0].number,))
+        if least < live[0].number or stale is not None:
+            self.complete()
+            self.sweep()
+
     def sweep(self) -> int:
         """Delete the tags of versions that do not live any more; how many."""
         least, after, gone = self.live()[0].number, b"", 0

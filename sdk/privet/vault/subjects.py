@@ -6,10 +6,11 @@ texts that merely look alike. Several ids (a cookie, a login) may lead to one su
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from privet.clock import Clock, SystemClock, micros
-from privet.errors import Erased, InvalidInput
+from privet.errors import Erased, InvalidInput, KeyUnavailable, StoreUnavailable
 from privet.vault.rows import by_subject
 from privet.vault.tags import (
     FIRST,
@@ -25,10 +26,18 @@ from privet.vault.tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from privet.db import Store, Tx
     from privet.vault.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version of the index with its key."""
+
+    number: int
+    key: bytes = field(repr=False)
 
 
 class Subjects:
@@ -55,17 +64,18 @@ class Subjects:
         encoded = [encode_id(identifier) for identifier in ids]
         live = self._warm()
         if len(encoded) == 1:  # one statement: a snapshot without a transaction around it
-            tags = self._tags(encoded, live[0])
+            tags = tags_of(live[0].key, encoded)
             known = lookup(self._store, "sno", "subject_ref", tags)
             if known:  # a tag that is there leads to her, whatever versions live now
                 return [known[tags[0]]]
         while True:
-            tags = self._tags(encoded, live[0])
+            tags = tags_of(live[0].key, encoded)
             with self._store.read() as tx:
                 known = lookup(tx, "sno", "subject_ref", tags)
-                live, before = self._living(tx), live
-            if live == before:
+                current = self._living(tx) == _numbers(live)
+            if current:
                 return [known.get(tag) for tag in tags]
+            live = self._warm()
 
     def enrol(self, ids: Sequence[Id]) -> tuple[list[int | None], list[int]]:
         """Ordinals of these ids, new ones for those unknown.
@@ -77,27 +87,56 @@ class Subjects:
             ordinals that are new.
         """
         encoded = [encode_id(identifier) for identifier in ids]
-        live = self._warm()
         while True:
-            tags = [self._tags(encoded, ver) for ver in live]
+            live = self._warm()
+            tags = [tags_of(version.key, encoded) for version in live]
             with self._store.read() as tx:
                 known = [lookup(tx, "sno", "subject_ref", mine) for mine in tags]
                 kept_out = self._kept_out(tx, encoded)
-                live, before = self._living(tx), live
-            if live != before:
-                continue
+                current = self._living(tx) == _numbers(live)
             first, new = known[0], list[int]()
-            if not all(
+            if current and not all(
                 one in kept_out or all(t in k for t, k in zip(its, known, strict=True))
                 for one, *its in zip(encoded, *tags, strict=True)
             ):
                 with self._store.write() as tx:
-                    live = self._held(tx)
-                    if live == before:
-                        new, first, kept_out = self._add(tx, encoded, live, tags)
-            if live == before:
+                    current = self._held(tx) == _numbers(live)
+                    if current:
+                        new, first, kept_out = self._add(tx, encoded, _numbers(live), tags)
+            if current:
                 pairs = zip(encoded, tags[0], strict=True)
                 return [None if e in kept_out else first[t] for e, t in pairs], new
+
+    def secure(self, people: Mapping[int, Id]) -> None:
+        """Make sure that ids still lead to these new people, before anything is known of them.
+
+        An index that was renewed since they were enrolled may have passed over whoever
+        nothing was known of.
+
+        Raises:
+            StoreUnavailable: one of them was enrolled anew in between (``store.contended``).
+        """
+        encoded = [encode_id(identifier) for identifier in people.values()]
+        live = self._warm()
+        tags = [tags_of(version.key, encoded) for version in live]
+        with self._store.read() as tx:
+            found = [lookup(tx, "sno", "subject_ref", mine) for mine in tags]
+            current = self._living(tx) == _numbers(live)
+        if current and all(sorted(known.values()) == sorted(people) for known in found):
+            return
+        self._warm()
+        with self._store.write() as tx:
+            for ver in self._held(tx):
+                rows = zip(self._tags(encoded, ver), people, strict=True)
+                tx.many(INSERT_REF, sorted((tag, ver, sno) for tag, sno in rows))
+                now = lookup(tx, "sno", "subject_ref", self._tags(encoded, ver))
+                if sorted(now.values()) != sorted(people):
+                    raise StoreUnavailable(
+                        "somebody was enrolled twice at the same time",
+                        why="the index was renewed in between",
+                        remedy="Try again.",
+                        reason="store.contended",
+                    )
 
     def suppressed(self, ids: Sequence[Id]) -> list[bool]:
         """Whether each id belongs to an erased person who is kept out."""
@@ -208,12 +247,16 @@ class Subjects:
             row = tx.one("SELECT value FROM meta WHERE key = 'next_sno'")
         return int(bytes(row[0])) - 1 if row else 0
 
-    def _warm(self) -> Live:
-        """The versions last seen; their keys are asked for before any transaction begins."""
-        live = self._hint
-        for ver in live:
-            self._keys.secret("ref", ver)
-        return live
+    def _warm(self) -> list[_Version]:
+        """The versions last seen, with their keys: asked for before any transaction begins."""
+        while True:
+            hint = self._hint
+            try:
+                return [_Version(ver, self._keys.secret("ref", ver)) for ver in hint]
+            except KeyUnavailable:
+                with self._store.read() as tx:
+                    if self._living(tx) == hint:
+                        raise
 
     def _tags(self, encoded: Sequence[bytes], ver: int) -> list[bytes]:
         return tags_of(self._keys.secret("ref", ver), encoded)
@@ -245,7 +288,13 @@ class Subjects:
         key = self._keys.secret("suppress")
         marks = {one: [mark_of_id(key, one)] for one in encoded}
         for ver in self._keys.own.versions("ref", tx):
-            for one, tag in zip(encoded, self._tags(encoded, ver), strict=True):
+            try:
+                tags = self._tags(encoded, ver)
+            except KeyUnavailable:
+                if ver in self._keys.own.versions("ref"):
+                    raise
+                continue  # gone since this snapshot, as is every mark that was made with it
+            for one, tag in zip(encoded, tags, strict=True):
                 marks[one].append(mark_of_tag(key, tag))
         return marks
 
@@ -270,6 +319,10 @@ class Subjects:
             "UPDATE meta SET value = ? WHERE key = 'next_sno'", (b"%d" % (start + len(unknown)),)
         )
         return new, known, kept_out
+
+
+def _numbers(live: Sequence[_Version]) -> Live:
+    return tuple(version.number for version in live)
 
 
 Live = tuple[int, ...]

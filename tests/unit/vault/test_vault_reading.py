@@ -9,7 +9,7 @@ import pytest
 
 from privet.errors import AccessDenied, IntegrityError, StoreUnavailable
 from privet.types import Warrant
-from privet.vault import Plan, Rows
+from privet.vault import Plan, Renewed, Rows
 
 NULL = np.iinfo(np.int64).min
 
@@ -117,14 +117,17 @@ def test_who_was_erased_between_fetch_and_open_is_left_out(shop, covering) -> No
     assert events.starts.tolist() == [0, 0, 1]
 
 
-def test_who_was_erased_and_came_back_between_fetch_and_open_is_left_out(shop, covering) -> None:
+def test_who_was_erased_and_came_back_between_fetch_and_open_is_to_be_fetched_again(
+    shop, covering
+) -> None:
     shop.seal(shop.purchases((1, 10, 1)))
     plan = Plan("purchase", ("item",), ("orders/hold",), None)
     with shop.home.data.read() as tx:
         fetched = shop.vault.fetch(tx, plan, [1])
     shop.vault.shred(1)
     shop.seal(shop.purchases((1, 30, 3)))
-    assert len(shop.vault.open(covering(1), fetched)) == 0
+    with pytest.raises(Renewed):
+        shop.vault.open(covering(1), fetched)
     assert shop.read(1).columns["item"].tolist() == [3]
 
 

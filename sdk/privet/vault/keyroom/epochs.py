@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from privet.clock import Clock, micros
 from privet.crypto import Aead, random_key
 from privet.errors import StoreUnavailable
+from privet.vault.keyroom import terms
 from privet.vault.keyroom.own import ADD, SECRETS, Own
 from privet.vault.keyroom.rewrapping import TABLES
+from privet.vault.keyroom.terms import Terms
 from privet.vault.keyroom.wrapping import Wraps, kek_commitment, uninitialised
 
 if TYPE_CHECKING:
@@ -89,8 +91,21 @@ class Epochs:
                 return state
         raise uninitialised()
 
+    def terms(self) -> Terms:
+        """How long epochs last, and when this one is to end."""
+        began = self.active().began
+        with self._wraps.store.read() as tx:
+            return terms.read(tx, began)
+
+    def set_terms(self, new: Terms) -> None:
+        """Write other terms."""
+        with self._wraps.store.write() as tx:
+            terms.write(tx, new)
+
     def begin(self) -> int:
         """Make a new epoch the active one; what is made from now on is wrapped under it.
+
+        When the terms' date comes does not change: that takes a new index as well.
 
         Returns:
             Its number.
@@ -100,11 +115,13 @@ class Epochs:
             KeyUnavailable: the keyring gave no secret.
         """
         last = self.active().number
+        in_force = self.terms()
         epoch, keyring = self._new(last + 1), self._wraps.keyring
         committing = False
         try:
             with self._wraps.store.write() as tx:
                 _leave(tx, last)
+                terms.write(tx, in_force)
                 epoch.insert(tx, keyring.name, micros(self._clock.now()), 0)
                 committing = True
         except BaseException:
