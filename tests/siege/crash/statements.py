@@ -20,23 +20,30 @@ WRITES = re.compile(
 )
 
 
+def die() -> None:
+    """End this process as a crash does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Statements:
-    """Counts from when it is armed; kills at one number."""
+    """Counts from when it is armed; at one number it strikes."""
 
     def __init__(self) -> None:
         self.number = 0
+        self.fired = False
         self._at = 0
 
-    def arm(self, at: int) -> None:
+    def arm(self, at: int, strike: Callable[[], None] = die) -> None:
         """Instrument both drivers of this process, for good: it is a child that ends soon."""
-        self._at = at
+        self._at, self._strike = at, strike
         self._sqlite()
         self._postgresql()
 
     def _boundary(self) -> None:
         self.number += 1
         if self.number == self._at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.fired = True
+            self._strike()
 
     def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """A driver's method, with a boundary on both sides where its statement writes."""

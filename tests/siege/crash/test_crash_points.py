@@ -45,3 +45,14 @@ def test_whatever_befalls_a_process_every_promise_holds(half: int) -> None:
         pytest.skip("no C compiler: only statements were numbered, no fault of the disk was tried")
     assert ends["refused"] > 10
     assert {line["kind"] for line in told if line["fired"]} >= {"power_torn", "full", "unreadable"}
+
+
+def test_a_server_and_its_clients_may_die_at_any_statement() -> None:
+    names = ["erasure", "record", "withdrawal"]
+    told = faults(names, 97, "--database=postgresql")
+    wrong = [line for line in told if line["wrong"]]
+    assert not wrong, json.dumps(wrong[:3], indent=1)
+    assert {line["scenario"] for line in told} == set(names)
+    fired = [line for line in told if line["fired"]]
+    assert sum(line["end"] == "killed" for line in fired) >= 6
+    assert sum(line["kind"] == "server" for line in fired) >= 6
