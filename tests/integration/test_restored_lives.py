@@ -65,7 +65,8 @@ def test_what_the_newest_log_knows_holds_after_a_restore_of_any_moment(
 ) -> None:
     numbers = lived(stand)
     newest = stand.backups["restricted"] / "audit"
-    for moment in LIFE:
+    # Each moment on files; of a database the first and one amid an erasure's hold.
+    for moment in ("agreed", "held") if "://" in stand.where else LIFE:
         with stand.restored(place(), stand.backups[moment], audit=newest) as shop:
             check_all(shop, numbers)
 
@@ -92,7 +93,7 @@ def check_all(shop: privet.Deployment, numbers: dict[str, int]) -> None:
     looks(shop, "p5", 3)
     waiting = shop.maintenance.overdue()
     assert (waiting["erasures"], waiting["withdrawals"]) == (0, 0)
-    assert all(one.state == "ok" for one in shop.maintenance.examine())
+    assert [one for one in shop.maintenance.examine() if one.state != "ok"] == []
     shop.subject("p9", proof="t").consent.answer({PURPOSE: True}, notice="1", how="web")
     newcomer = number_of(shop, "p9")
     assert newcomer is not None
