@@ -1,7 +1,7 @@
 """The only room that touches cryptographic primitives; all of them come from a library.
 
-AES-256-GCM (NIST SP 800-38D) seals, HMAC-SHA-256 (RFC 2104) blinds, Ed25519
-(RFC 8032) signs, SHA-256 commits, Argon2id (RFC 9106) makes a key of a passphrase.
+AES-256-GCM (NIST SP 800-38D) seals, HMAC-SHA-256 (RFC 2104) blinds, HKDF (RFC 5869)
+derives, Ed25519 (RFC 8032) signs, SHA-256 commits, Argon2id (RFC 9106) makes a key of a passphrase.
 Nothing here knows what it protects.
 """
 
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from privet.errors import IntegrityError
 
@@ -75,6 +76,11 @@ def commitment(label: bytes, key: bytes, length: int = 16) -> bytes:
 def mac(key: bytes, message: bytes, length: int = 16) -> bytes:
     """HMAC-SHA-256, cut to ``length`` bytes."""
     return hmac.digest(key, message, "sha256")[:length]
+
+
+def derive(key: bytes, info: bytes) -> bytes:
+    """A 32-byte key for one use, from a key: HKDF-SHA-256 (RFC 5869) without a salt."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=info).derive(key)
 
 
 class Mac:

@@ -137,7 +137,7 @@ def _words(parts: Parts, seq: int, commitment: str) -> str:
 
 
 def _key(parts: Parts) -> Aead:
-    return Aead(crypto.mac(parts.keys.secret("details"), _LABEL, 32))
+    return Aead(crypto.derive(parts.keys.secret("details"), _LABEL))
 
 
 def _bound(parts: Parts, seq: int) -> bytes:

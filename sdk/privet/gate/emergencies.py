@@ -304,9 +304,7 @@ def _known(parts: Parts, words: list[str]) -> list[bool]:
 
 
 def _key(parts: Parts) -> crypto.Aead:
-    return crypto.Aead(
-        crypto.mac(parts.keys.secret("details"), b"privet-emergency-reason-v1", crypto.KEY_BYTES)
-    )
+    return crypto.Aead(crypto.derive(parts.keys.secret("details"), b"privet-emergency-reason-v1"))
 
 
 def _bound(parts: Parts, seq: int) -> bytes:

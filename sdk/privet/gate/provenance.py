@@ -56,7 +56,7 @@ def told(parts: Parts, commitments: Collection[str]) -> dict[str, str]:
 
 
 def _key(parts: Parts) -> crypto.Aead:
-    return crypto.Aead(crypto.mac(parts.keys.secret("details"), _LABEL, crypto.KEY_BYTES))
+    return crypto.Aead(crypto.derive(parts.keys.secret("details"), _LABEL))
 
 
 def _bound(parts: Parts, commitment: str) -> bytes:

@@ -67,6 +67,10 @@ class EnvironmentKeyring:
             "date can be stated",
         )
 
+    def destroys_within(self) -> int | None:
+        """Not known: nothing is destroyed."""
+        return None
+
     def _secret(self, ref: str) -> bytes:
         which, drawn = _parts(ref)
         for key in self._keys():
