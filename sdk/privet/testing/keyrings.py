@@ -111,7 +111,9 @@ def _check_destruction(
 ) -> Destruction:
     from privet.vault import Destruction
 
+    within = keyring.destroys_within()
     told = keyring.destroy(ref)
+    _claim((within is None) == (told.date is None), "a date is known ahead, or never stated")
     _claim(isinstance(told, Destruction), "destroying says what became of the secret")
     _claim(bool(told.evidence.strip()), "destroying says how")
     if told.date is not None and told.date <= time.time() * 1_000_000:

@@ -45,6 +45,7 @@ def test_the_date_is_the_last_of_the_waiting_days_and_one_more_and_stays(moto) -
         before = datetime.now(UTC)
         told = ring.destroy(ref)
         assert told.date is not None
+        assert ring.destroys_within() == (days + 1) * DAY // timedelta(microseconds=1)
         early = micros(before + (days + 1) * DAY - timedelta(seconds=5))
         assert early <= told.date <= micros(datetime.now(UTC) + (days + 1) * DAY)
         (key,) = [k["KeyId"] for k in client.list_keys()["Keys"] if k["KeyId"] in ref]

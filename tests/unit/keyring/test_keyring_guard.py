@@ -44,6 +44,9 @@ class Ring:
     def destroy(self, ref):
         return self._told("destroy", Destruction(None, "nothing"))
 
+    def destroys_within(self):
+        return self._told("destroys_within", 5)
+
 
 def reason(act) -> str:
     with pytest.raises(KeyUnavailable) as caught:
@@ -56,6 +59,7 @@ def test_every_call_is_passed_on() -> None:
     assert ring.create() == "one"
     assert ring.unwrap("one", ring.wrap("one", KEY, b"ad"), b"ad") == KEY
     assert ring.destroy("one") == Destruction(None, "nothing")
+    assert ring.destroys_within() == 5
     assert ring.name == "ours"
 
 
@@ -157,6 +161,9 @@ def test_a_refusal_of_a_keyring_keeps_its_reason_and_a_missing_extra_its_name() 
         ("unwrap", bytearray(32)),
         ("destroy", None),
         ("destroy", 5),
+        ("destroys_within", -1),
+        ("destroys_within", True),
+        ("destroys_within", 1.5),
     ],
 )
 def test_an_answer_of_another_form_is_refused(what, answer) -> None:
@@ -166,6 +173,7 @@ def test_an_answer_of_another_form_is_refused(what, answer) -> None:
         "wrap": lambda: ring.wrap("one", KEY, b""),
         "unwrap": lambda: ring.unwrap("one", b"", b""),
         "destroy": lambda: ring.destroy("one"),
+        "destroys_within": ring.destroys_within,
     }
     assert reason(calls[what]) == "key.failed"
 

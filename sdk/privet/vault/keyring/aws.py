@@ -17,7 +17,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from privet.clock import Clock, SystemClock, micros
+from privet.clock import DAY_US, Clock, SystemClock, micros
 from privet.errors import KeyUnavailable, MissingExtra
 from privet.vault.keyring import refusals
 from privet.vault.keyring.protocol import Destruction
@@ -134,6 +134,10 @@ class AwsKmsKeyring:
             "date, unless an administrator cancels it before: watch CloudTrail for "
             "CancelKeyDeletion",
         )
+
+    def destroys_within(self) -> int | None:
+        """The waiting days, and the day that AWS may take longer."""
+        return (self._days + 1) * DAY_US
 
     def _place(self, ref: str) -> str:
         parts = ref.split(":")

@@ -111,6 +111,10 @@ class FileKeyring:
             "snapshots of the disk and worn flash cells are beyond this statement",
         )
 
+    def destroys_within(self) -> int | None:
+        """No time: at once."""
+        return 0
+
     def _content(self, ref: str) -> bytes:
         if self._passphrase is not None:
             return sealing_file.sealed(random_key(), ref, self._passphrase)

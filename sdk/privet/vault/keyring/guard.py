@@ -30,6 +30,7 @@ DEADLINE_S: Final = 10.0
 SLOTS: Final = 8
 """Calls that may be under way at once, so that a provider that hangs holds this many threads."""
 
+METHODS: Final = ("create", "wrap", "unwrap", "destroy", "destroys_within")
 _REF_CHARS: Final = 512
 T = TypeVar("T")
 
@@ -79,6 +80,10 @@ class Guarded:
     def destroy(self, ref: str) -> Destruction:
         """Destroy the secret; what the provider says of it."""
         return self._ask(lambda: _destruction(self._keyring.destroy(ref)))
+
+    def destroys_within(self) -> int | None:
+        """Microseconds from ``destroy`` until the secret is gone; None where that is not known."""
+        return self._ask(lambda: _within(self._keyring.destroys_within()))
 
     def _ask(self, work: Callable[[], T]) -> T:
         until = time.monotonic() + self._seconds
@@ -134,11 +139,11 @@ def _anew(error: BaseException) -> KeyUnavailable | MissingExtra:
 
 def _name(keyring: Keyring) -> str:
     name = getattr(keyring, "name", None)
-    methods = (getattr(keyring, m, None) for m in ("create", "wrap", "unwrap", "destroy"))
+    methods = (getattr(keyring, method, None) for method in METHODS)
     if not isinstance(name, str) or not name or not all(callable(m) for m in methods):
         raise refusals.misspelt(
-            "Give a text that names one, or an object with `name`, `create`, `wrap`, `unwrap` "
-            "and `destroy` (privet.Keyring)."
+            f"Give a text that names one, or an object with `name` and {', '.join(METHODS)} "
+            "(privet.Keyring)."
         )
     return name
 
@@ -153,6 +158,12 @@ def _bytes(given: object) -> bytes:
     if isinstance(given, bytes):
         return given
     raise refusals.failed("what it gave is not bytes")
+
+
+def _within(given: object) -> int | None:
+    if given is None or (type(given) is int and given >= 0):
+        return given
+    raise refusals.failed("it did not say when a secret is gone")
 
 
 def _destruction(given: object) -> Destruction:

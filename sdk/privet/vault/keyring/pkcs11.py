@@ -136,6 +136,10 @@ class Pkcs11Keyring:
             "allows any, are beyond this statement",
         )
 
+    def destroys_within(self) -> int | None:
+        """No time: at once."""
+        return 0
+
     def _in_session(self, work: Callable[[Any, Any], T], *, write: bool = False) -> T:
         p11 = _package()
         if self._refused:

@@ -58,3 +58,10 @@ class Keyring(Protocol):
     def destroy(self, ref: str) -> Destruction:
         """Destroy the secret, so that nothing wrapped under it opens; safe to repeat."""
         ...
+
+    def destroys_within(self) -> int | None:
+        """Microseconds from ``destroy`` until the secret is gone; None where that is not known.
+
+        A certificate names its date before the epoch ends, so it has to be known ahead.
+        """
+        ...

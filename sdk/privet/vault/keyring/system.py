@@ -79,6 +79,10 @@ class OsKeyring:
             "the disk is not known, so no date can be stated",
         )
 
+    def destroys_within(self) -> int | None:
+        """Not known: see ``destroy``."""
+        return None
+
     def _secret(self, ref: str) -> bytes:
         found = self._entry(ref)
         if found is None:

@@ -118,6 +118,10 @@ class VaultKeyring:
             "before are beyond this statement",
         )
 
+    def destroys_within(self) -> int | None:
+        """No time: at once."""
+        return 0
+
     def _ask(self, operation: str, ref: str, **request: Any) -> Any:
         if _REF.fullmatch(ref) is None:
             raise refusals.malformed("its reference is not one this keyring gives")
