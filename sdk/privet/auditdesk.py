@@ -16,6 +16,7 @@ from privet.rights import desk as rights
 from privet.types import ACCOUNTABILITY, Id, check_path, check_type
 
 if TYPE_CHECKING:
+    from privet.audit.documents import Proof
     from privet.gate.incidents import KeyScope
     from privet.policy import Policy
     from privet.review.reach import Scope
@@ -115,26 +116,39 @@ class AuditDesk:
         )  # fmt: skip
         return evidence.export_log(self._parts, self._caller, target, form, selection, progress)
 
-    def prove(self, record: int, *, subject: Id | None = None) -> dict[str, Any]:
+    def prove(self, record: int, *, subject: Id | None = None) -> Proof:
         """The proof that a record stands in the log and, of a person, whether it names her.
 
         Args:
             record: its index.
-            subject: the app's own id of a person.
+            subject: the app's own id of a person, whose ordinal the proof then tells.
 
         Returns:
-            ``vkey``, ``inclusion`` (``record``, ``index``, ``size``, ``hashes``, ``checkpoint``)
-            and, of a person, ``sno``, her ordinal, and ``membership``: a slice of the record's
-            set with the path to its root, None where the record alone tells.
+            ``document``, a file that anybody can check offline (``verifier.py --proof``), and
+            ``member``: whether the record names the person.
 
         Raises:
             InvalidInput: the log has no such record (``record.unknown``).
+            UnknownSubject: nobody is known under this id, or nobody any more.
         """
         check_type(record, int, "a record", "Give its index.")
         sno = None
         if subject is not None:
             sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "export")
         return proving.record(self._parts, self._caller, record, sno)
+
+    def prove_growth(self, checkpoint: bytes) -> Proof:
+        """The proof that the log only grew since an earlier checkpoint.
+
+        Args:
+            checkpoint: what was kept: the file ``checkpoint`` of an export.
+
+        Raises:
+            InvalidInput: it names no record, or more than there are.
+            IntegrityError: it is not this log's, or the log holds other records.
+        """
+        check_type(checkpoint, bytes, "a checkpoint", "Give the bytes of the file.")
+        return proving.growth(self._parts, self._caller, checkpoint)
 
     def prove_history(self, subject: Id) -> bytes:
         """A document with every record that names a person, each with its proof.

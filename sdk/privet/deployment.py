@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -112,6 +113,11 @@ class Deployment:
         """
         check_type(digest, str, "a hash", "Give a text of 16 to 64 hex digits.")
         return policies.of_hash(self._parts, digest)
+
+    @property
+    def verifier_key(self) -> str:
+        """The public key of the audit log's checkpoints, for auditors and witnesses."""
+        return self._parts.log.vkey
 
     @property
     def home(self) -> str:
@@ -254,7 +260,8 @@ def assemble(
     subjects = Subjects(stores.keys, keys, clock)
     vault = Vault(stores, keys, subjects, clock)
     signer = Signer(keys.secret("signing"))
-    log = Log(stores.audit, signer, origin_of(stores.deployment, keys.timeline()), clock)
+    origin = origin_of(stores.deployment, keys.timeline())
+    log = Log(stores.audit, signer, origin, clock, partial(_signers, keys))
     tailcheck.check(stores.audit)
     anchoring = Anchoring(stores.audit, lambda: log.verifier, anchors[0], clock, anchors[1])
     anchoring.begin()
@@ -273,7 +280,6 @@ def assemble(
         log=log,
         anchoring=anchoring,
         ledger=activation.ledger_of(stores.data, keys.secret("mac"), policy),
-        signer=signer,
         unlearn=_unlearn,
         relearn=_relearn,
     )
@@ -281,6 +287,11 @@ def assemble(
     policies.check_recorded(parts)
     activation.install_layout(vault, policy)
     return parts
+
+
+def _signers(keys: Keys) -> list[Signer]:
+    """Every key that may sign the log: two where a new one is about to be put in force."""
+    return [Signer(keys.secret("signing", ver)) for ver in keys.own.versions("signing")]
 
 
 def _unlearn(spec: Mapping[str, Any], state: bytes, gone: Sequence[bytes], /) -> bytes | None:

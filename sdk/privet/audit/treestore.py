@@ -20,7 +20,10 @@ def fetch(tx: Tx, tile: Tile) -> bytes:
     Raises:
         IntegrityError: the store lacks it, or something that it is made of.
     """
-    return stored(tx, tile.level, tile.index) if tile.width == WIDTH else compute(tx, tile)
+    if tile.width == WIDTH:
+        return stored(tx, tile.level, tile.index)
+    whole = _stored(tx, tile.level, tile.index)  # it was not whole at that size, and is now
+    return compute(tx, tile) if whole is None else whole[: tile.width * merkle.HASH_BYTES]
 
 
 def compute(tx: Tx, tile: Tile) -> bytes:
@@ -48,12 +51,17 @@ def stored(tx: Tx, level: int, index: int) -> bytes:
     Raises:
         IntegrityError: the store lacks it.
     """
+    hashes = _stored(tx, level, index)
+    if hashes is None:
+        raise missing(f"tile {index} of level {level}")
+    return hashes
+
+
+def _stored(tx: Tx, level: int, index: int) -> bytes | None:
     row = tx.one(
         "SELECT hashes FROM tile WHERE log = ? AND level = ? AND idx = ?", (LOG, level, index)
     )
-    if row is None:
-        raise missing(f"tile {index} of level {level}")
-    return bytes(row[0])
+    return None if row is None else bytes(row[0])
 
 
 def root_at(tx: Tx, size: int) -> bytes:

@@ -30,6 +30,8 @@ Roles = Annotated[list[str] | None, role(ROLE)]
 app.command("export")(auditexport.export)
 app.command("history")(auditproof.history)
 app.command("prove")(auditproof.prove)
+app.command("growth")(auditproof.growth)
+app.command("anchor")(auditanchor.anchor)
 app.command("principals")(auditfigures.principals)
 app.command("scope")(auditfigures.scope)
 app.command("stats")(auditfigures.stats)
@@ -38,35 +40,60 @@ app.command("tail")(audittail.tail)
 
 @app.command()
 def verify(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An audit export.")],
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="An audit export.")
+    ] = None,
+    proof: Annotated[
+        Path | None,
+        typer.Option("--proof", metavar="FILE", help="Instead: what `prove` or `growth` wrote."),
+    ] = None,
     anchor: Annotated[
         Path | None,
         typer.Option(
             "--anchor",
-            metavar="FILE",
+            metavar="KEPT",
             exists=True,
-            dir_okay=False,
             readable=True,
-            help="An older checkpoint, kept where the log's keeper cannot reach it.",
+            help="What was kept where the log's keeper cannot reach it: an older checkpoint, an "
+            "anchor's file, an earlier export.",
         ),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option("--witness", metavar="KEY", help="Who must have cosigned; may be repeated."),
     ] = None,
     vkey: VerifierKey = None,
     json: Json = False,
 ) -> None:
     """Check an export by the stand-alone verifier; exit code 5 names the first bad record."""
-    from privet.audit.verifier import NOTE_LIMIT, verify_directory
+    from privet.audit.verifier import (
+        ANCHOR_LIMIT,
+        CERTIFICATE_LIMIT,
+        verify_directory,
+        verify_proof,
+    )
 
+    if (directory is None) == (proof is None):
+        raise typer.BadParameter("give DIR or --proof FILE")
     screen = Screen(json)
     screen.begin("anybody", (), "verifying an audit export")
-    past = None if anchor is None else _start(anchor, NOTE_LIMIT)
-    found = verify_directory(directory, anchor=past, vkey=vkey)
-    notes = ([] if vkey else [NO_KEY]) + ([] if anchor else [NO_ANCHOR])
+    notes = [] if vkey else [NO_KEY]
+    if directory is None:
+        found = verify_proof(_start(proof or Path(), CERTIFICATE_LIMIT), vkey=vkey)
+        verdict.tell(screen, found, "a proof", notes)
+        return
+    past = anchor if anchor is None or anchor.is_dir() else _start(anchor, ANCHOR_LIMIT)
+    found = verify_directory(directory, anchor=past, vkey=vkey, witnesses=witness or [])
+    notes += [] if anchor or witness else [NO_ANCHOR]
     verdict.tell(screen, found, "an audit export", notes)
 
 
 def _start(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(limit + 1)
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError:
+        raise typer.BadParameter(f"{path} cannot be read") from None
 
 
 @app.command()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from privet.cli.options import Home, Json, Keyring, Name, SubjectId, Who, acting, role
 from privet.cli.screen import Screen
 from privet.types import ACCOUNTABILITY
+
+if TYPE_CHECKING:
+    from privet.audit.documents import Proof
 
 ROLE = "auditor"
 Roles = Annotated[list[str] | None, role(ROLE)]
@@ -61,12 +64,19 @@ def _write(path: Path, document: bytes) -> None:
         ) from None
 
 
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="A new file for the proof, as it is verified."),
+]
+
+
 def prove(
     record: Annotated[int, typer.Argument(metavar="INDEX", min=0, help="Of the record: its seq.")],
     subject: Annotated[
         str | None,
         typer.Option("--subject", metavar="ID", help="Whether it names this person, as well."),
     ] = None,
+    out: Out = None,
     home: Home = None,
     keyring: Keyring = None,
     name: Name = "auditor",
@@ -78,12 +88,51 @@ def prove(
     who = Who(home, keyring, name, tuple(roles or [ROLE]))
     with acting(screen, who, ACCOUNTABILITY) as (_, principal):
         found = principal.audit.prove(record, subject=subject)
-    proof = found["inclusion"]
+    _tell(screen, found, out)
+
+
+def growth(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="An earlier one that was kept: the file of an export.",
+        ),
+    ],
+    out: Out = None,
+    home: Home = None,
+    keyring: Keyring = None,
+    name: Name = "auditor",
+    roles: Roles = None,
+    json: Json = False,
+) -> None:
+    """The proof that the log only grew since an earlier checkpoint."""
+    from privet.audit.verifier import NOTE_LIMIT
+
+    screen = Screen(json)
+    who = Who(home, keyring, name, tuple(roles or [ROLE]))
+    with checkpoint.open("rb") as file:
+        kept = file.read(NOTE_LIMIT + 1)
+    with acting(screen, who, ACCOUNTABILITY) as (_, principal):
+        found = principal.audit.prove_growth(kept)
+    _tell(screen, found, out)
+
+
+def _tell(screen: Screen, proof: Proof, out: Path | None) -> None:
+    from json import loads
+
+    if out is not None:
+        _write(out, proof.document)
 
     def shown() -> None:
-        screen.say(f"record {proof['index']} of {proof['size']}, base64: {proof['record']}")
-        for digest in proof["hashes"]:
-            screen.say(f"  {digest}")
-        screen.say(proof["checkpoint"])
+        if proof.member is not None:
+            screen.say("the record names her" if proof.member else "the record does not name her")
+        if out is None:
+            screen.say(proof.document.decode())
+        else:
+            screen.say(f"the proof is in {out}")
 
-    screen.answer(found, shown)
+    screen.answer(loads(proof.document), shown)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from privet.audit import documents
+from privet.audit.documents import Proof
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
 from privet.types import ACCOUNTABILITY
@@ -13,18 +14,14 @@ HISTORY = "privet-audit-history"
 VERSION = 1
 
 
-def record(parts: Parts, caller: Caller, seq: int, sno: int | None) -> dict[str, Any]:
+def record(parts: Parts, caller: Caller, seq: int, sno: int | None) -> Proof:
     """The proof that a record stands in the log and, of a person, whether it names her.
 
     Args:
         parts: the open deployment.
         caller: who asks.
         seq: index of the record.
-        sno: the person's ordinal; None for nobody.
-
-    Returns:
-        ``vkey``, ``inclusion`` (``record``, ``index``, ``size``, ``hashes``, ``checkpoint``) and,
-        of a person, ``sno`` and ``membership`` (None where the record alone tells).
+        sno: the person's ordinal, which the proof tells to whoever gets it; None for nobody.
 
     Raises:
         AccessDenied: no permit to export the log, which names whoever else is in the record.
@@ -38,14 +35,23 @@ def record(parts: Parts, caller: Caller, seq: int, sno: int | None) -> dict[str,
     )  # fmt: skip
     parts.log.append([told])
     if sno is None:
-        return {"vkey": parts.log.vkey, "inclusion": parts.log.prove(seq)}
-    inclusion, membership = parts.log.prove_subject(seq, sno)
-    return {
-        "vkey": parts.log.vkey,
-        "inclusion": inclusion,
-        "sno": sno,
-        "membership": membership,
-    }
+        return documents.of_record(parts.log.vkey, parts.log.prove(seq))
+    inclusion, shown = parts.log.prove_subject(seq, sno)
+    return documents.of_subject(parts.log.vkey, inclusion, sno, shown)
+
+
+def growth(parts: Parts, caller: Caller, checkpoint: bytes) -> Proof:
+    """The proof that the log only grew since an earlier checkpoint of it.
+
+    Raises:
+        AccessDenied: no permit to export the log.
+        InvalidInput: the checkpoint names no record, or more than there are.
+        IntegrityError: it is not signed by this log's key, or the log holds other records.
+    """
+    decide(parts, caller, ACCOUNTABILITY, "export", ())
+    told = entry(parts, caller, "access", purpose=ACCOUNTABILITY, action="export", task="prove")
+    parts.log.append([told])
+    return documents.of_growth(parts.log.vkey, parts.log.prove_growth(checkpoint))
 
 
 def history(parts: Parts, caller: Caller, sno: int) -> bytes:

@@ -209,6 +209,7 @@ class Anchoring:
         if head is None or head.size == 0:
             return Pushed(anchor.name, known.size)
         try:
+            self._store.settle()  # nobody may hold one that a crash of the server takes back
             checkpoint = self._key().open(head.note)
             lines = anchor.add(self._submission(head.note, checkpoint, known))
             with self._store.write() as tx:
