@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from privet.cli import auditexport, auditfigures, auditproof, audittail, verdict
+from privet.cli import auditanchor, auditexport, auditfigures, auditproof, audittail, verdict
 from privet.cli.options import (
     Home,
     Json,
