@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from tests import revisions
 
 from privet.db import Home, create_stores, locate, migrate_stores, open_stores
 from privet.db.schema import METADATA
 from privet.errors import StoreUnavailable
-
-if TYPE_CHECKING:
-    from alembic.operations import Operations
 
 
 @pytest.mark.parametrize("name", ["data", "keys", "audit"])
@@ -34,79 +31,29 @@ def test_a_migration_may_run_again(where: str) -> None:
     open_stores(locate(where), "OFF").close()
 
 
-def _rows_of_grounds(op: Operations) -> None:
-    """The ledger and the grounds as they were up to revision 0003: a row a change."""
-    import sqlalchemy as sa
-
-    for table in ("ledger", "ground"):
-        op.drop_table(table)
-    numbers = ("seq", "sno", "at", "seen")
-    texts = ("purpose", "kind", "notice", "jurisdiction", "event_id", "commitment")
-    op.create_table(
-        "ledger",
-        *(sa.Column(n, sa.BigInteger(), nullable=False) for n in numbers),
-        *(sa.Column(n, sa.Text(), nullable=False) for n in texts),
-        sa.Column("expires", sa.BigInteger()),
-        sa.Column("mac", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("seq"),
+def _first(where: str) -> None:
+    """A home with the tables of revision 0001, as released first, and rows of its own form."""
+    revisions.made(where, "0001")
+    meta = [
+        ("policy", b"ab" * 32),
+        ("policy:policy", b"one"),
+        ("policy:data", b"2"),
+        ("applied_seq", b"1"),
+    ]
+    ledger = ("seq", "sno", "purpose", "kind", "at", "notice", "jurisdiction", "event_id", "seen",
+              "expires", "commitment", "mac")  # fmt: skip
+    said = (1, 2, "p", "yes", 3, "code", "", "", -1, None, "", b"m")
+    revisions.filled(
+        where,
+        {("data", "meta"): (("key", "value"), meta), ("data", "ledger"): (ledger, [said])},
     )
-    op.create_index("ledger_subject", "ledger", ["sno", "purpose", "seq"])
-    op.create_table(
-        "ground",
-        *(sa.Column(n, sa.BigInteger(), nullable=False) for n in ("sno", "seq", "since")),
-        *(sa.Column(n, sa.Text(), nullable=False) for n in ("purpose", "status")),
-        sa.Column("expires", sa.BigInteger()),
-        sa.Column("mac", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("sno", "purpose"),
-    )
-    op.create_index("ground_lapse", "ground", ["purpose", "expires"])
-
-
-def _downgraded(where: str) -> None:
-    """A home with the tables of revision 0001, as released first."""
-    import sqlalchemy as sa
-    from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
-
-    stores = create_stores(locate(where), "OFF")
-    with stores.data._engine.begin() as connection:
-        op = Operations(MigrationContext.configure(connection))
-        for table in ("notice", "emergency", "duty", "ground_end", "provenance"):
-            op.drop_table(table)
-        names = ("hash", "name", "language", "text")
-        op.create_table("notice", *(sa.Column(n, sa.Text(), nullable=False) for n in names))
-        for table in ("policy_version", "policy_activation"):
-            op.drop_table(table)
-        _rows_of_grounds(op)
-    with stores.keys._engine.begin() as connection:
-        op = Operations(MigrationContext.configure(connection))
-        op.drop_table("former_key")
-        op.drop_column("suppressed", "ver")
-    with stores.data.write() as tx:
-        for key, value in (
-            ("policy", b"ab" * 32),
-            ("policy:policy", b"one"),
-            ("policy:data", b"2"),
-        ):
-            tx.run("INSERT INTO meta (key, value) VALUES (?, ?)", (key, value))
-        tx.run(
-            "INSERT INTO ledger (seq, sno, purpose, kind, at, notice, jurisdiction, event_id, "
-            "seen, expires, commitment, mac) "
-            "VALUES (1, 2, 'p', 'yes', 3, 'code', '', '', -1, NULL, '', ?)",
-            (b"m",),
-        )
-        tx.run("INSERT INTO meta (key, value) VALUES ('applied_seq', ?)", (b"1",))
-    for store in (stores.data, stores.keys, stores.audit):
-        with store.write() as tx:
-            tx.run("UPDATE alembic_version SET version_num = '0001'")
-    stores.close()
 
 
 def test_a_home_of_the_first_revision_is_brought_up(where: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    _downgraded(where)
+    _first(where)
     with pytest.raises(StoreUnavailable):
         open_stores(locate(where), "OFF")
     migrate_stores(locate(where))
