@@ -23,7 +23,7 @@ from privet.backup.manifest import Name, check_signed
 from privet.clock import Clock, SystemClock
 from privet.crypto import Signer
 from privet.db import Home, Location, locate, open_stores
-from privet.db.loading import Source, copied, load, state
+from privet.db.loading import Source, accept, copied, load, state
 from privet.deployment import assemble
 from privet.errors import InvalidInput, StoreUnavailable
 from privet.gate.record import flush_counts
@@ -243,6 +243,7 @@ def _revive(stores: Home, parcels: Mapping[Name, reading.Parcel], options: _Opti
     )
     renewal.keep_words(parts, decided)
     flush_counts(parts)
+    accept(stores.location)
     plan.end(stores)
     location = stores.location
     return Restored(

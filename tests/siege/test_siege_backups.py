@@ -119,11 +119,18 @@ def test_a_backup_amid_writes_is_whole_and_loses_nothing_that_its_log_knows(
 
 
 def test_a_database_is_failed_over_and_accepted(postgres_server: Any, tmp_path: Path) -> None:
+    import psycopg
+
     with database(postgres_server) as url:
         stand = Shop(url, tmp_path, FakeClock(datetime(2026, 3, 2, 9, tzinfo=UTC)))
         with stand.open("pack:shop") as shop:
             found(shop)
             shop.subject("p2", proof="t").consent.withdraw(PURPOSE, how="web")
+        with psycopg.connect(url, autocommit=True) as owner:  # as if another server took over
+            owner.execute("UPDATE audit.meta SET value = '7/00000009' WHERE key = 'system'")
+        with pytest.raises(privet.StoreUnavailable) as moved:
+            stand.open()
+        assert moved.value.reason == "store.moved"
         done = privet.restore(
             url, in_place=True, keyring=stand.keyring, clock=stand.clock, sync="OFF"
         )

@@ -4,7 +4,7 @@ The order is what makes three instants fit together. Every change is a record of
 is an effect in ``data`` (``gate.catchup``), and a key is there before what it seals. So a log
 copied last explains whatever is in the two others, and a restore replays from it what they lack;
 the other way round a copy would hold effects that no record explains. The snapshots of data and
-keys are taken one right after the other, since a key may change with what it seals.
+keys are of one instant, since a key may change with what it seals.
 
 A snapshot is held for as long as its store is copied. Nobody waits for it; write-ahead logs cannot
 be emptied meanwhile, so that an erasure in that time stays pending until maintenance ends it.
@@ -115,16 +115,14 @@ def back_up(
     )  # fmt: skip
     parts.log.append([told])
     with ExitStack() as snapshots:
-        data = snapshots.enter_context(parts.home.data.read())
-        position = parts.ledger.position(data)
-        with parts.home.keys.read() as keys:
-            common = _common(parts, number, keys)
-            first = replace(common, store="data", position=position)
-            second = replace(common, store="keys", position=_next(keys))
-            made = [
-                _copy(parts, data, parts.home.data, first, directories["data"], progress),
-                _copy(parts, keys, parts.home.keys, second, directories["keys"], progress),
-            ]
+        data, keys = _one_instant(parts, snapshots)
+        common = _common(parts, number, keys)
+        first = replace(common, store="data", position=parts.ledger.position(data))
+        second = replace(common, store="keys", position=_next(keys))
+        made = [
+            _copy(data, parts.home.data, first, directories["data"], progress),
+            _copy(keys, parts.home.keys, second, directories["keys"], progress),
+        ]
     with parts.home.audit.read() as audit:
         head = heads.read(audit)
         if head is None:  # this backup's own record is in it
@@ -132,9 +130,25 @@ def back_up(
                 "the audit log is broken", why="it is empty", reason="audit.broken"
             )
         last = _at(parts, head.note, replace(common, store="audit", at=parts.now))
-        made.append(_copy(parts, audit, parts.home.audit, last, directories["audit"], progress))
+        made.append(_copy(audit, parts.home.audit, last, directories["audit"], progress))
     _publish(parts, made, directories)
     return Backup(number, last.size, sum(m.bytes for m in made), dict(directories))
+
+
+def _one_instant(parts: Parts, snapshots: ExitStack) -> tuple[Tx, Tx]:
+    """Snapshots of data and keys of one instant: no key is changed while they are taken.
+
+    The key that a cell was sealed under is destroyed once the cell is sealed anew: between the
+    two snapshots that would leave a cell that nothing opens.
+    """
+    with parts.home.keys.write() as still:
+        if parts.home.keys.dialect == "postgresql":  # on SQLite one writer is all there is
+            still.run("LOCK TABLE subject_key, model_key, secret IN SHARE MODE")
+        data = snapshots.enter_context(parts.home.data.read())
+        data.one("SELECT 1 FROM meta")  # what pins it
+        keys = snapshots.enter_context(parts.home.keys.read())
+        keys.one("SELECT 1 FROM meta")
+    return data, keys
 
 
 def _common(parts: Parts, number: str, keys: Tx) -> Manifest:
@@ -170,7 +184,7 @@ def _next(keys: Tx) -> int:
 
 
 def _copy(
-    parts: Parts, tx: Tx, store: Store, manifest: Manifest, directory: Path, progress: Progress
+    tx: Tx, store: Store, manifest: Manifest, directory: Path, progress: Progress
 ) -> Manifest:
     """Copy one store; it counts once its manifest is there, which comes last."""
     draft = directory / f"{store.name}.db{DRAFT}"

@@ -227,3 +227,13 @@ def copied(location: Location, name: Name, path: Path) -> None:
             copy_out(tx, store, path, lambda _done, _of: None)
     finally:
         store.close()
+
+
+def accept(location: Location) -> None:
+    """Write down that a home is on the server where it is now: a restore has made that true."""
+    if location.directory is None:
+        engine = _engine(location, "audit", "FULL")
+        try:
+            migrate.finish(engine)
+        finally:
+            engine.dispose()
