@@ -32,6 +32,7 @@ from privet.settings import Settings, resolve
 from privet.subject import Subject
 from privet.types import Id, check_type
 from privet.vault import Keyring, Keys, Subjects, Vault, open_keyring
+from privet.vault.keyring import cores
 
 _OPENER = Caller("privet", frozenset({"privet"}))
 
@@ -126,7 +127,7 @@ class Deployment:
         return str(location.directory) if location.directory else "postgresql"
 
     def close(self) -> None:
-        """Record what was only counted, and close the stores."""
+        """Record what was only counted, let go of the keys, and close the stores."""
         if self._closed:
             return
         self._closed = True
@@ -138,6 +139,7 @@ class Deployment:
                 self._parts.anchoring.close()
         finally:
             self._parts.cache.clear()
+            self._parts.keys.forget()
             self._parts.home.close()
 
     def __enter__(self) -> Self:
@@ -188,6 +190,7 @@ def open_deployment(
         KeyUnavailable: the keyring cannot give the keys.
         IntegrityError: the stores contradict each other.
     """
+    cores.forbid()
     _check(clock, sync)
     given = None if isinstance(keyring, str) else keyring
     found = resolve(home, keyring if isinstance(keyring, str) else None)

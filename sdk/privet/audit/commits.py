@@ -12,13 +12,13 @@ the records only then.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from privet.audit import head as heads
 from privet.audit import merkle, treestore
-from privet.audit.checkpoint import Verifier
-from privet.audit.entry import Prepared, not_before
+from privet.audit.entry import Entry, Prepared, not_before, prepare
 from privet.audit.form import Spliced
 from privet.audit.head import LOG, Head
 from privet.audit.storefile import StoreFile
@@ -28,6 +28,7 @@ from privet.errors import AuditUnavailable, PrivetError, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from privet.audit.signing import Signing
     from privet.crypto import Signer
     from privet.db import Store, Tx
 
@@ -92,18 +93,18 @@ class Commits:
 
     Args:
         store: the audit store.
-        signer: the deployment's signing key.
+        signing: the deployment's signing key in force.
         origin: names the log.
 
     Attributes:
         newest: UTC microseconds of the newest record that this process knows of.
     """
 
-    def __init__(self, store: Store, signer: Signer, origin: str) -> None:
+    def __init__(self, store: Store, signing: Signing, origin: str) -> None:
         self._store = store
-        self._signer = signer
+        self._signing = signing
         self._origin = origin
-        self._verifier = Verifier(origin, signer.public)
+        self._turn = threading.Lock()
         self._file = StoreFile(store.file)
         self._guards = store.dialect == "postgresql"
         self._known: Head | None = None  # on the disk: one that is lost is not a rollback
@@ -123,6 +124,41 @@ class Commits:
         Raises:
             AuditUnavailable: it is not known to be durable.
         """
+        with self._turn:
+            return self._commit(take)
+
+    def succeed(self, new: Signer, body: dict[str, Any], ts: int) -> int | None:
+        """Record that a new key signs from here on; the head over that record is by it already.
+
+        Args:
+            new: the key.
+            body: what the record says besides.
+            ts: UTC microseconds.
+
+        Returns:
+            The record's index; None where the key is in force already.
+
+        Raises:
+            AuditUnavailable: it is not known to be durable.
+        """
+        with self._turn:
+            try:
+                self._file.check()
+                with self._store.write() as tx:
+                    old = self._locked(tx)
+                    if self._signing.signer.public == new.public:
+                        return None
+                    record = prepare(Entry(self._signing.record(new, body), redo=True), ts)
+                    growth = self._write(tx, old, [[record]], new)
+                    kept = self._keep_checkpoint(tx, growth.new)
+                self._file.check_committed()
+            except Exception as error:
+                self._calm = 0
+                raise unavailable(error) from None
+            self._signing.install(new)
+            return self._written(growth, kept)[0][0]
+
+    def _commit(self, take: Callable[[], Batch]) -> list[list[int]]:
         try:
             self._file.check()
             if self._guards and self._calm >= CALM and self._known is not None:
@@ -136,13 +172,20 @@ class Commits:
         """Hold the log while writing."""
         known = self._known
         with self._store.write() as tx:
-            old = heads.lock(tx, self._origin, self._signer)
-            heads.verify(old, self._verifier, known)
+            old = self._locked(tx)
             growth = self._write(tx, old, take())
             kept = self._keep_checkpoint(tx, growth.new)
         self._file.check_committed()
         self._calm = self._calm + 1 if old == known else 0
         return self._written(growth, kept)
+
+    def _locked(self, tx: Tx) -> Head:
+        """The head, held and verified; by a key that was put in force elsewhere as well."""
+        head = heads.lock(tx, self._origin, self._signing.signer)
+        if head != self._known:
+            self._signing.follow(head.note)
+        heads.verify(head, self._signing.verifier, self._known)
+        return head
 
     def _alone(self, known: Head, batch: Batch) -> list[list[int]]:
         """Write in one journey where the head is still the known one."""
@@ -169,7 +212,7 @@ class Commits:
         """
         self._calm = 0
         with self._store.write() as tx:
-            found = heads.lock(tx, self._origin, self._signer)
+            found = heads.lock(tx, self._origin, self._signing.signer)
         if found == growth.new:
             return self._written(growth, self._kept_us)
         if found != growth.old:
@@ -185,7 +228,7 @@ class Commits:
         self.newest = max(self.newest, growth.new.ts)
         return growth.seqs
 
-    def _grown(self, old: Head, batch: Batch) -> _Growth:
+    def _grown(self, old: Head, batch: Batch, signer: Signer | None = None) -> _Growth:
         ts, seq = old.ts, old.size
         seqs: list[list[int]] = []
         records: list[tuple[int, Ready]] = []
@@ -196,11 +239,11 @@ class Commits:
                 records.append((seq, prepared.at(ts)))
                 seq += 1
         leaves = [merkle.leaf_hash(record.data) for _, record in records]
-        new = old.grown(leaves, ts, self._origin, self._signer)
+        new = old.grown(leaves, ts, self._origin, signer or self._signing.signer)
         return _Growth(old, new, seqs, records, leaves)
 
-    def _write(self, tx: Tx, old: Head, batch: Batch) -> _Growth:
-        growth = self._grown(old, batch)
+    def _write(self, tx: Tx, old: Head, batch: Batch, signer: Signer | None = None) -> _Growth:
+        growth = self._grown(old, batch, signer)
         if self._guards:
             tx.later(_GUARDED, _parameters(growth))
         else:

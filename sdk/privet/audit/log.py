@@ -7,11 +7,12 @@ but AuditUnavailable, and the next append reads the state of the log anew.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from privet.audit import head as heads
 from privet.audit import history, proof, sets, treestore
-from privet.audit.checkpoint import Verifier, check_origin
+from privet.audit.checkpoint import Checkpoint, Verifier, check_origin
 from privet.audit.commits import Commits, Ready, unavailable
 from privet.audit.entry import Entry, not_before, prepare
 from privet.audit.form import Form
@@ -20,6 +21,7 @@ from privet.audit.head import LOG, Head
 from privet.audit.pages import first_since, pages
 from privet.audit.record import decode
 from privet.audit.selection import Selection
+from privet.audit.signing import Signers, Signing, predecessors
 from privet.clock import Clock, micros
 from privet.errors import IntegrityError
 from privet.types import Warrant
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from privet.crypto import Signer
-    from privet.db import Store
+    from privet.db import Store, Tx
 
 PAGE = 1000
 REDO = b'"redo":true'  # as canonical JSON has it; within a text its quotes would be escaped
@@ -51,6 +53,7 @@ class Log:
     Args:
         store: the audit store.
         signer: the deployment's signing key.
+        signers: gives all of its signing keys, where there may be several.
         origin: names the log and its key, such as ``"privet.dev/<deployment hex>"``.
         clock: where ``ts`` comes from.
 
@@ -59,25 +62,31 @@ class Log:
         AuditUnavailable: the store's file is gone.
     """
 
-    def __init__(self, store: Store, signer: Signer, origin: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        origin: str,
+        clock: Clock,
+        signers: Signers | None = None,
+    ) -> None:
         self._store = store
-        self._signer = signer
         self._origin = check_origin(origin)
         self._clock = clock
-        self._verifier = Verifier(origin, signer.public)
-        self._commits = Commits(store, signer, origin)
+        self._signing = Signing(origin, signer, signers or (lambda: [signer]))
+        self._commits = Commits(store, self._signing, origin)
         self._groups: Groups[Sequence[Ready], list[int]] = Groups(self._commits.commit)
         self.watch: Watch | None = None
 
     @property
     def public(self) -> bytes:
         """The raw Ed25519 public key, 32 bytes."""
-        return self._verifier.public
+        return self._signing.verifier.public
 
     @property
     def vkey(self) -> str:
         """The public key as a signed-note verifier key, for ``log.vkey``."""
-        return self._verifier.vkey
+        return self._signing.verifier.vkey
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Record entries, durably and in order; callers at the same time share a commit.
@@ -275,7 +284,7 @@ class Log:
             InvalidInput: the log has no record of this index.
         """
         with self._store.read() as tx:
-            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            head = self._read(tx)
             return proof.inclusion(tx, head, seq)
 
     def prove_subject(self, seq: int, sno: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -286,7 +295,7 @@ class Log:
             IntegrityError: a chunk of the record's set is not in the store.
         """
         with self._store.read() as tx:
-            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            head = self._read(tx)
             return proof.inclusion(tx, head, seq), proof.membership(tx, seq, sno)
 
     def prove_growth(self, old: bytes) -> dict[str, Any]:
@@ -303,9 +312,9 @@ class Log:
             IntegrityError: it is not signed by this log's key, or the log holds other records
                 under it.
         """
-        past = self._verifier.open(old)
+        past = self._past(old)
         with self._store.read() as tx:
-            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            head = self._read(tx)
             hashes = proof.consistency(tx, past.size, head.size)
             kept = treestore.root_at(tx, past.size)
         if kept != past.root:
@@ -326,27 +335,15 @@ class Log:
 
         Returns:
             the note, and of each record ``index``, ``record`` (base64), ``hashes`` (hex) and
-            ``membership``; the last three None where it lists others beside her.
+            ``slice`` (see ``proof.membership``); the last three None where it lists others.
         """
         with self._store.read() as tx:
-            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            head = self._read(tx)
             return head.note.decode(), history.shown(tx, head, sno)
 
     def newest_by(self, us: int) -> int:
-        """Index of the newest record at or before an instant (UTC microseconds); -1: none.
-
-        Times never fall from one record to the next, so that halving finds it.
-        """
-        low, high = 0, self.size()
-        with self._store.read() as tx:
-            while low < high:
-                middle = (low + high) // 2
-                row = tx.one("SELECT ts FROM record WHERE log = ? AND seq = ?", (LOG, middle))
-                if row is None or int(row[0]) > us:
-                    high = middle
-                else:
-                    low = middle + 1
-        return low - 1
+        """Index of the newest record at or before an instant (UTC microseconds); -1: none."""
+        return first_since(self._store, us + 1, self.size()) - 1
 
     def size(self) -> int:
         """Number of records."""
@@ -377,11 +374,71 @@ class Log:
     @property
     def verifier(self) -> Verifier:
         """The log's name and public key."""
-        return self._verifier
+        return self._signing.verifier
+
+    @property
+    def signer(self) -> Signer:
+        """The key that signs now."""
+        return self._signing.signer
+
+    def succeed(self, new: Signer, body: dict[str, Any]) -> int | None:
+        """Let a new key sign the log from here on; the index of the record that says so.
+
+        Args:
+            new: the key; of the deployment's own.
+            body: what the record says besides the two keys and the old one's signature.
+
+        Returns:
+            None where it is in force already.
+
+        Raises:
+            AuditUnavailable: the record is not known to be durable.
+            HandleInvalid: as ``append``.
+        """
+        self._store.check_handle()
+        ts = micros(self._clock.now())
+        if self.watch is not None:
+            self.watch.before(ts)
+        seq = self._commits.succeed(new, body, ts)
+        if self.watch is not None:
+            self.watch.after(ts)
+        return seq
+
+    def attest(self, text: bytes, seqs: Sequence[int]) -> tuple[bytes, str, list[dict[str, Any]]]:
+        """A text signed by the key of the newest checkpoint, and proofs of records under that.
+
+        Returns:
+            signature, verifier key, and the inclusion proof of each record.
+
+        Raises:
+            InvalidInput: the log has no record of one of these indices.
+        """
+        with self._store.read() as tx:
+            head = self._read(tx)
+            signer, vkey = self._signing.signer, self._signing.verifier.vkey
+            proofs = [proof.inclusion(tx, head, seq) for seq in seqs]
+        return signer.sign(text), vkey, proofs
+
+    def _past(self, note: bytes) -> Checkpoint:
+        """An earlier checkpoint of this log, signed by the key in force or one before it."""
+        try:
+            return self._signing.verifier.open(note)
+        except IntegrityError:
+            with self._store.read() as tx:
+                for verifier in predecessors(tx, self._signing.verifier):
+                    with suppress(IntegrityError):
+                        return verifier.open(note)
+            raise
+
+    def _read(self, tx: Tx) -> Head:
+        """The newest head; whose key is in force then."""
+        head = heads.read(tx) or heads.empty(self._origin, self._signing.signer)
+        self._signing.follow(head.note)
+        return head
 
     def _head(self) -> Head:
         with self._store.read() as tx:
-            head = heads.read(tx) or heads.empty(self._origin, self._signer)
+            head = self._read(tx)
         self._commits.newest = max(self._commits.newest, head.ts)
         return head
 

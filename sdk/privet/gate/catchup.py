@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from itertools import chain, islice
 
-from privet.audit.succession import NEW_ORIGIN
+from privet.audit.succession import NEW_KEY, NEW_ORIGIN
 from privet.clock import DAY_US
 from privet.consent import NOTICE, Change, Told, changes_of
 from privet.db import Tx
@@ -71,7 +71,7 @@ def _catch_up_some(parts: Parts, upto: int | None) -> int:
                 parts.ledger.tell(tx, Told.from_leaf(seq, body["notice"]))
             elif body["kind"] == breakglass.KIND:
                 breakglass.apply(tx, parts, seq, body)
-            elif body["kind"] != NEW_ORIGIN:  # a restore changes the log's name, and no state
+            elif body["kind"] not in {NEW_ORIGIN, NEW_KEY}:  # who signs the log is no state
                 _replay_erasure(tx, parts, seq, body)
             parts.ledger.advance(tx, seq)
         _apply(tx, parts, pending)

@@ -94,12 +94,12 @@ def canonical(value: Mapping[str, Any]) -> bytes:
 
 def sign(parts: Parts, value: Mapping[str, Any], seq: int) -> bytes:
     """The certificate file: body, signature, and the proof that its record is in the log."""
-    signed = parts.signer.sign(canonical(value))
+    signed, vkey, (inclusion,) = parts.log.attest(canonical(value), [seq])
     document = {
         "certificate": dict(value),
         "signature": base64.b64encode(signed).decode(),
-        "vkey": parts.log.vkey,
-        "inclusion": parts.log.prove(seq),
+        "vkey": vkey,
+        "inclusion": inclusion,
     }
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from privet.clock import DAY_US
+from privet.crypto import Signer
 from privet.errors import InvalidInput
 from privet.gate import indexing, rekeying
 from privet.gate.parts import Caller, Parts
@@ -164,7 +165,8 @@ def go_on(parts: Parts, caller: Caller, progress: Progress = _unseen) -> int:
 
     The index comes before the re-wrapping: its old key then never hangs on the new epoch.
     """
-    done = rekeying.go_on(parts, caller, lambda *n: progress("data", *n))
+    done = _finish_signing(parts, caller)
+    done += rekeying.go_on(parts, caller, lambda *n: progress("data", *n))
     if len(Renewing(parts.keys, parts.clock).live()) > 1:
         done += indexing.go_on(parts, caller, lambda *n: progress("index", *n))
     else:  # a sweep may have been broken off
@@ -200,6 +202,33 @@ def rotate_index(parts: Parts, caller: Caller, progress: Progress = _unseen) -> 
     record(parts, caller, "index")
     indexing.begin(parts)
     return indexing.go_on(parts, caller, lambda *n: progress("index", *n))
+
+
+def rotate_signing(parts: Parts, caller: Caller) -> str:
+    """Let a new key sign the audit log; its verifier key, to be given to whoever verifies.
+
+    The old one vouches for it in a record, and is destroyed once that is durable.
+
+    Raises:
+        AuditUnavailable: it could not be recorded; the old key signs on.
+    """
+    _finish_signing(parts, caller)
+    parts.keys.add_secret("signing")
+    _finish_signing(parts, caller)
+    return parts.log.vkey
+
+
+def _finish_signing(parts: Parts, caller: Caller) -> int:
+    """Put the newest signing key in force and destroy those before it; 1 where there were any."""
+    numbers = parts.keys.own.versions("signing")
+    if len(numbers) < 2:
+        return 0
+    told = entry(
+        parts, caller, "admin", purpose=ADMINISTRATION, action="administer", subject="keys"
+    )
+    parts.log.succeed(Signer(parts.keys.secret("signing", numbers[-1])), dict(told.body))
+    parts.keys.drop_secrets("signing", numbers[-1])
+    return 1
 
 
 def rotate_subject(parts: Parts, caller: Caller, sno: int, progress: Progress = _unseen) -> int:

@@ -108,7 +108,6 @@ class Parts:
     log: Log
     anchoring: Anchoring
     ledger: Ledger
-    signer: Signer
     unlearn: Unlearn
     relearn: Relearn
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -119,6 +118,11 @@ class Parts:
     def __reduce__(self) -> tuple[object, ...]:
         # Every handle of the public face holds these: none of them can be carried away.
         raise TypeError("an open deployment cannot be pickled; open it in each process")
+
+    @property
+    def signer(self) -> Signer:
+        """The key that signs the log now."""
+        return self.log.signer
 
     @property
     def now(self) -> int:

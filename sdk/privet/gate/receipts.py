@@ -78,11 +78,12 @@ def build(
             _record(parts, seq, change, actor, method, language, known) for seq, change in done
         ],
     }
+    signed, vkey, proofs = parts.log.attest(canonical(body), [seq for seq, _ in done])
     document = {
         "receipt": body,
-        "signature": base64.b64encode(parts.signer.sign(canonical(body))).decode(),
-        "vkey": parts.log.vkey,
-        "inclusion": [parts.log.prove(seq) for seq, _ in done],
+        "signature": base64.b64encode(signed).decode(),
+        "vkey": vkey,
+        "inclusion": proofs,
     }
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
 

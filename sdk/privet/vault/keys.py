@@ -97,6 +97,15 @@ class Keys:
         """
         return self.own.get(name, ver)
 
+    def ask_keyring(self) -> str:
+        """Ask the keyring for the active epoch's key, whatever is held; its kind.
+
+        Raises:
+            KeyUnavailable: it does not give the key.
+        """
+        self.wraps.ask(self._epochs.active().number)
+        return self.wraps.keyring.name
+
     # --- models --------------------------------------------------------------------------
 
     def model_key(self, model: int, version: int, *, create: bool = False) -> bytes:
@@ -170,6 +179,22 @@ class Keys:
         """Destroy former keys of a subject: nothing is sealed under them any more."""
         self._people.drop_former(sno, gens)
 
+    def add_secret(self, name: str) -> int:
+        """Make a further version of one of the deployment's own keys; its number."""
+        number = max(self.own.versions(name)) + 1
+        self.wraps.under_active(
+            1, lambda tx, kek_id, kek: self.own.put(tx, kek_id, kek, name, number)
+        )
+        self.own.forget()
+        return number
+
+    def drop_secrets(self, name: str, below: int) -> None:
+        """Destroy the versions of one of the deployment's own keys below a number."""
+        with self.store.write() as tx:
+            for ver in self.own.versions(name, tx):
+                if ver < below:
+                    self.own.drop(tx, name, ver)
+
     # --- epochs --------------------------------------------------------------------------
 
     def rotate(self, progress: Progress = SILENT) -> int:
@@ -227,9 +252,7 @@ class Keys:
 
     def destroys_within(self) -> int | None:
         """Microseconds from the order to destroy a secret until it is gone; None: not stated."""
-        # An object of somebody else's may not say it: then nothing can be stated.
-        told = getattr(self.wraps.keyring, "destroys_within", None)
-        return None if told is None else told()
+        return self.wraps.keyring.destroys_within()
 
     def destruction(self, kek_id: int) -> int | None:
         """The moment (UTC µs) from which a retired epoch opens nowhere, if one is stated."""

@@ -57,7 +57,8 @@ class Version:
 def versions(tx: Tx) -> list[Version]:
     """The live versions of the index, that in which everybody has a tag first."""
     row = tx.one("SELECT value FROM meta WHERE key = ?", (VERSIONS,))
-    told = [[FIRST, None]] if row is None else json.loads(bytes(row[0]))
+    told: list[tuple[int, int | None]]
+    told = [(FIRST, None)] if row is None else json.loads(bytes(row[0]))
     return [Version(number, since) for number, since in told]
 
 

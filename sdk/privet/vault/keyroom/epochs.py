@@ -179,7 +179,11 @@ class Epochs:
     def _new(self, kek_id: int) -> _Epoch:
         keyring = self._wraps.keyring
         ref, kek = keyring.create(), random_key()
-        wrapped = keyring.wrap(ref, kek, self._wraps.kek_ad(kek_id))
+        try:
+            wrapped = keyring.wrap(ref, kek, self._wraps.kek_ad(kek_id))
+        except BaseException:
+            keyring.destroy(ref)  # nothing hangs on it, and nobody would find it again
+            raise
         return _Epoch(kek_id, ref, wrapped, kek_commitment(kek), Aead(kek))
 
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from privet.crypto import Aead, random_key
-from privet.vault.keyroom.wrapping import CACHE_S, SECRET, Wraps, again, uninitialised
+from privet.vault.keyroom.wrapping import SECRET, Wraps, again, uninitialised
 
 if TYPE_CHECKING:
     from privet.db import Tx
@@ -35,8 +35,9 @@ class Own:
         held = self._known.get((name, ver))
         if held is not None and held[1] > time.monotonic():
             return held[0]
-        key = again(lambda: self._read(name, ver))
-        self._known[name, ver] = (key, time.monotonic() + CACHE_S)
+        key, kek_id = again(lambda: self._read(name, ver))
+        # As long as its KEK is: the keyring is asked for both in the stated time.
+        self._known[name, ver] = (key, self._wraps.until(kek_id))
         return key
 
     def versions(self, name: str, tx: Tx | None = None) -> list[int]:
@@ -56,14 +57,14 @@ class Own:
         tx.run("DELETE FROM secret WHERE name = ? AND ver = ?", (name, ver))
         self.forget()
 
-    def _read(self, name: str, ver: int | None) -> bytes:
+    def _read(self, name: str, ver: int | None) -> tuple[bytes, int]:
         one, params = ("", (name,)) if ver is None else (" AND ver = ?", (name, ver))
         with self._wraps.store.read() as tx:
             row = tx.one(f"{_SELECT}{one} ORDER BY ver DESC", params)
         if row is None or name not in SECRETS:
             raise uninitialised()
         place = (int(row[1]), SECRETS.index(name), int(row[0]), 0)
-        return self._wraps.unwrap(SECRET, place, bytes(row[2]), bytes(row[3]))
+        return self._wraps.unwrap(SECRET, place, bytes(row[2]), bytes(row[3])), place[0]
 
 
 ADD: Final = "INSERT INTO secret (name, ver, kek_id, wrapped, kc) VALUES (?, ?, ?, ?, ?)"

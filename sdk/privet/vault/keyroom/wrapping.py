@@ -82,13 +82,23 @@ class Wraps:
         if held is not None:
             return held
         with self._asking:
-            return self._held(kek_id) or self._ask(kek_id)
+            return self._held(kek_id) or self.ask(kek_id)
+
+    def until(self, kek_id: int) -> float:
+        """Until when (``time.monotonic``) what this KEK unwrapped may be kept in memory."""
+        held = self._keks.get(kek_id)
+        return 0.0 if held is None else held[1]
 
     def _held(self, kek_id: int) -> Aead | None:
         held = self._keks.get(kek_id)
         return held[0] if held is not None and held[1] > time.monotonic() else None
 
-    def _ask(self, kek_id: int) -> Aead:
+    def ask(self, kek_id: int) -> Aead:
+        """The KEK of an epoch, from the keyring.
+
+        Raises:
+            KeyUnavailable: as ``kek``.
+        """
         with self.store.read() as tx:
             row = tx.one(_KEK_ROW, (kek_id,))
         if row is None:
