@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from privet.audit import treestore
+from privet.audit.anchors import Kept, specs
 from privet.audit.checkpoint import Verifier
 from privet.audit.origin import origin_of
 from privet.backup import anchored, looking, making, plan, reading, renewal, replaying
@@ -31,7 +32,11 @@ from privet.maintenance import CALLER
 from privet.policy.load import load as load_policy
 from privet.settings import resolve
 from privet.types import check_path
-from privet.vault import Keys, open_keyring
+from privet.vault import Keyring, Keys, open_keyring
+from privet.vault.keyring import cores
+
+if TYPE_CHECKING:
+    from privet.policy import Policy
 
 Progress = Callable[[str, int, int], None]
 
@@ -77,7 +82,7 @@ def restore(
     keys: str | os.PathLike[str] | None = None,
     audit: str | os.PathLike[str] | None = None,
     in_place: bool = False,
-    keyring: str | None = None,
+    keyring: str | Keyring | None = None,
     anchor: str | os.PathLike[str] | None = None,
     accept_loss: str | None = None,
     policy: str | Path | None = None,
@@ -100,7 +105,8 @@ def restore(
         in_place: take no backup: the stores stay where they are. For a database that was failed
             over to a replica, and for store files that were put back by hand.
         keyring: as for ``privet.open``; a backup never holds it.
-        anchor: what was kept of the log elsewhere: an anchor's file, a checkpoint, an export.
+        anchor: what was kept of the log elsewhere: an anchor's file, a checkpoint, an export;
+            beside the anchors of the settings.
         accept_loss: why it is accepted that the anchor knows of records which nobody has any
             more; kept sealed, and the log commits to it. Anything that says who and why.
         policy: the one that was activated after the backup, which is not in it.
@@ -115,12 +121,15 @@ def restore(
         KeyUnavailable: the keyring does not open the copied keys.
         PolicyError: the policy that was activated last is needed (``restore.policy``).
     """
-    found = resolve(home, keyring)
+    cores.forbid()
+    given = None if isinstance(keyring, str) else keyring
+    found = resolve(home, keyring if isinstance(keyring, str) else None)
     location, time = locate(found.home), clock or SystemClock()
     offered = None if policy is None else load_policy(policy)
-    kept = []
+    kept = [list(one.kept()) for one in specs.anchors(found.anchors)]
     if anchor is not None:
-        kept = anchored.kept_in(check_path(anchor, "the anchor", "backup.path").expanduser())
+        place = check_path(anchor, "the anchor", "backup.path").expanduser()
+        kept.append(anchored.kept_in(place))
     named: dict[Name, str | os.PathLike[str] | None] = {"data": data, "keys": keys, "audit": audit}
     if in_place == (backup is not None or any(one is not None for one in named.values())):
         raise InvalidInput(
@@ -135,7 +144,8 @@ def restore(
         parcels = _load(location, backup, named, sync, progress or making.silent)
     stores = open_stores(location, sync, restoring=True)
     try:
-        options = _Options(found.keyring, time, kept, accept_loss, offered)
+        ring = open_keyring(found.keyring if given is None else given, location, time)
+        options = _Options(ring, time, kept, accept_loss, offered)
         return _revive(stores, parcels, options)
     finally:
         stores.close()
@@ -143,11 +153,11 @@ def restore(
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    keyring: Any
+    keyring: Keyring
     clock: Clock
-    kept: Sequence[Any]
+    kept: Sequence[Sequence[Kept]]
     accept_loss: str | None
-    offered: Any
+    offered: Policy | None
 
 
 def _stay(location: Location, sync: Literal["FULL", "OFF"]) -> None:
@@ -218,12 +228,7 @@ def _check_free(location: Location, deployment: str) -> None:
 
 
 def _revive(stores: Home, parcels: Mapping[Name, reading.Parcel], options: _Options) -> Restored:
-    keys = Keys(
-        stores.keys,
-        open_keyring(options.keyring, stores.location),
-        stores.deployment,
-        options.clock,
-    )
+    keys = Keys(stores.keys, options.keyring, stores.deployment, options.clock)
     signer = Signer(keys.secret("signing"))
     decided = plan.read(stores)
     log = looking.look(stores.audit, stores.deployment, [signer.public])

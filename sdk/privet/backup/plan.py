@@ -57,7 +57,7 @@ class Plan:
 
 
 def decide(
-    home: Home, log: Log, backup: str, kept: Sequence[Kept], accept_loss: str | None
+    home: Home, log: Log, backup: str, kept: Sequence[Sequence[Kept]], accept_loss: str | None
 ) -> Plan:
     """Decide what a restore does.
 
@@ -65,7 +65,7 @@ def decide(
         home: the three stores, closed for everybody else.
         log: what the log says.
         backup: number of the backup; empty for none.
-        kept: checkpoints that were kept elsewhere, oldest first.
+        kept: of each anchor the checkpoints that it keeps, oldest first.
         accept_loss: why the loss of records is accepted, in words.
 
     Raises:
@@ -76,10 +76,13 @@ def decide(
         InvalidInput: the words are too long (``restore.words``), or this deployment was restored
             as often as it may be (``restore.timelines``).
     """
-    ahead = None
-    if kept:
-        with home.audit.read() as tx:
-            ahead = anchored.lost(tx, log.head.size, kept, log.key)
+    with home.audit.read() as tx:
+        found = [anchored.lost(tx, log.head.size, one, log.key) for one in kept if one]
+    ahead = max(
+        (one for one in found if one is not None),
+        key=lambda one: unverified(one.note).size,
+        default=None,
+    )
     newest = log.head.note
     lost = 0
     if ahead is not None:
@@ -89,7 +92,7 @@ def decide(
             raise anchored.behind(lost)
         if named.origin == log.key.name:
             newest = ahead.note
-    timeline = max(_of_keys(home), log.timeline, *(_timeline(k) for k in kept), 1) + 1
+    timeline = max(_of_keys(home), log.timeline, *(_timeline(k) for one in kept for k in one)) + 1
     if timeline > MOST_TIMELINES:
         raise InvalidInput(
             "this deployment was restored as often as it may be",
