@@ -71,19 +71,26 @@ class Place:
 
     # --- opening ---------------------------------------------------------------------------
 
+    @property
+    def anchor(self) -> Path:
+        """Where checkpoints are carried, if a scenario makes the directory."""
+        return self.root / "anchor"
+
     @cached_property
     def shop(self) -> privet.Deployment:
         """The deployment, opened when it is first asked for."""
         return self.open()
 
-    def open(self, where: str = "", policy: Path | None = None) -> privet.Deployment:
-        """Open the home."""
+    def open(self, **more: Any) -> privet.Deployment:
+        """Open the home; with an anchor where there is a place for one."""
+        if self.anchor.exists():
+            more["anchors"] = [f"file+same-volume:{self.anchor / 'log'}"]
         return privet.open(
-            where or self.where,
-            policy=policy,
+            self.where,
             keyring=f"file:{self.root / 'keyring'}",
             clock=self.clock,
             sync=self.sync,
+            **more,
         )
 
     def close(self) -> None:
