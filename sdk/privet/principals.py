@@ -22,6 +22,7 @@ from privet.gate import artifact, emergencies
 from privet.gate.parts import Caller, Parts
 from privet.gate.versions import Version
 from privet.ingest import LoadReport, Receipt, describe, load, record
+from privet.keydesk import KeyDesk
 from privet.recommend import evaluating, modelcard, studies, training
 from privet.recommend.base import Recommender
 from privet.recommend.curves import smallest_window
@@ -98,6 +99,11 @@ class Principal:
     def admin(self) -> AdminDesk:
         """The catalogue and the policy; purpose ``privet:administration``."""
         return AdminDesk(self._parts, self._caller)
+
+    @property
+    def keys(self) -> KeyDesk:
+        """The keys and their epochs; purpose ``privet:administration``."""
+        return KeyDesk(self._parts, self._caller)
 
     def acting(self, *roles: str) -> Principal:
         """Herself with fewer roles active: of those that nobody uses together, one at a time.

@@ -17,6 +17,7 @@ from privet.cli import (
     features,
     ingest,
     init,
+    keys,
     maintain,
     models,
     notice,
@@ -76,6 +77,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(rights.app, name="rights")
 app.add_typer(store.app, name="store")
+app.add_typer(keys.app, name="keys")
 app.command("maintain")(maintain.maintain)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
