@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from privet.consent import Ledger
 from privet.db import Home, Store, Tx
 from privet.errors import AccessDenied
-from privet.gate import approving, catalogue, dropping, moving, policies, resealing, separation
+from privet.gate import (
+    approving,
+    catalogue,
+    dropping,
+    moving,
+    policies,
+    resealing,
+    separation,
+    shortening,
+)
 from privet.gate.approving import NOBODY, Approved
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.policies import Activation
@@ -162,6 +171,7 @@ def _change(tx: Tx, parts: Parts, after: Parts, activated: Sequence[Activation])
         separation.note(tx, catalogue.turned(tx, parts.policy.items, policy.items))
     moving.check_none(tx)
     moving.note(tx, moving.moves(parts.policy, policy))
+    shortening.note(tx, shortening.shortened(parts.policy, policy, parts.now))
     resealing.end(tx)
 
 

@@ -30,8 +30,9 @@ class Pace:
     progress: Callable[[int, int], None] = _unseen
     deadline: float = math.inf
 
-    def batches(self, snos: BitMap, size: int = MANY) -> Iterator[BitMap]:
-        """Ordinals ascending, at most ``size`` in each batch; the whole is never a list."""
+    def batches(self, snos: BitMap, size: int = 0) -> Iterator[BitMap]:
+        """Ordinals ascending, at most ``size`` (or ``MANY``) in each batch."""
+        size = size or MANY
         for start in range(0, len(snos), size):
             if start and time.monotonic() > self.deadline:
                 return

@@ -124,6 +124,7 @@ class Proof:
     now: int
     lines: dict[tuple[str, bool, str], _Line] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
+    late: set[str] = field(default_factory=set)
 
     def add(self, some: Iterable[Aged], rules: Iterable[tuple[Mapping[str, int], BitMap]]) -> None:
         """Take in the rows of some people, with what holds for them.
@@ -141,6 +142,8 @@ class Proof:
                 self._unbound(purpose, event, len(aged.at))
                 continue
             due, late = self._past(aged, name, by_domain)
+            if late:
+                self.late.add(name)
             place = aged.dom, event
             past[place] = max(past.get(place, (0, 0)), (due, late))
             held = name.removesuffix(APART).endswith(HELD)

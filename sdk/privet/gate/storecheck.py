@@ -22,7 +22,7 @@ from pyroaring import BitMap
 from privet.consent import changes_of
 from privet.db import Tx
 from privet.errors import IntegrityError, PrivetError
-from privet.gate import membership, storefaults, versions
+from privet.gate import membership, shortening, storefaults, versions
 from privet.gate.catchup import fenced_among
 from privet.gate.kept import Kept, Proof, bounds, purpose_of
 from privet.gate.parts import Caller, Parts
@@ -147,6 +147,9 @@ def _through(run: _Run) -> StoreCheck:
         run.advance(RANGE)
     _models(run)
     run.counts += run.proof.faults
+    if run.proof.late:  # what no sweep would find by itself
+        with parts.home.data.write() as tx:
+            shortening.note(tx, run.proof.late)
     found = {code: n for code, n in sorted(run.counts.items()) if n}
     record = parts.log.append([_concluded(run, found)])[0]
     run.writer.close(record)

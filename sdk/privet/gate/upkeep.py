@@ -6,7 +6,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from privet.db import Tx
-from privet.gate import catalogue, kept, moving, resealing, separation
+from privet.gate import catalogue, kept, moving, resealing, separation, shortening
 from privet.gate.batches import MANY, UNHURRIED, Pace
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
@@ -27,8 +27,8 @@ def sweep(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
     Some thousand people at a time, each batch under a record of its own: whatever ends it,
     what was swept stays so and the rest is found again.
     """
+    dropped = shortening.sweep(parts, caller, pace)
     due = parts.vault.lapsed(parts.now)
-    dropped = 0
     for batch in pace.batches(due):
         warrant = authorised(parts, caller, "retention", batch)
         with parts.home.data.read() as tx:
@@ -107,7 +107,7 @@ def overdue(parts: Parts) -> int:
     found = parts.vault.overdue(parts.now)
     with parts.home.data.read() as tx:
         mixed = _unseparated(tx, parts) if separation.noted(tx) else BitMap()
-        mixed |= BitMap(moving.people(tx, parts))
+        mixed |= BitMap(moving.people(tx, parts)) | shortening.people(tx, parts)
     return len(found.lapsed | found.crowded | found.outdated | mixed)
 
 

@@ -129,15 +129,18 @@ def due(room: Room, now: int, doms: Sequence[int], snos: Sequence[int]) -> list[
         return [sno for sno in snos if tx.one(sql, (sno, week, *doms)) is not None]
 
 
-def sweep(room: Room, sno: int, now: int, cutoffs: Mapping[int, int]) -> int:
+def sweep(
+    room: Room, sno: int, now: int, cutoffs: Mapping[int, int], *, every: bool = False
+) -> int:
     """Drop a subject's events older than their domain's cutoff; how many went.
 
-    An event whose fields lie in two domains counts in each.
+    An event whose fields lie in two domains counts in each. ``every``: look at all cells, and
+    give those that stay the week that the cutoff asks for.
     """
     week = now // WEEK_US
 
     def choose(dom: int, _event: str, cells: list[Row]) -> list[Row]:
-        lapsed = {c[2] for c in cells if c[5] <= week}
+        lapsed = {c[2] for c in cells if every or c[5] <= week}
         return [c for c in cells if c[2] in lapsed] if dom in cutoffs else []
 
     def keep(dom: int, event: str, at: Ints) -> npt.NDArray[np.bool_]:
@@ -147,7 +150,7 @@ def sweep(room: Room, sno: int, now: int, cutoffs: Mapping[int, int]) -> int:
 
     def span(dom: int, cells: list[Row]) -> int | None:
         # What is kept longer now than when it was sealed is not looked at again each time.
-        stale = dom in cutoffs and all(c[5] < week - _STALE_WEEKS for c in cells)
+        stale = dom in cutoffs and (every or all(c[5] < week - _STALE_WEEKS for c in cells))
         return now - cutoffs[dom] - _MONTHS_DIFFER_US if stale else None
 
     return _recut(room, sno, choose, keep, span, whole=False).events

@@ -330,6 +330,8 @@ class Vault:
         now: int,
         cutoffs: Mapping[str, int],
         among: BitMap | None = None,
+        *,
+        every: bool = False,
     ) -> int:
         """Drop events older than their domain's cutoff, of the warrant's subjects.
 
@@ -341,6 +343,8 @@ class Vault:
             now: UTC µs.
             cutoffs: by domain name, UTC µs; domains left out are not swept.
             among: whose cutoffs these are; of all that the warrant names where left out.
+            every: look at all cells, not those alone whose week has come: the retention was
+                shortened since they were sealed. All are cut anew, with the week of now.
 
         Returns:
             Events dropped; one with fields in two domains counts in each.
@@ -350,11 +354,11 @@ class Vault:
         by_dom = {self._room.layouts.dom(name): us for name, us in cutoffs.items()}
         if not by_dom:
             return 0
-        due = compaction.due(self._room, now, sorted(by_dom), snos)
-        return sum(self._swept(sno, now, by_dom) for sno in due)
+        due = snos if every else compaction.due(self._room, now, sorted(by_dom), snos)
+        return sum(self._swept(sno, now, by_dom, every=every) for sno in due)
 
-    def _swept(self, sno: int, now: int, by_dom: Mapping[int, int]) -> int:
-        return self._anew(lambda room: compaction.sweep(room, sno, now, by_dom))
+    def _swept(self, sno: int, now: int, by_dom: Mapping[int, int], *, every: bool) -> int:
+        return self._anew(lambda room: compaction.sweep(room, sno, now, by_dom, every=every))
 
     def wide(self, tx: Tx) -> BitMap:
         """Subjects with cells that open more than the installed atoms allow: to be re-sealed."""
