@@ -24,18 +24,30 @@ def init(
         bool,
         typer.Option("--migrate", help="Bring the tables of a home to this version instead."),
     ] = False,
+    print_sql: Annotated[
+        bool,
+        typer.Option("--print-sql", help="Only print the SQL that makes PostgreSQL's roles."),
+    ] = False,
+    roles: Annotated[
+        str | None,
+        typer.Option("--roles", metavar="PREFIX", help="Roles PREFIX_owner, _worker, _auditor."),
+    ] = None,
     home: Home = None,
     keyring: Keyring = None,
     json: Json = False,
 ) -> None:
-    """Create a home with a policy, or migrate one while no worker runs."""
+    """Create a home with a policy, migrate one while no worker runs, or print roles as SQL."""
     screen = Screen(json)
-    if migrate == (policy is not None):
+    if [policy is not None, migrate, print_sql].count(True) != 1 or (roles and not print_sql):
         raise InvalidInput(
             "it is not clear what to do",
-            remedy="Give --policy REF to create a home, or --migrate for one that is there.",
+            remedy="Give --policy REF to create a home, --migrate for one that is there, or "
+            "--print-sql (with --roles PREFIX, if they are to be called otherwise).",
             reason="usage",
         )
+    if print_sql:
+        _print_sql(screen, roles)
+        return
     found = resolve(home, keyring)
     screen.begin("privet", (), ADMINISTRATION, found.place)
     if policy is None:
@@ -66,6 +78,13 @@ def _create(screen: Screen, found: Settings, policy: str) -> None:
             "next": following,
         }
     screen.answer(made, lambda: _show(screen, made, following))
+
+
+def _print_sql(screen: Screen, prefix: str | None) -> None:
+    from privet.db import roles
+
+    sql = roles.script(prefix or roles.PREFIX)
+    screen.answer({"sql": sql}, lambda: screen.say(sql))
 
 
 def _migrate(screen: Screen, found: Settings) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from privet.db import identity
+from privet.db.causes import cause
 from privet.db.store import (
     BUSY_WAIT_MS,
     LOG_KEPT_BYTES,
     FileLock,
     Name,
     Store,
-    lock_deadline_ms,
 )
-from privet.errors import InvalidInput, MissingExtra, StoreUnavailable
+from privet.errors import InvalidInput, PrivetError, StoreUnavailable
 from privet.types import check_path
 
 if TYPE_CHECKING:
@@ -88,8 +89,10 @@ def exists(location: Location) -> bool:
             return row is not None and row[0] is not None
         finally:
             connection.close()
-    except Exception:  # typed, without the URL's password
-        raise _unreachable() from None
+    except PrivetError:
+        raise
+    except Exception as error:  # typed, without the URL's password
+        raise _unreachable(error) from None
     finally:
         engine.dispose()
 
@@ -107,8 +110,10 @@ def create_stores(location: Location, sync: Sync = "FULL") -> Home:
         engine = _engine(location, "audit", sync)
         try:
             migrate.create_schemas(STORES, engine)
-        except Exception:  # typed, without the URL's password
-            raise _unreachable() from None
+        except PrivetError:
+            raise
+        except Exception as error:  # typed, without the URL's password
+            raise _unreachable(error) from None
         finally:
             engine.dispose()
         return open_stores(location, sync)
@@ -135,8 +140,6 @@ def migrate_stores(location: Location) -> None:
     Raises:
         StoreUnavailable: there is no deployment, or a store cannot be changed.
     """
-    from privet.db import migrate
-
     if not exists(location):
         raise StoreUnavailable(
             "there is no deployment at this home",
@@ -144,19 +147,71 @@ def migrate_stores(location: Location) -> None:
             reason="store.missing",
         )
     for name in STORES:
-        engine = _engine(location, name, "FULL")
-        try:
-            migrate.upgrade(name, engine)
-        finally:
-            engine.dispose()
+        _check_not_newer(location, name)
+    for name in STORES:
+        _migrate(location, name)
 
 
-def _unreachable() -> StoreUnavailable:
+def _check_not_newer(location: Location, name: Name) -> None:
+    from privet.db import migrate
+
+    engine = _engine(location, name, "FULL")
+    try:
+        found = migrate.revision(engine)
+    except PrivetError:
+        raise
+    except Exception as error:  # typed, without the URL's password
+        raise _unreachable(error) from None
+    finally:
+        engine.dispose()
+    if found > migrate.REVISION:
+        raise _newer(name)
+
+
+def _migrate(location: Location, name: Name) -> None:
+    """Migrate one store, whole or not at all, while nobody else commits or checkpoints there."""
+    from privet.db import migrate
+
+    lock = None
+    if location.directory is not None:
+        lock = FileLock(location.directory / f"{name}.lock")
+        lock.acquire(name)
+    engine = _engine(location, name, "FULL")
+    try:
+        migrate.upgrade(name, engine)
+        if name == STORES[-1]:
+            migrate.finish(engine)
+    except Exception as error:  # typed, and without what a driver's error may hold
+        raise StoreUnavailable(
+            f"the {name} store was not migrated; it is as it was",
+            why=f"{type(error).__name__} was raised",
+            remedy="Mend the cause (room on the disk, rights, others in the database) and run "
+            "`privet init --migrate` again: stores that are done stay so.",
+            reason="store.migration",
+        ) from None
+    finally:
+        engine.dispose()  # SQLite checkpoints when its last connection closes: under the lock
+        if lock is not None:
+            lock.release()
+            lock.close()
+
+
+def _newer(name: Name) -> StoreUnavailable:
     return StoreUnavailable(
-        "the database cannot be reached",
-        why="the server refused or did not answer",
+        f"the {name} store was written by a newer privet",
+        why="its schema is of a revision that this version does not know",
+        remedy="Install that version or a later one; nothing leads back.",
+        reason="store.newer",
+    )
+
+
+def _unreachable(error: Exception) -> StoreUnavailable:
+    reason, why = cause(error) or ("store.unreachable", "the server refused or did not answer")
+    return StoreUnavailable(
+        "the database cannot be used",
+        why=why,
         remedy="Check the URL, the server and its roles.",
-        reason="store.unreachable",
+        reason=reason,
     )
 
 
@@ -186,6 +241,7 @@ def open_stores(location: Location, sync: Sync = "FULL", *, restoring: bool = Fa
             )
         if not restoring:
             _check_whole(stores["audit"])
+            identity.check(stores["audit"])
     except BaseException:
         for store in stores.values():
             store.close()
@@ -221,10 +277,12 @@ def _identity(store: Store) -> bytes:
     with store.read() as tx:
         row = tx.one("SELECT version_num FROM alembic_version")
         deployment = tx.one("SELECT value FROM meta WHERE key = 'deployment'")
+    if row is not None and str(row[0]) > REVISION:
+        raise _newer(store.name)
     if row is None or deployment is None or str(row[0]) != REVISION:
         raise StoreUnavailable(
             f"the {store.name} store has another schema than {REVISION}",
-            why="it was written by another version of privet",
+            why="it was written by an older version of privet",
             remedy="Run `privet init --migrate` with this version, once, while no worker runs.",
             reason="store.schema",
         )
@@ -260,25 +318,9 @@ def _no_place() -> StoreUnavailable:
 
 def _engine(location: Location, name: Name, sync: Sync) -> Engine:
     if location.url is not None:
-        from sqlalchemy import create_engine, event
+        from privet.db import server
 
-        from privet.db import arrays
-
-        try:
-            import psycopg  # noqa: F401
-        except ImportError:
-            raise MissingExtra("a PostgreSQL home", "postgres") from None
-        engine = create_engine(
-            location.url,
-            hide_parameters=True,
-            pool_size=8,
-            connect_args={
-                "autocommit": True,
-                "options": f"-csearch_path={name} -clock_timeout={lock_deadline_ms()}",
-            },
-        )
-        event.listen(engine, "connect", arrays.teach)
-        return engine
+        return server.engine(location.url, name, durable=sync == "FULL")
     return _sqlite((location.directory or Path()) / f"{name}.db", sync)
 
 

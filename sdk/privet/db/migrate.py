@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from privet.db import identity, roles
 from privet.db.store import Name
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def create_schemas(names: tuple[Name, ...], engine: Engine) -> None:
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name}")
                 connection.exec_driver_sql(f"SET LOCAL search_path = {name}")
                 _found(connection, name, deployment)
+            _finish(connection)
         connection.exec_driver_sql("COMMIT")
 
 
@@ -93,7 +95,15 @@ def load_schemas(
             connection.exec_driver_sql(f"SET LOCAL search_path = {name}")
             _upgrade(connection, name)
             fill(connection, name)
+        _finish(connection)
         connection.exec_driver_sql("COMMIT")
+
+
+def revision(engine: Engine) -> str:
+    """The revision that one existing store has; empty where it has none."""
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+    return "" if row is None else str(row[0])
 
 
 def upgrade(name: Name, engine: Engine) -> None:
@@ -104,6 +114,20 @@ def upgrade(name: Name, engine: Engine) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATING})")
         _upgrade(connection, name)
         connection.exec_driver_sql("COMMIT")
+
+
+def finish(engine: Engine) -> None:
+    """After all three stores were migrated: rights on new tables, the server they are on."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            _finish(connection)
+            connection.exec_driver_sql("COMMIT")
+
+
+def _finish(connection: Connection) -> None:
+    roles.grant(connection)
+    identity.remember(connection)
 
 
 def _found(connection: Connection, name: Name, deployment: bytes) -> None:

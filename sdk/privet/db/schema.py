@@ -570,6 +570,20 @@ class AnchorState(AuditTable, table=True):
     reason: str = _text()
 
 
+class Shard(AuditTable, table=True):
+    """A closed range of the log, and whether its bodies may go: sealed, dropping, dropped."""
+
+    __tablename__ = "shard"
+    number: int = _int(key=True)
+    first: int = _int()
+    upto: int = _int()
+    sealed: int = _int()
+    newest: int = _int()
+    note: bytes = _blob()
+    state: str = _text()
+    gone: int = _int()
+
+
 class Single(AuditTable, table=True):
     """Index: this subject is in the set of this record (sets of up to 64)."""
 

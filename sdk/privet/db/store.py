@@ -25,6 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from privet.db.causes import cause
 from privet.errors import HandleInvalid, PrivetError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -43,11 +44,6 @@ CHECKPOINT_EVERY = 1000  # commits between passive checkpoints
 CHECKPOINT_BYTES = 64 * 2**20
 LOG_KEPT_BYTES = CHECKPOINT_BYTES // 2  # what a log that begins anew is cut to
 AT_HAND = 4  # connections that stay out of the pool between transactions
-
-
-def lock_deadline_ms() -> int:
-    """How long a writer waits for another before it is told that the store is busy."""
-    return int(LOCK_DEADLINE_S * 1000)
 
 
 class Tx:
@@ -492,11 +488,9 @@ _CAUSES = (
     ("locked", "store.busy", "another program holds it"),
     ("timeout", "store.busy", "another program holds it"),
     ("no such table", "store.schema", "its tables are missing or older than this version"),
-    ("does not exist", "store.schema", "its tables are missing or older than this version"),
     ("malformed", "store.corrupt", "its file is damaged"),
     ("not a database", "store.corrupt", "its file is damaged"),
     ("unable to open", "store.missing", "its file cannot be opened"),
-    ("connection", "store.unreachable", "the server does not answer"),
 )
 
 
@@ -504,6 +498,10 @@ def translated(error: Exception, store: Store) -> PrivetError:
     """A driver's error as one of privet's, without what the driver says."""
     if isinstance(error, PrivetError):
         return error
+    known = cause(error)
+    if known is not None:
+        reason, why = known
+        return StoreUnavailable(f"the {store.name} store refused", why=why, reason=reason)
     text = str(error).lower()
     for sign, reason, why in _CAUSES:
         if sign in text:

@@ -7,6 +7,8 @@ from the log, begin empty, and the next opening replays every leaf.
 import sqlalchemy as sa
 from alembic import op
 
+from privet.db.guards import keeps_its_word
+
 revision = "0006"
 down_revision = "0005"
 
@@ -31,3 +33,5 @@ def upgrade() -> None:
     for table in ("ledger", "ground", "ground_delta", "ground_set"):
         op.execute(f"DELETE FROM {table}")
     op.execute("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")
+    for statement in keeps_its_word(op.get_bind().dialect.name):
+        op.execute(statement)
