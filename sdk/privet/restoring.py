@@ -19,7 +19,7 @@ from privet.audit import treestore
 from privet.audit.anchors import Kept, specs
 from privet.audit.checkpoint import Verifier
 from privet.audit.origin import origin_of
-from privet.backup import anchored, looking, making, plan, reading, renewal, replaying
+from privet.backup import anchored, exported, looking, making, plan, reading, renewal, replaying
 from privet.backup.manifest import Name, check_signed
 from privet.clock import Clock, SystemClock
 from privet.crypto import Signer
@@ -27,6 +27,7 @@ from privet.db import Home, Location, locate, open_stores
 from privet.db.loading import Source, accept, copied, load, state
 from privet.deployment import assemble
 from privet.errors import InvalidInput, StoreUnavailable
+from privet.gate import keylife
 from privet.gate.record import flush_counts
 from privet.maintenance import CALLER
 from privet.policy.load import load as load_policy
@@ -101,7 +102,8 @@ def restore(
         backup: the directory of a backup, with ``data``, ``keys`` and ``audit`` in it.
         data: the directory of one copy, where it lies elsewhere.
         keys: likewise.
-        audit: likewise; or a log that is newer: of a later backup, or of a home that is alive.
+        audit: likewise; or a log that is newer: of a later backup, of an export, or of a home
+            that is alive.
         in_place: take no backup: the stores stay where they are. For a database that was failed
             over to a replica, and for store files that were put back by hand.
         keyring: as for ``privet.open``; a backup never holds it.
@@ -199,12 +201,15 @@ def _load(
 
 
 def _living(place: str | os.PathLike[str] | None, file: Path) -> Source | None:
-    """A copy of the log of a home that is alive; None where the place is that of a backup."""
+    """The log of an export, or of a home that is alive; None where the place is of a backup."""
     if place is None:
         return None
     text = os.fspath(place)
     if "://" not in text:
         directory = check_path(text, "the log", "backup.path").expanduser()
+        if exported.is_export(directory):
+            exported.rebuild(directory, file)
+            return Source(file, "")
         if (directory / making.MANIFEST).exists() or not (directory / "audit.db").exists():
             return None
     copied(locate(text), "audit", file)
@@ -229,9 +234,11 @@ def _check_free(location: Location, deployment: str) -> None:
 
 def _revive(stores: Home, parcels: Mapping[Name, reading.Parcel], options: _Options) -> Restored:
     keys = Keys(stores.keys, options.keyring, stores.deployment, options.clock)
-    signer = Signer(keys.secret("signing"))
+    signers = [Signer(keys.secret("signing", ver)) for ver in keys.own.versions("signing")]
     decided = plan.read(stores)
-    log = looking.look(stores.audit, stores.deployment, [signer.public])
+    log = looking.look(stores.audit, stores.deployment, [one.public for one in signers])
+    # The one in force; where the copy of the keys is older than that, the newest that it has.
+    signer = next((one for one in signers if one.public == log.key.public), signers[-1])
     _check_parcels(stores, parcels, log)
     if decided is None:
         number = parcels["data"].manifest.backup if parcels else ""
@@ -246,6 +253,8 @@ def _revive(stores: Home, parcels: Mapping[Name, reading.Parcel], options: _Opti
         options.offered,
         accepts=bool(options.accept_loss and options.accept_loss.strip()),
     )
+    if signer.public != Verifier.parse(decided.previous).public:  # one that was replaced since
+        keylife.rotate_signing(parts, CALLER)
     renewal.keep_words(parts, decided)
     flush_counts(parts)
     accept(stores.location)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ import pytest
 from tests.restores import PURPOSE, Shop, database, found, number_of, train
 
 import privet
+from privet.backup import exported
+from privet.gate import keylife
+from privet.maintenance import CALLER
 from privet.testing import FakeClock
 
 
@@ -214,6 +219,26 @@ def test_the_log_of_a_home_that_is_alive_is_the_newest(stand: Shop, full: Path) 
         assert number_of(shop, "p3") is None
 
 
+def test_an_export_stands_for_the_log(stand: Shop, full: Path) -> None:
+    with stand.open() as shop:
+        shop.subject("p3", proof="t").rights.erase()
+        auditor = shop.principal("auditor", roles=["auditor"]).audit
+        for _ in range(300):
+            shop.subject("p4", proof="t").rights.access()
+        auditor.export(stand.root / "export")
+        mine = shop._parts.home.audit
+        tables = ("record", "tile", "single", "set_chunk", "head")
+        wanted = {t: sorted(mine.all(f"SELECT * FROM {t}")) for t in tables}
+    exported.rebuild(stand.root / "export", stand.root / "rebuilt.db")
+    with closing(sqlite3.connect(stand.root / "rebuilt.db")) as made:
+        assert {t: sorted(made.execute(f"SELECT * FROM {t}")) for t in tables} == wanted
+    done = stand.brought_back(str(stand.root / "new"), full, audit=stand.root / "export")
+    assert done.erased == 1
+    bundle = next((stand.root / "export" / "tile" / "entries").glob("0*"))
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    assert refused(stand, full, audit=stand.root / "export") == "backup.torn"
+
+
 def test_what_was_restored_is_backed_up_and_restored_again(stand: Shop, full: Path) -> None:
     with stand.restored(str(stand.root / "second"), full) as shop:
         before = shop._parts.log.vkey
@@ -234,6 +259,23 @@ def test_a_log_of_a_later_timeline_counts_on_from_there(stand: Shop, full: Path)
         newest = stand.back_up(shop, "newest")
     done = stand.brought_back(str(stand.root / "third"), full, audit=newest / "audit")
     assert done.timeline == 3
+
+
+def test_a_log_whose_key_was_changed_after_the_backup_is_followed(stand: Shop, full: Path) -> None:
+    with stand.open() as shop:
+        keylife.rotate_signing(shop._parts, CALLER)
+        shop.subject("p3", proof="t").consent.withdraw(PURPOSE, how="web")
+        newest = stand.back_up(shop, "newest") / "audit"
+        replaced = shop._parts.log.vkey.rpartition("+")[2]
+    with stand.restored(str(stand.root / "new"), full, audit=newest) as shop:
+        assert shop.subject("p3", proof="t").consent.state()[PURPOSE] == "withdrawn"
+        (told,) = shop.maintenance.restores()
+        ((_, body),) = shop._parts.log.leaves(told.seq, 1)
+        assert (body["signature"], body["previous"].rpartition("+")[2]) == ("", replaced)
+        assert shop._parts.log.vkey.rpartition("+")[2] != body["vkey"].rpartition("+")[2]
+        again = stand.back_up(shop, "again")
+    with stand.restored(str(stand.root / "third"), again) as shop:
+        assert len(shop.maintenance.restores()) == 2
 
 
 # --- either kind into the other --------------------------------------------------------------

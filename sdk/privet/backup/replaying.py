@@ -83,7 +83,7 @@ def replay(
     withdrawn = forget.unsettled(parts)
     for sno, purpose in withdrawn:
         forget.settle(parts, caller, sno, purpose)
-    return Replayed(changes, erased, len(withdrawn), forget.release_holds(parts, caller), kind)
+    return Replayed(changes, erased, len(withdrawn), erasing.release_holds(parts, caller), kind)
 
 
 def _catch_up(parts: Parts, caller: Caller, position: int) -> int:
@@ -99,14 +99,15 @@ def _catch_up(parts: Parts, caller: Caller, position: int) -> int:
         with parts.home.data.read() as tx:
             rows = tx.all("SELECT id FROM request WHERE sno = ? AND kind = 'erasure'", (sno,))
         for (receipt,) in rows:
-            forget.foresee(parts, caller, str(receipt))
+            erasing.foresee(parts, caller, str(receipt))
     return applied + catchup.catch_up(parts)
 
 
 def _erase(parts: Parts, caller: Caller) -> int:
-    waiting = forget.pending(parts)
+    waiting = register.pending(parts)
     for receipt in waiting:
-        if forget.resume(parts, caller, receipt).state not in forget.CONCLUDED:
+        (found,) = erasing.resume(parts, caller, [receipt])
+        if found.state not in register.CONCLUDED:
             raise StoreUnavailable(
                 "an erasure could not be carried out again",
                 why="a write-ahead log is held by somebody who reads",

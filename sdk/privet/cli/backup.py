@@ -35,7 +35,7 @@ Newest = Annotated[
     typer.Option(
         "--audit",
         metavar="PLACE",
-        help="A newer log: of a later backup, or of a home that is alive.",
+        help="A newer log: of a later backup, an export, or a home that is alive.",
     ),
 ]
 
