@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from privet.clock import instant
 from privet.errors import InvalidInput
-from privet.gate import choosing, emergencies, evidence, incidents, proving
+from privet.gate import choosing, emergencies, evidence, incidents, proving, sharding
 from privet.gate.emergencies import Emergency
 from privet.gate.parts import Caller, Parts
 from privet.rights import answering, reviewing
@@ -36,6 +37,15 @@ class AuditDesk:
         """Every record that one person's data is in, oldest first."""
         sno = answering.known(self._parts, self._caller, subject, ACCOUNTABILITY, "prove")
         return rights.history(self._parts, self._caller, sno)
+
+    @property
+    def complete_from(self) -> datetime | None:
+        """Since when every record is here: what was recorded up to then went with an old shard.
+
+        None where nothing was dropped; then it is since the log began.
+        """
+        since = sharding.complete_from(self._parts)
+        return None if since is None else instant(since)
 
     def ground(self, subject: Id, record: int) -> dict[str, Any]:
         """On which ground a record's access to one person's data was allowed.

@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from privet.gate import emergencies, grounds, objections
+from privet.clock import micros
+from privet.gate import emergencies, grounds, objections, sharding
 from privet.gate.activation import Stored, stored
 from privet.gate.emergencies import Emergency
-from privet.gate.forget import Erasure, PlanLine, settle
+from privet.gate.forget import settle
 from privet.gate.objections import Objection
 from privet.gate.parts import Caller, Parts
+from privet.gate.planning import PlanLine
 from privet.gate.policies import Activation
+from privet.gate.register import Erasure
 from privet.gate.renewal import Renewal
 from privet.gate.resealing import Cost
 from privet.gate.wishes import Wish
@@ -28,13 +31,16 @@ from privet.types import (
     RIGHTS,
     Action,
     Id,
+    check_list,
     check_path,
     check_subject,
+    check_type,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from privet.audit.shards import Shard
     from privet.policy import Policy
     from privet.policy.approval import Approval
 
@@ -304,7 +310,26 @@ class RightsDesk:
             request: the host's own number of the request; kept as a keyed hash.
         """
         sno = self._about(subject, "erase")
-        return rights.erase(self._parts, self._caller, sno, request)
+        return rights.erase(self._parts, self._caller, [sno], request)[0]
+
+    def erase_many(self, subjects: Sequence[Id], *, request: str = "") -> list[Erasure]:
+        """Erase very many people, a hundred at a time, each with a certificate of her own.
+
+        Args:
+            subjects: the app's own ids of people, each known here.
+            request: the host's own number of the request; kept as a keyed hash.
+
+        Returns:
+            An erasure for each, in the same order.
+
+        Raises:
+            InvalidInput: one of them is not known; nobody is erased then.
+            IntegrityError: something of one of them does not open, or was left behind; those of
+                the same hundred stay fenced, and ``maintenance.run`` goes on with each.
+        """
+        check_list(subjects, "people", "Give a list of ids.")
+        snos = [self._about(subject, "erase") for subject in subjects]
+        return rights.erase(self._parts, self._caller, snos, request)
 
     def link(self, subject: Id, handle: Id) -> Receipt:
         """Let a further id (a cookie, a login) lead to a person who is known already.
@@ -452,6 +477,46 @@ class AdminDesk:
     def history(self) -> list[Activation]:
         """Every activation of a policy in this home, oldest first, and who approved of it."""
         return activating.history(self._parts, self._caller)
+
+    def shards(self) -> list[Shard]:
+        """Closed ranges of the audit log, the oldest first, and whether their bodies are gone."""
+        return sharding.listed(self._parts, self._caller)
+
+    def seal_shard(self, *, before: datetime) -> Shard:
+        """Close what of the audit log is older than an instant, so that it can be dropped.
+
+        Raises:
+            InvalidInput: too little is old enough (``shard.empty``).
+        """
+        return sharding.seal(self._parts, self._caller, micros(before))
+
+    def drop_shard(
+        self,
+        number: int,
+        export: str | Path,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Shard:
+        """Drop the bodies of a shard, once an export that has them all is verified.
+
+        The tree stays, and with it every proof; so does what state is rebuilt from. See
+        ``docs/guide/audit.md``.
+
+        Args:
+            number: of the shard.
+            export: a directory with an export of the whole log.
+            progress: is called with the number of records gone through, and of how many.
+
+        Raises:
+            AccessDenied: the policy keeps the records for longer (``shard.kept``).
+            InvalidInput: there is no such shard (``shard.unknown``), or its bodies are gone
+                already (``shard.gone``).
+            IntegrityError: the export is not enough (``shard.export``).
+        """
+        check_type(number, int, "a shard", "Give its number.")
+        directory = check_path(export, "the export", "export.path")
+        told = progress or (lambda _done, _of: None)
+        return sharding.drop(self._parts, self._caller, number, directory, told)
 
     @property
     def place(self) -> str:

@@ -137,7 +137,7 @@ def test_a_history_proves_each_record_and_names_nobody_else(
         path = [bytes.fromhex(h) for h in one["hashes"]]
         leaf = merkle.leaf_hash(body)
         assert merkle.verify_inclusion(one["index"], head.size, leaf, path, head.root)
-        assert sets.contains(json.loads(body)["set"], told["sno"])
+        assert sets.contains(json.loads(body)["set"], told["subject"])
         seqs.append(one["index"])
     assert seqs == [r["seq"] for r in desk(life).history("ada")][: len(seqs)]
 

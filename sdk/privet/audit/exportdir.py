@@ -11,7 +11,6 @@ from privet.errors import InvalidInput, PrivetError
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
-    from types import TracebackType
 
     from privet.audit.checkpoint import Checkpoint, Verifier
 
@@ -87,33 +86,43 @@ class Directory:
 
 
 class Lines:
-    """A file of lines written as they come and put in place when the block ends well."""
+    """A file of lines written as they come and put in place when all of them are.
 
-    def __init__(self, target: Path) -> None:
+    What was written before an interruption stays in the draft, to be gone on with.
+
+    Args:
+        target: what the file is called in the end.
+        place: how many bytes of the draft are kept.
+    """
+
+    def __init__(self, target: Path, place: int) -> None:
         self._target = target
         self._draft = _draft(target)
-        self.count = 0
+        self.place = place
 
     def __enter__(self) -> Self:
-        self._file = self._draft.open("wb")
+        self._file = self._draft.open("r+b" if self.place else "wb")
+        self._file.truncate(self.place)
+        self._file.seek(self.place)
         return self
 
-    def add(self, line: bytes) -> None:
-        """Write one line; its end is added."""
-        self._file.write(line + b"\n")
-        self.count += 1
+    def add(self, lines: bytes) -> None:
+        """Write lines, each with its end."""
+        self._file.write(lines)
+        self.place += len(lines)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def flush(self) -> None:
+        """Hand to the file system what was written so far."""
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Put the file in place."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._draft.replace(self._target)
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
-        if kind is None:
-            self._draft.replace(self._target)
-        else:
-            self._draft.unlink()
 
 
 def _draft(target: Path) -> Path:

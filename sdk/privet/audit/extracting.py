@@ -172,11 +172,11 @@ class _Work:
             told = decode((self._target.path / PROGRESS).read_bytes())
             at = _Place(told["next"], told["place"], told["records"], told["note"].encode())
             whole = draft.is_dir() or draft.stat().st_size >= at.place
+            begun = self._verifier.open(at.note)
         except (OSError, KeyError, AttributeError, PrivetError):  # none was begun
             return anew, newest[1]
         if not whole:  # the machine went down before it was on the disk
             return anew, newest[1]
-        begun = self._verifier.open(at.note)
         treestore.check_grown(self._store, begun, newest[1])
         return at, begun
 

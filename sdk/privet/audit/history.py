@@ -31,10 +31,10 @@ def shown(tx: Tx, head: Head, sno: int) -> list[dict[str, Any]]:
 def _shown(tx: Tx, head: Head, seq: int, sno: int) -> dict[str, Any]:
     found = proof.inclusion(tx, head, seq)
     if names_others(decode(base64.b64decode(found["record"]))):
-        return {"index": seq, "record": None, "hashes": None, "membership": None}
+        return {"index": seq, "record": None, "hashes": None, "slice": None}
     return {
         "index": seq,
         "record": found["record"],
         "hashes": found["hashes"],
-        "membership": proof.membership(tx, seq, sno),
+        "slice": proof.membership(tx, seq, sno),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from privet.audit import merkle, sets, treestore
+from privet.audit import merkle, sets, shards, treestore
 from privet.audit.head import LOG, Head
 from privet.audit.record import decode
 from privet.audit.tiles import WIDTH, Tile
@@ -86,9 +86,16 @@ def membership(tx: Tx, seq: int, sno: int) -> dict[str, Any] | None:
 
 def _body(tx: Tx, seq: int) -> bytes:
     row = tx.one("SELECT body FROM record WHERE log = ? AND seq = ?", (LOG, seq))
-    if row is None:
-        raise InvalidInput("the log has no such record", reason="record.unknown")
-    return bytes(row[0])
+    if row is not None:
+        return bytes(row[0])
+    if any(first <= seq < upto for first, upto in shards.dropped(tx)):
+        raise InvalidInput(
+            "this record is no longer in the log",
+            why="its body was dropped with an old shard",
+            remedy="Take it from the shard's export, whose tree this log's goes on from.",
+            reason="record.dropped",
+        )
+    raise InvalidInput("the log has no such record", reason="record.unknown")
 
 
 def _grown(tx: Tx, size: int, old: int, start: int, end: int) -> list[bytes]:

@@ -7,13 +7,15 @@ stand-alone verifier recomputes them all.
 from __future__ import annotations
 
 from privet.audit import head as heads
-from privet.audit import merkle
+from privet.audit import merkle, shards, treestore
 from privet.audit.checkpoint import Verifier
 from privet.audit.head import LOG, Head
+from privet.audit.merkle import HASH_BYTES
+from privet.audit.tiles import WIDTH
 from privet.db import Store, Tx
 from privet.errors import IntegrityError
 
-PAGE = 10_000
+PAGE = 10_240  # whole tiles
 TAIL = 1_000
 
 
@@ -42,19 +44,41 @@ def check(store: Store, vkey: str) -> int:
 
 
 def _check_tree(tx: Tx, head: Head) -> None:
+    gone = shards.dropped(tx)
     frontier: tuple[bytes, ...] = ()
     size = 0
     while size < head.size:
+        end = min(size + PAGE, head.size)
         rows = tx.all(
-            "SELECT seq, leaf FROM record WHERE log = ? AND seq >= ? ORDER BY seq LIMIT ?",
-            (LOG, size, min(PAGE, head.size - size)),
+            "SELECT seq, leaf FROM record WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq",
+            (LOG, size, end),
         )
-        if [int(r[0]) for r in rows] != list(range(size, size + len(rows))) or not rows:
-            raise _broken("a record is missing")
-        frontier = merkle.extend(frontier, size, [bytes(r[1]) for r in rows])
-        size += len(rows)
+        leaves = {int(seq): bytes(leaf) for seq, leaf in rows}
+        if len(leaves) < end - size:
+            leaves = _with_dropped(tx, leaves, range(size, end), gone)
+        frontier = merkle.extend(frontier, size, [leaves[seq] for seq in range(size, end)])
+        size = end
     if frontier != head.frontier:
         raise _broken("its leaves are not those that were signed")
+
+
+def _with_dropped(
+    tx: Tx, leaves: dict[int, bytes], wanted: range, gone: list[tuple[int, int]]
+) -> dict[int, bytes]:
+    """The leaves of a range, out of the tiles where a shard's bodies were dropped."""
+    found = dict(leaves)
+    for seq in wanted:
+        if seq in found:
+            continue
+        if not any(first <= seq < upto for first, upto in gone):
+            raise _broken("a record is missing")
+        start = seq // WIDTH * WIDTH
+        tile = treestore.stored(tx, 0, seq // WIDTH)
+        for place in range(WIDTH):
+            leaf = tile[place * HASH_BYTES : (place + 1) * HASH_BYTES]
+            if found.setdefault(start + place, leaf) != leaf:
+                raise _broken("its leaves are not those of its tiles")
+    return found
 
 
 def _check_tail(tx: Tx, head: Head) -> None:

@@ -5,6 +5,7 @@ shares no code with the log that it judges. Copy it, read it, run it:
 
     python verifier.py DIR [--anchor KEPT] [--witness VKEY]... [--vkey VKEY] [--json]
     python verifier.py --proof FILE [--vkey VKEY] [--json]
+    python verifier.py [DIR] --history FILE [--shard DIR]... [--vkey VKEY] [--json]
     python verifier.py --certificate FILE [--vkey VKEY] [--json]
     python verifier.py --receipt FILE [--vkey VKEY] [--json]
 
@@ -411,12 +412,17 @@ _TIME = re.compile(rb'"ts":(\d{1,16})(?:,[^{}\[\]\\\n]*)?\}\n')
 _UNUSUAL_SET = re.compile(rb'"set":(?!\{"n":1,"snos":\[\d{1,18}\]\}[,}])')
 
 
-def _usual(bodies: Sequence[bytes]) -> list[int] | None:
-    """Times of records with one subject or none; None where one of them is unusual."""
-    if b"\n" in b"".join(bodies):
+def _usual(bodies: Sequence[bytes], together: bytes) -> list[int] | None:
+    """Times of records with one subject or none; None where one of them is unusual.
+
+    Args:
+        bodies: the records.
+        together: the same, one behind the other.
+    """
+    if b"\n" in together or not together.isascii():
         return None
     lines = b"\n".join([*bodies, b""])
-    if not lines.isascii() or _UNUSUAL_SET.search(lines) is not None:
+    if _UNUSUAL_SET.search(lines) is not None:
         return None
     times = _TIME.findall(lines)
     return [*map(int, times)] if len(bodies) == len(times) else None
@@ -519,22 +525,22 @@ class _Listing:
         except _Damaged as damage:
             findings.add(None, "records.jsonl", str(damage))
 
-    def compare(self, bodies: list[bytes], start: int, skipped: int) -> None:
+    def compare(self, bodies: list[bytes], seqs: Sequence[int], skipped: int) -> None:
         """Whether the next lines are these records but for so many skipped ones."""
         self.lines += len(bodies) - skipped
         if self._file is None:
             return
-        first = start + skipped
+        left = seqs[skipped:]
         lines = [
             b'{"body":%b,"seq":%d}\n' % (body, seq)
-            for seq, body in enumerate(bodies[skipped:], first)
+            for body, seq in zip(bodies[skipped:], left, strict=True)
         ]
         expected = b"".join(lines)
         found = self._take(len(expected))
         if found == expected:
             return
         at = 0
-        for seq, line in enumerate(lines, first):
+        for seq, line in zip(left, lines, strict=True):
             if found[at : at + len(line)] != line:
                 self._stop(seq, "its line is missing or differs from the record")
                 return
@@ -641,11 +647,89 @@ def _differing(a: bytes, b: bytes) -> list[int]:
     ]
 
 
+class _Gaps:
+    """Records without a body: dropped with an old shard, as a later record of the log says."""
+
+    def __init__(self, shards: Sequence[str], findings: _Findings) -> None:
+        self._shards, self._findings = shards, findings
+        self._runs: list[list[int]] = []  # first, and after the last
+        self._said: list[tuple[int, int]] = []
+        self.count = 0
+        self.found = 0
+
+    def filled(self, bodies: list[bytes], leaves: bytes, tile: bytes, index: int) -> bytes:
+        """The leaves of a bundle, out of its tile where a body is not there."""
+        brought = [_brought(shard, index) for shard in self._shards]
+        parts = [leaves[i : i + HASH] for i in range(0, len(leaves), HASH)]
+        for place, body in enumerate(bodies):
+            if not body:
+                parts[place] = leaf = tile[place * HASH : (place + 1) * HASH]
+                self._missing(index * WIDTH + place, leaf, [b[place] for b in brought if b])
+        return b"".join(parts)
+
+    def _missing(self, seq: int, leaf: bytes, brought: list[bytes]) -> None:
+        self.count += 1
+        if self._runs and self._runs[-1][1] == seq:
+            self._runs[-1][1] = seq + 1
+        else:
+            self._runs.append([seq, seq + 1])
+        bodies = [body for body in brought if body]
+        if any(sha256(b"\x00" + body).digest() == leaf for body in bodies):
+            self.found += 1
+        elif bodies:
+            self._findings.add(seq, "--shard", "the record is not the one that its leaf names")
+
+    def told(self, seq: int, body: bytes) -> None:
+        """Take in a record of the log that says which bodies were dropped."""
+        if _SHARD not in body:
+            return
+        try:
+            fields = _json(body)
+            if fields["kind"] != "shard" or fields["subject"] != "dropped":
+                return
+            first, upto = fields["first"], fields["upto"]
+            if type(first) is not int or type(upto) is not int or not 0 <= first < upto <= seq:
+                raise _Damaged("drops what was never there")
+        except (_Damaged, KeyError, TypeError) as damage:
+            told = str(damage) if isinstance(damage, _Damaged) else "says nothing of a shard"
+            self._findings.add(seq, "records.jsonl", f"the record {told}")
+            return
+        self._said.append((first, upto))
+
+    def finish(self) -> None:
+        """Name the first that no record says was dropped, and how many were found elsewhere."""
+        for first, upto in self._runs:
+            at = first
+            for begin, end in sorted(self._said):
+                at = max(at, end) if begin <= at else at
+            if at < upto:
+                self._findings.add(at, "tile/entries", "a body is gone, and no record says so")
+        if not self.count:
+            return
+        left = self.count - self.found
+        told = f"{self.count} records were dropped with old shards, as the log says; "
+        told += f"{self.found} of them are in the shards that you gave"
+        if left:
+            told += f"; of {left} only the hash is here: give the exports that have them"
+        self._findings.notes.append(told)
+
+
+def _brought(shard: str, index: int) -> list[bytes]:
+    """The bodies of a whole bundle in another export; none where it has no such bundle."""
+    try:
+        data = _read(shard, _tile_name("entries", index, WIDTH), BUNDLE_LIMIT)
+    except _Damaged:
+        return []
+    bodies, whole = _bodies(data, WIDTH)
+    return bodies if whole else []
+
+
 class _Audit:
     """One pass over an export."""
 
-    def __init__(self, root: str, findings: _Findings) -> None:
+    def __init__(self, root: str, findings: _Findings, shards: Sequence[str] = ()) -> None:
         self._root, self._findings = root, findings
+        self._gaps = _Gaps(shards, findings)
         self._clock = 0
         self._sets = 0
         self._with_sets = array("q")  # numbers of records that have files under sets/
@@ -678,6 +762,7 @@ class _Audit:
             )
         if key is not None:
             _History(self._root, self._findings, head, roots).check(key, self._handovers, given)
+        self._gaps.finish()
         self._manifest(head, key, listing)
         self._surplus(head.size)
 
@@ -690,33 +775,47 @@ class _Audit:
         except _Damaged as damage:
             self._findings.add(start, name, str(damage))
             return tile or b""
+        seqs: Sequence[int] = range(start, start + len(bodies))
         leaves = b"".join([sha256(b"\x00" + body).digest() for body in bodies])
+        if tile is not None and b"" in bodies:  # dropped with an old shard: the tile has its leaf
+            leaves = self._gaps.filled(bodies, leaves, tile, index)
+            seqs = [seq for seq, body in zip(seqs, bodies, strict=True) if body]
+            present = [body for body in bodies if body]
+        else:
+            present = bodies
         if tile is not None and leaves != tile:
             first = _differing(leaves, tile)[0]
             told = "is missing" if first >= len(bodies) else "is not the one that its leaf names"
             self._findings.add(start + first, name, f"the record {told}")
         elif not whole:
             self._findings.add(start + len(bodies), name, f"does not hold {width} records")
-        self._records(bodies, start, name, listing)
+        self._records(present, seqs, name, listing)
         return leaves if tile is None else tile
 
-    def _records(self, bodies: list[bytes], start: int, name: str, listing: _Listing) -> None:
-        times = _usual(bodies) or self._times(bodies, start, name)
-        if _HANDOVER in b"".join(bodies):
-            self._handovers += [(n, b) for n, b in enumerate(bodies, start) if _HANDOVER in b]
+    def _records(
+        self, bodies: list[bytes], seqs: Sequence[int], name: str, listing: _Listing
+    ) -> None:
+        together = b"".join(bodies)
+        times = _usual(bodies, together) or self._times(bodies, seqs, name)
+        if _HANDOVER in together:
+            both = zip(seqs, bodies, strict=True)
+            self._handovers += [(seq, body) for seq, body in both if _HANDOVER in body]
+        if self._gaps.count and _SHARD in together:
+            for seq, body in zip(seqs, bodies, strict=True):
+                self._gaps.told(seq, body)
         clock = [self._clock, *times]
         if clock != sorted(clock):
-            for seq, (before, ts) in enumerate(pairwise(clock), start):
+            for seq, (before, ts) in zip(seqs, pairwise(clock), strict=True):
                 if ts < before:
                     self._findings.add(seq, name, "the record is older than the one before it")
         self._clock = times[-1] if times else self._clock
-        listing.compare(bodies, start, bisect_left(times, listing.since))
+        listing.compare(bodies, seqs, bisect_left(times, listing.since))
 
-    def _times(self, bodies: list[bytes], start: int, name: str) -> list[int]:
+    def _times(self, bodies: list[bytes], seqs: Sequence[int], name: str) -> list[int]:
         """Times of records that are worth a closer look; sets are checked on the way."""
         times: list[int] = []
-        for seq, body in enumerate(bodies, start):
-            usual = _usual([body])
+        for seq, body in zip(seqs, bodies, strict=True):
+            usual = _usual([body], body)
             try:
                 ts, subjects = (usual[0], None) if usual else _facts(body)
                 if subjects is not None and subjects.chunks:
@@ -768,7 +867,7 @@ class _Audit:
             self._findings.add(None, "manifest.json", str(damage))
             return
         since = manifest.get("since") if isinstance(manifest, dict) else None
-        truth = {
+        truth: dict[str, Any] = {
             "format": "privet-audit-export",
             "version": 1,
             "origin": head.origin,
@@ -779,6 +878,8 @@ class _Audit:
             "records": listing.lines,
             "sets": self._sets,
         }
+        if self._gaps.count:
+            truth["dropped"] = self._gaps.count
         if written == _canonical(truth) + b"\n":
             return
         wrong = [
@@ -818,6 +919,8 @@ class _Audit:
 # What is known from elsewhere: keys, anchors, witnesses
 
 _HANDOVER: Final = b'"vkey":"'  # every record that hands over names a key
+_LATER: Final = re.compile(r".+/[0-9]{1,9}")  # an origin that a restore began
+_SHARD: Final = b'"kind":"shard"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -875,6 +978,9 @@ class _History:
         chain = [one for record in records if (one := self._read(*record)) is not None]
         self._keys = [key, *(one.previous for one in chain)]
         self._begun = [one for one in chain if one.begins]
+        if _LATER.fullmatch(key.name) and key.name not in {one.key.name for one in self._begun}:
+            told = "is the key of a restored log, and no record says what it goes on from"
+            self._findings.add(None, "log.vkey", told)
         self._follow(key, chain)
         for one in self._begun:
             self._restored(one)
@@ -1097,6 +1203,7 @@ def verify_directory(
     anchor: bytes | Path | None = None,
     vkey: str | None = None,
     witnesses: Sequence[str] = (),
+    shards: Sequence[str | Path] = (),
 ) -> Verdict:
     """Check an audit export.
 
@@ -1109,6 +1216,7 @@ def verify_directory(
         vkey: the log's verifier key as you know it. Without one, the key that came with
             the export is used, which shows who signed to nobody who does not know it.
         witnesses: verifier keys of witnesses, each of which must have cosigned this log.
+        shards: earlier exports of this log, with the records that were dropped from it since.
 
     Returns:
         The verdict; hostile input changes the verdict, it never raises.
@@ -1136,7 +1244,7 @@ def verify_directory(
         return findings.verdict(0, "")
     if own is not None:
         _signed_head(own, head, findings)
-    _Audit(root, findings).run(head, own, given)
+    _Audit(root, findings, [os.fspath(shard) for shard in shards]).run(head, own, given)
     return findings.verdict(head.size, head.origin)
 
 
@@ -1550,6 +1658,144 @@ def _bit(about: _Set, sno: int, place: int, shown: dict[str, Any]) -> bool:
 
 
 # --------------------------------------------------------------------------------------
+# Everything about one person
+
+HISTORY_PROOF: Final = "privet:history-proof/1"
+HISTORY_LIMIT: Final = 1 << 28
+
+
+def verify_history(
+    history: bytes,
+    *,
+    export: str | Path | None = None,
+    vkey: str | None = None,
+    shards: Sequence[str | Path] = (),
+) -> Verdict:
+    """Check what `privet audit history --proof` wrote: the records that name one person.
+
+    Each record is proved by itself. That no other one names her is shown by an export of the
+    whole log alone, in which they are recounted: no short proof can say it of a log that is
+    ordered by time.
+
+    Args:
+        history: the file's bytes.
+        export: the directory of an export, of the same time or later.
+        vkey: the log's verifier key as you know it; the history's own otherwise.
+        shards: earlier exports, with the records that were dropped since.
+
+    Returns:
+        The verdict; ``size`` and ``origin`` are those of the history's checkpoint.
+    """
+    alone = _of_one("history", history, vkey, _history)
+    if export is None or not alone.usable or not alone.ok:
+        return alone
+    fields = _json(history)
+    note, sno = fields["checkpoint"].encode(), fields["subject"]
+    whole = verify_directory(export, anchor=note, vkey=vkey, shards=shards)
+    if not whole.usable or not whole.ok:
+        return whole
+    findings = _Findings()
+    findings.notes += [*alone.notes[:-1], *whole.notes]
+    try:
+        _recount(os.fspath(export), [os.fspath(s) for s in shards], fields, findings)
+    except _Damaged as damage:
+        findings.add(None, "history", f"cannot be recounted: a part of the export {damage}")
+    findings.notes.append(f"recounted: these are all records of subject {sno} that are there")
+    return findings.verdict(alone.size, alone.origin)
+
+
+def _history(data: bytes, given: _Key | None, notes: list[str]) -> _Checkpoint:
+    if len(data) > HISTORY_LIMIT:
+        raise _Damaged("is longer than a history can be")
+    outer = _members(_json(data), form=str, vkey=str, checkpoint=str, subject=int, records=list)
+    if outer["form"] != HISTORY_PROOF or data != _written(outer):
+        raise _Damaged("is no history, or is not in its one form: every byte of it counts")
+    key = _own_key(outer, given)
+    head = _own_note(outer["checkpoint"], key)
+    before = -1
+    for one in outer["records"]:
+        parts = _members(one, index=int, record=object, hashes=object, slice=object)
+        if not before < parts["index"] < head.size:
+            raise _Damaged("has records that are out of order, or not under its checkpoint")
+        before = parts["index"]
+        _one_of_hers(parts, outer, head)
+    withheld = sum(one["record"] is None for one in outer["records"])
+    count = len(outer["records"])
+    notes.append(f"{count - withheld} records name subject {outer['subject']}, each proved")
+    if withheld:
+        notes.append(f"{withheld} more name others beside her and are told by their index alone")
+    notes.append("that no other record names her only an export of the whole log can show")
+    return head
+
+
+def _one_of_hers(parts: dict[str, Any], outer: dict[str, Any], head: _Checkpoint) -> None:
+    if parts["record"] is None:
+        if parts["hashes"] is not None or parts["slice"] is not None:
+            raise _Damaged("proves a record that it does not bring")
+        return
+    if type(parts["record"]) is not str or type(parts["hashes"]) is not list:
+        raise _Damaged("has a member of the wrong type: record")
+    record = _unbase64(parts["record"])
+    path = [_hash(text) for text in parts["hashes"]]
+    leaf = sha256(b"\x00" + record).digest()
+    if _included(leaf, parts["index"], head.size, path) != head.root:
+        raise _Damaged("is not proved: a record of it does not stand in the signed log")
+    said = {
+        "subject": outer["subject"],
+        "member": True,
+        "slice": parts["slice"],
+        "inclusion": {"index": parts["index"]},
+    }
+    _membership(said, record, [])
+
+
+def _recount(root: str, shards: list[str], fields: dict[str, Any], findings: _Findings) -> None:
+    """Compare the records of a history with those of an export that name her."""
+    sno, size = fields["subject"], _parse_checkpoint(fields["checkpoint"].encode()).size
+    head = _parse_checkpoint(_read(root, "checkpoint", NOTE_LIMIT))
+    told = {one["index"] for one in fields["records"]}
+    gone = more = 0
+    for index in range(-(-size // WIDTH)):
+        name = _tile_name("entries", index, min(WIDTH, head.size - index * WIDTH))
+        bodies = _bodies(_read(root, name, BUNDLE_LIMIT), WIDTH)[0]
+        brought = [(shard, _brought(shard, index)) for shard in shards] if b"" in bodies else []
+        for seq, body in enumerate(bodies[: size - index * WIDTH], index * WIDTH):
+            if body:
+                if _names(root, seq, body, sno) != (seq in told):
+                    what = "names her and is left out" if seq not in told else "does not name her"
+                    findings.add(seq, "history", f"the record {what}")
+                continue
+            found = [(s, others[seq % WIDTH]) for s, others in brought if others]
+            named = [_names(shard, seq, old, sno) for shard, old in found if old]
+            gone += not named
+            more += bool(named) and named[0] and seq not in told
+            if named and not named[0] and seq in told:
+                findings.add(seq, "history", "the record does not name her")
+    if more:
+        findings.notes.append(f"{more} more records that name her are in the shards that you gave")
+    if gone:
+        findings.notes.append(f"{gone} records were dropped: of them nobody can tell here")
+
+
+def _names(root: str, seq: int, body: bytes, sno: int) -> bool:
+    """Whether a record that was verified names a subject."""
+    if b'"set":' not in body:
+        return False
+    fields = _json(body)
+    value = fields.get("set") if isinstance(fields, dict) else None
+    if not isinstance(value, dict):
+        return False
+    about = _subjects(value)
+    if about.chunks is None:
+        return sno in value["snos"]
+    chunk, offset = divmod(sno, CHUNK_BITS)
+    if chunk not in about.chunks:
+        return False
+    bits = _read(root, f"sets/{seq}/{chunk}.bits", CHUNK_BYTES)
+    return bool(bits[offset >> 3] >> (offset & 7) & 1)
+
+
+# --------------------------------------------------------------------------------------
 # The command line
 
 
@@ -1575,14 +1821,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         help="a witness that must have cosigned; may be repeated",
     )
+    parser.add_argument(
+        "--history", metavar="FILE", help="what `privet audit history --proof` wrote; beside DIR"
+    )
+    parser.add_argument(
+        "--shard",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="an earlier export, with records dropped since; may be repeated",
+    )
     parser.add_argument("--vkey", help="the log's verifier key, as you know it")
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
     options = parser.parse_args(argv)
-    given = [options.directory, *(getattr(options, name) for name in _DOCUMENTS)]
+    given = [
+        options.directory or options.history,
+        *(getattr(options, name) for name in _DOCUMENTS),
+    ]
     if given.count(None) != len(given) - 1:
         parser.error("give one of DIR, --proof, --certificate and --receipt")
-    if (options.anchor or options.witness) and options.directory is None:
-        parser.error("--anchor and --witness belong to DIR")
+    if (options.anchor or options.witness or options.shard) and options.directory is None:
+        parser.error("--anchor, --witness and --shard belong to DIR")
+    if options.history and (options.anchor or options.witness):
+        parser.error("--history is judged by its own checkpoint")
     verdict = _judge(options)
     sys.stdout.write(
         json.dumps(asdict(verdict)) + "\n" if options.json else _told(verdict, options)
@@ -1606,12 +1867,24 @@ def _judge(options: argparse.Namespace) -> Verdict:
             except _Damaged as damage:
                 return _unusable(f"--{name}", str(damage))
             return verify(data, vkey=options.vkey)
+    if options.history is not None:
+        try:
+            data = _argument(options.history, HISTORY_LIMIT)
+        except _Damaged as damage:
+            return _unusable("--history", str(damage))
+        return verify_history(
+            data, export=options.directory, vkey=options.vkey, shards=options.shard
+        )
     try:
         anchor = None if options.anchor is None else _kept(options.anchor)
     except _Damaged as damage:
         return _unusable("--anchor", str(damage))
     return verify_directory(
-        options.directory, anchor=anchor, vkey=options.vkey, witnesses=options.witness
+        options.directory,
+        anchor=anchor,
+        vkey=options.vkey,
+        witnesses=options.witness,
+        shards=options.shard,
     )
 
 
@@ -1645,7 +1918,7 @@ def _told(verdict: Verdict, options: argparse.Namespace) -> str:
     lines += [f"note: {note}" for note in verdict.notes]
     if options.vkey is None:
         lines.append("note: the key came with the input; give --vkey as you know it")
-    if options.directory and options.anchor is None:
+    if options.directory and options.anchor is None and options.history is None:
         lines.append("note: no anchor; a log that was cut off and signed again would not show")
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from privet.cli import auditanchor, auditexport, auditfigures, auditproof, audittail, verdict
+from privet.cli import (
+    auditanchor,
+    auditexport,
+    auditfigures,
+    auditproof,
+    auditshard,
+    audittail,
+    verdict,
+)
 from privet.cli.options import (
     Home,
     Json,
@@ -36,6 +44,7 @@ app.command("principals")(auditfigures.principals)
 app.command("scope")(auditfigures.scope)
 app.command("stats")(auditfigures.stats)
 app.command("tail")(audittail.tail)
+app.add_typer(auditshard.app, name="shard")
 
 
 @app.command()
@@ -62,6 +71,16 @@ def verify(
         list[str] | None,
         typer.Option("--witness", metavar="KEY", help="Who must have cosigned; may be repeated."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option("--history", metavar="FILE", help="What `history --proof` wrote."),
+    ] = None,
+    shard: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--shard", metavar="DIR", help="An earlier export, with records dropped since."
+        ),
+    ] = None,
     vkey: VerifierKey = None,
     json: Json = False,
 ) -> None:
@@ -69,21 +88,32 @@ def verify(
     from privet.audit.verifier import (
         ANCHOR_LIMIT,
         CERTIFICATE_LIMIT,
+        HISTORY_LIMIT,
         verify_directory,
+        verify_history,
         verify_proof,
     )
 
-    if (directory is None) == (proof is None):
-        raise typer.BadParameter("give DIR or --proof FILE")
+    if (directory is None and history is None) == (proof is None):
+        raise typer.BadParameter("give DIR, --history FILE or --proof FILE")
+    if history is not None and (anchor or witness):
+        raise typer.BadParameter("a history is judged by its own checkpoint")
     screen = Screen(json)
     screen.begin("anybody", (), "verifying an audit export")
     notes = [] if vkey else [NO_KEY]
+    if history is not None:
+        data = _start(history, HISTORY_LIMIT)
+        found = verify_history(data, export=directory, vkey=vkey, shards=shard or [])
+        verdict.tell(screen, found, "a history", notes)
+        return
     if directory is None:
         found = verify_proof(_start(proof or Path(), CERTIFICATE_LIMIT), vkey=vkey)
         verdict.tell(screen, found, "a proof", notes)
         return
     past = anchor if anchor is None or anchor.is_dir() else _start(anchor, ANCHOR_LIMIT)
-    found = verify_directory(directory, anchor=past, vkey=vkey, witnesses=witness or [])
+    found = verify_directory(
+        directory, anchor=past, vkey=vkey, witnesses=witness or [], shards=shard or []
+    )
     notes += [] if anchor or witness else [NO_ANCHOR]
     verdict.tell(screen, found, "an audit export", notes)
 

@@ -31,6 +31,7 @@ def data(policy: Policy) -> dict[str, Any]:
         "denies": [_deny(d) for d in policy.denies],
         "after_erasure": {
             "records": policy.after_erasure.records,
+            "kept": None if policy.after_erasure.kept is None else str(policy.after_erasure.kept),
             "suppression": {
                 "for": str(policy.after_erasure.period),
                 "ground": policy.after_erasure.suppression,

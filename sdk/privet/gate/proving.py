@@ -10,8 +10,7 @@ from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide, entry
 from privet.types import ACCOUNTABILITY
 
-HISTORY = "privet-audit-history"
-VERSION = 1
+HISTORY = "privet:history-proof/1"
 
 
 def record(parts: Parts, caller: Caller, seq: int, sno: int | None) -> Proof:
@@ -67,11 +66,10 @@ def history(parts: Parts, caller: Caller, sno: int) -> bytes:
     parts.log.append([told])
     head, found = parts.log.shown(sno)
     document = {
-        "format": HISTORY,
-        "version": VERSION,
-        "sno": sno,
+        "form": HISTORY,
         "vkey": parts.log.vkey,
         "checkpoint": head,
+        "subject": sno,
         "records": found,
     }
-    return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
+    return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()

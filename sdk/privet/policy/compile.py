@@ -337,6 +337,7 @@ def _after_erasure(form: AfterErasureForm | None) -> AfterErasure:
         form.records or usual.records,
         mark.ground if mark else usual.suppression,
         Period.parse(mark.period) if mark else usual.period,
+        Period.parse(form.kept) if form.kept else usual.kept,
     )
 
 

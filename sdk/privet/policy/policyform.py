@@ -394,6 +394,8 @@ class AfterErasureForm(Form):
 
     records: Text | None = None
     """On which ground the log's records stay, whose number leads to nobody any more."""
+    kept: PeriodText | None = None
+    """How long the log keeps its records; without it none is ever dropped from it."""
     suppression: SuppressionForm | None = None
     """How long who was erased is kept out, and why."""
 

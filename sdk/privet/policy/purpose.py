@@ -93,11 +93,13 @@ class AfterErasure:
         records: why the log's records stay as long as the log, without a link to her.
         suppression: why a keyed mark of her ids stays.
         period: how long it does.
+        kept: how long the log keeps its records; None for as long as there is a log.
     """
 
     records: str = "accountability and the defence of claims (GDPR Art. 5(2), 7(1), 17(3)(e))"
     suppression: str = "who was erased is not taken in again unnoticed (GDPR Art. 17(1), 25(1))"
     period: Period = _TEN_YEARS
+    kept: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ def _limits(policy: Policy) -> str:
     ]
     rule = policy.after_erasure
     lines.append(f"after an erasure the log's records stay: {rule.records}")
+    if rule.kept is not None:
+        lines.append(f"the log's records are dropped after {rule.kept} at the earliest")
     lines.append(f"for {rule.period} an erased person is kept out: {rule.suppression}")
     if policy.items.never:
         lines.append(f"never used: what reveals {', '.join(policy.items.never)}")

@@ -47,6 +47,7 @@ _SAID = {
     "after_erasure records": "keeps its records after an erasure on the ground:",
     "after_erasure suppression": "keeps out who was erased on the ground:",
     "after_erasure period": "keeps out who was erased for",
+    "after_erasure kept": "keeps the records of its log for",
 }
 """What is said of a thing under a key; any other key stands for itself."""
 

@@ -198,7 +198,6 @@ def test_time_that_falls_is_named_though_everything_is_signed(kit, tmp_path):
         b'{"a":{"ts":5}}',
         b'{"ts":-1}',
         b"\xff\xfe",
-        b"",
         b'{"set":{"n":1,"snos":[1]},"ts":99}}',
         b'{"ts":' + b"9" * 5000 + b"}",
         b"[" * 60_000,
