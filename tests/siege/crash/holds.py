@@ -92,7 +92,7 @@ def _nothing_lost(place: Place, heard: Heard, *, finished: bool) -> Iterator[str
                 yield f"{who} is not known any more"
             continue
         if not finished and (begun or who == PEOPLE[-1]):  # ``summary`` tells the others
-            yield from _views(place, heard, who)
+            yield from views(place, heard, who)
         state = place.as_("privacy-desk").consent.state(who)[PURPOSE]
         active = state.startswith("active")
         if ("withdraw" in done or who == QUIET) and active and "agree" not in begun:
@@ -101,7 +101,8 @@ def _nothing_lost(place: Place, heard: Heard, *, finished: bool) -> Iterator[str
             yield f"the answer of {who} was lost: {state}"
 
 
-def _views(place: Place, heard: Heard, who: str) -> Iterator[str]:
+def views(place: Place, heard: Heard, who: str) -> Iterator[str]:
+    """Her events: all that were acknowledged, none that nobody recorded, each once."""
     begun = heard.begun.get(who, set())
     if begun & {"withdraw", "object", "lapse"} or who == QUIET:
         return  # her rows of this purpose go with her consent

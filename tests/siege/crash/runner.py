@@ -133,7 +133,7 @@ class Runner:
         """How many numbered boundaries an act has: counted in a run to which nothing happens."""
         counts = STATEMENT if kind in STATEMENTS else kind if kind == UNREADABLE else "writes"
         if (scenario.name, counts) not in self._counted:
-            self._fresh(scenario)
+            self.fresh(scenario)
             told = self._act(scenario, kind, 0)
             self._counted[scenario.name, counts] = int(told["number"])
         return self._counted[scenario.name, counts]
@@ -141,7 +141,7 @@ class Runner:
     def fault(self, scenario: Scenario, kind: str, at: int) -> Outcome:
         """Let one fault befall an act at one boundary, restart, and look."""
         clean = self.clean(scenario)
-        self._fresh(scenario)
+        self.fresh(scenario)
         told = self._act(scenario, kind, at)
         wrong = list(told["wrong"])
         wrong += self._looked(scenario, told, clean)
@@ -150,7 +150,7 @@ class Runner:
     def clean(self, scenario: Scenario) -> Any:
         """What the home is after the act where nothing befalls it."""
         if scenario.name not in self._clean:
-            self._fresh(scenario)
+            self.fresh(scenario)
             told = self._act(scenario, NOTHING, 0)
             wrong, state = self._restarted(scenario)
             wrong = [*told["wrong"], *wrong]
@@ -184,12 +184,14 @@ class Runner:
     def place(
         self, scenario: Scenario, *, later: bool = True, sync: Literal["FULL", "OFF"] = "OFF"
     ) -> Place:
+        """The slot's home, as one process sees it."""
         place = Place(self._slot, self.policy, self._told, self._url("slot"), sync)
         if later:
             place.clock.advance(scenario.later)
         return place
 
-    def _fresh(self, scenario: Scenario) -> None:
+    def fresh(self, scenario: Scenario) -> None:
+        """Put the prepared home into the slot."""
         prepared = self._prepare(scenario)
         self._copy(prepared, self._slot)
         shutil.copyfile(prepared.with_suffix(".told"), self._told)
@@ -198,7 +200,7 @@ class Runner:
         key = scenario.name if scenario.prepare else "shop"
         if key not in self._prepared:
             if scenario.prepare:
-                self._fresh(replace(scenario, prepare=None))
+                self.fresh(replace(scenario, prepare=None))
             else:
                 self._empty(self._slot)
             died, told = in_child(lambda: self._made(scenario))
@@ -281,8 +283,12 @@ class Runner:
             wrong.append(f"finished otherwise than undisturbed: {_differing(clean, state)}")
         return wrong
 
+    def traces(self, scenario: Scenario) -> dict[str, list[bytes]]:
+        """What must be gone of whom is erased, as it was when the home was prepared."""
+        return self._traces[scenario.name if scenario.prepare else "shop"]
+
     def _restarted(self, scenario: Scenario) -> tuple[list[str], Any]:
-        traces = self._traces[scenario.name if scenario.prepare else "shop"]
+        traces = self.traces(scenario)
         died, told = in_child(lambda: self._checked(scenario, traces))
         if died or isinstance(told, Exception):
             return [f"the restart failed: {told or died}"], None
