@@ -41,10 +41,14 @@ def shortened(before: Policy, after: Policy, now: int) -> set[str]:
     return found
 
 
-def note(tx: Tx, domains: Iterable[str]) -> None:
-    """Note domains; everybody is looked through from the beginning."""
-    names = sorted({*domains, *noted(tx)[0]})
-    if names:
+def note(tx: Tx, domains: Iterable[str], *, again: bool = True) -> None:
+    """Note domains; everybody is looked through from the beginning.
+
+    ``again`` False: not where all of them are being looked through already.
+    """
+    before = noted(tx)[0]
+    names = sorted({*domains, *before})
+    if names and (again or names != before):
         _put(tx, names, 0)
 
 

@@ -149,7 +149,7 @@ def _through(run: _Run) -> StoreCheck:
     run.counts += run.proof.faults
     if run.proof.late:  # what no sweep would find by itself
         with parts.home.data.write() as tx:
-            shortening.note(tx, run.proof.late)
+            shortening.note(tx, run.proof.late, again=False)
     found = {code: n for code, n in sorted(run.counts.items()) if n}
     record = parts.log.append([_concluded(run, found)])[0]
     run.writer.close(record)
