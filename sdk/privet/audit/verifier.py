@@ -66,6 +66,7 @@ LISTED: Final = 64  # a set of up to this many subjects is listed, a larger one 
 NOTE_LIMIT: Final = 65_536
 BUNDLE_LIMIT: Final = WIDTH * (2 + 65_535)
 CERTIFICATE_LIMIT: Final = 1 << 20
+HANDOVER_BYTES: Final = 330  # no record with two verifier keys and a signature is shorter
 PROBLEM_LIMIT: Final = 100
 ANCHOR_LIMIT: Final = 1 << 30
 ANCHORS: Final = 512  # of more, the tree is compared with so many
@@ -410,22 +411,23 @@ class _Set:
 # is a member of the outermost object. A JSON parse of every record would halve the speed.
 _TIME = re.compile(rb'"ts":(\d{1,16})(?:,[^{}\[\]\\\n]*)?\}\n')
 _UNUSUAL_SET = re.compile(rb'"set":(?!\{"n":1,"snos":\[\d{1,18}\]\}[,}])')
+_END: Final = 100  # bytes from the end of a record, in which its time most often is
 
 
-def _usual(bodies: Sequence[bytes], together: bytes) -> list[int] | None:
-    """Times of records with one subject or none; None where one of them is unusual.
+def _usual(bodies: Sequence[bytes], together: bytes) -> list[bytes] | None:
+    """Times of records with one subject or none, as digits; None where one is unusual.
 
     Args:
         bodies: the records.
         together: the same, one behind the other.
     """
-    if b"\n" in together or not together.isascii():
+    if b"\n" in together or not together.isascii() or _UNUSUAL_SET.search(together) is not None:
         return None
-    lines = b"\n".join([*bodies, b""])
-    if _UNUSUAL_SET.search(lines) is not None:
-        return None
-    times = _TIME.findall(lines)
-    return [*map(int, times)] if len(bodies) == len(times) else None
+    ends = b"\n".join([*[body[-_END:] for body in bodies], b""])
+    times = _TIME.findall(ends)
+    if len(times) != len(bodies):
+        times = _TIME.findall(b"\n".join([*bodies, b""]))
+    return times if len(times) == len(bodies) else None
 
 
 def _facts(body: bytes) -> tuple[int, _Set | None]:
@@ -796,20 +798,38 @@ class _Audit:
         self, bodies: list[bytes], seqs: Sequence[int], name: str, listing: _Listing
     ) -> None:
         together = b"".join(bodies)
-        times = _usual(bodies, together) or self._times(bodies, seqs, name)
-        if _HANDOVER in together:
+        usual = _usual(bodies, together)
+        if usual and self._rising(usual):
+            first = int(usual[0])
+            times = [] if listing.since <= first else [*map(int, usual)]
+            self._clock = int(usual[-1])
+        else:
+            times = [*map(int, usual)] if usual else self._times(bodies, seqs, name)
+            self._check_clock(times, seqs, name)
+        self._named(bodies, seqs, together)
+        listing.compare(bodies, seqs, bisect_left(times, listing.since))
+
+    def _named(self, bodies: list[bytes], seqs: Sequence[int], together: bytes) -> None:
+        """Keep the records that say who signs next, and take in which bodies were dropped."""
+        if max(map(len, bodies), default=0) >= HANDOVER_BYTES and _HANDOVER in together:
             both = zip(seqs, bodies, strict=True)
             self._handovers += [(seq, body) for seq, body in both if _HANDOVER in body]
         if self._gaps.count and _SHARD in together:
             for seq, body in zip(seqs, bodies, strict=True):
                 self._gaps.told(seq, body)
+
+    def _rising(self, times: Sequence[bytes]) -> bool:
+        """Whether no time is before another; digits of one length compare as their numbers."""
+        same = len({*map(len, times)}) == 1
+        return same and times == sorted(times) and int(times[0]) >= self._clock
+
+    def _check_clock(self, times: Sequence[int], seqs: Sequence[int], name: str) -> None:
         clock = [self._clock, *times]
         if clock != sorted(clock):
             for seq, (before, ts) in zip(seqs, pairwise(clock), strict=True):
                 if ts < before:
                     self._findings.add(seq, name, "the record is older than the one before it")
         self._clock = times[-1] if times else self._clock
-        listing.compare(bodies, seqs, bisect_left(times, listing.since))
 
     def _times(self, bodies: list[bytes], seqs: Sequence[int], name: str) -> list[int]:
         """Times of records that are worth a closer look; sets are checked on the way."""
@@ -817,7 +837,7 @@ class _Audit:
         for seq, body in zip(seqs, bodies, strict=True):
             usual = _usual([body], body)
             try:
-                ts, subjects = (usual[0], None) if usual else _facts(body)
+                ts, subjects = (int(usual[0]), None) if usual else _facts(body)
                 if subjects is not None and subjects.chunks:
                     self._bitmaps(seq, subjects, subjects.chunks)
             except _Damaged as damage:

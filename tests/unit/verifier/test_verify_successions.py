@@ -228,3 +228,11 @@ def test_no_byte_of_a_cosigned_checkpoint_can_be_changed(kit: Any, tmp_path: Any
         changed[at] ^= 1
         (place / name).write_bytes(changed)
         assert not verify_directory(place, witnesses=[one.vkey]).ok, at
+
+
+def test_an_origin_that_a_restore_began_says_what_it_goes_on_from(
+    kit: Any, begun: Any, tmp_path: Any
+) -> None:
+    verdict = judge(kit, tmp_path, kit.export(bodies(kit, 5), signer=begun).files())
+    assert not verdict.ok
+    assert "no record says what it goes on from" in verdict.problems[0].what
