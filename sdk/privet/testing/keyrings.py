@@ -36,10 +36,10 @@ def check_keyring(keyring: Keyring) -> None:
         KeyUnavailable: the keyring gives nothing at all.
 
     Example:
-        >>> from privet import EnvironmentKeyring
-        >>> import base64, os
-        >>> os.environ["SHOP_KEY"] = base64.b64encode(os.urandom(32)).decode()
-        >>> check_keyring(EnvironmentKeyring("SHOP_KEY"))
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from privet import FileKeyring
+        >>> check_keyring(FileKeyring(Path(mkdtemp()) / "keys"))
     """
     _claim(_NAME.fullmatch(keyring.name) is not None, "its name is a short code")
     first, second = keyring.create(), keyring.create()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ def test_a_home_in_order_ends_with_code_zero(shop):
     ended = shop("doctor", "--json")
     assert (ended.code, ended.json["ok"]) == (0, True)
     assert {c["check"] for c in ended.json["checks"]} == {
-        *("sqlite", "extras", "files", "keyring", "schema"),
+        *("sqlite", "extras", "files", "keyring files", "schema"),
         *(
             "stores",
             "policy",
@@ -28,7 +29,9 @@ def test_a_home_in_order_ends_with_code_zero(shop):
             "objections",
             "emergencies",
             "clock",
+            "keyring",
             "audit log",
+            "anchors",
             "maintenance",
         ),
     }
@@ -40,9 +43,33 @@ def test_looking_leaves_no_record(shop):
 
 
 def test_a_keyring_inside_the_home_is_worth_a_warning(shop):
-    assert state(shop("doctor", "--json"), "keyring")["state"] == "warn"
+    assert state(shop("doctor", "--json"), "keyring files")["state"] == "warn"
     Path("home/keyring").rename("keys")
-    assert state(shop("doctor", "--keyring", "file:keys", "--json"), "keyring")["state"] == "ok"
+    told = shop("doctor", "--keyring", "file:keys", "--json")
+    assert state(told, "keyring files")["state"] == "ok"
+
+
+def test_the_keyring_is_named_and_how_long_it_took_to_answer(shop):
+    told = state(shop("doctor", "--json"), "keyring")
+    assert re.fullmatch(r"file; it gave this epoch's key in \d+ ms", told["what"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "reason"),
+    [
+        ("env:NOBODY_SET_THIS", "env", "key.malformed"),
+        ("file:nowhere", "file", "key.missing"),
+        ("nonsense:hvs.canary", "this kind", "keyring.kind"),
+    ],
+)
+def test_a_keyring_that_gives_nothing_is_named_with_the_reason(shop, spec, kind, reason):
+    ended = shop("doctor", "--keyring", spec, "--json")
+    assert ended.code == 1
+    told = state(ended, "keyring")
+    assert told["state"] == "fail"
+    assert told["what"].startswith(kind)
+    assert reason in told["what"]
+    assert "canary" not in ended.out
 
 
 @pytest.mark.parametrize("path", ["home", "home/data.db"])
@@ -57,8 +84,8 @@ def test_files_that_others_can_read_fail(shop, path):
 def test_a_key_that_others_can_read_fails_twice(shop):
     next(Path("home/keyring").iterdir()).chmod(0o640)
     ended = shop("doctor", "--json")
-    assert state(ended, "keyring")["state"] == "fail"
-    assert "key.readable" in state(ended, "opening")["what"]
+    assert state(ended, "keyring files")["state"] == "fail"
+    assert "key.readable" in state(ended, "keyring")["what"]
 
 
 def test_an_outdated_schema_names_the_migration(shop):
