@@ -1643,13 +1643,13 @@ def _membership(outer: dict[str, Any], record: bytes, notes: list[str]) -> None:
     fields, sno, shown = _json(record), outer["subject"], outer["slice"]
     if not isinstance(fields, dict) or not 0 <= sno < 2**53:
         raise _Damaged("names no subject, or is of no record")
-    value = fields.get("set")
-    about = None if value is None else _subjects(value)
-    place = None if about is None else _slice_of(about, sno)
-    if about is None or about.chunks is None or place is None:
+    value = fields.get("set", {"n": 0, "snos": []})
+    about = _Set(0) if "set" not in fields else _subjects(value)
+    place = _slice_of(about, sno)
+    if place is None:
         if shown is not None:
             raise _Damaged("brings a slice that its record does not call for")
-        member = about is not None and about.chunks is None and sno in value["snos"]
+        member = sno in value.get("snos", ())
     else:
         member = _bit(about, sno, place, _members(shown, bits=str, hashes=list))
     if member is not outer["member"]:

@@ -10,6 +10,8 @@ from privet.audit.anchors.state import State
 from privet.clock import iso
 from privet.gate.parts import Parts
 
+__all__ = ["Pushed", "found", "push", "settle"]
+
 LATE_US = 5 * 60_000_000  # anchors are reached once a minute while there are records
 SHOW = "Run `privet audit anchor`; see docs/guide/anchors.md."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from privet.audit.anchors.base import Kept, Submission, unreachable
 from privet.errors import IntegrityError, InvalidInput
@@ -33,7 +33,8 @@ class CallbackAnchor:
         newest: Callable[[], bytes | None] | None = None,
         name: str = "callback",
     ) -> None:
-        if not callable(keep) or not (newest is None or callable(newest)):
+        given: tuple[Any, ...] = (keep, newest or keep)
+        if not all(map(callable, given)):
             raise InvalidInput(
                 "this anchor was refused", why="it is no function", reason="anchor.spec"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from privet.audit.anchors.base import Anchor
 from privet.audit.anchors.file import FileAnchor
@@ -53,8 +54,11 @@ def anchors(specs: Iterable[str | Anchor]) -> tuple[Anchor, ...]:
     return made
 
 
-def within(limit: timedelta | None) -> int | None:
+def within(limit: Any) -> int | None:
     """The time within which every record must be anchored, in microseconds; None for none.
+
+    Args:
+        limit: a timedelta, or None.
 
     Raises:
         InvalidInput: it is no time, or shorter than the pace at which anchors are reached.
