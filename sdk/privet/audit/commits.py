@@ -23,6 +23,7 @@ from privet.audit.form import Spliced
 from privet.audit.head import LOG, Head
 from privet.audit.storefile import StoreFile
 from privet.audit.tiles import Tile, completed
+from privet.db.piped import PipedTx
 from privet.errors import AuditUnavailable, PrivetError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ WITH moved AS (
     SELECT moved.log, r.* FROM moved, unnest(?, ?, ?, ?, ?) AS r (seq, ts, redo, body, leaf)
 ), listed AS (
     INSERT INTO single (sno, seq) SELECT s.* FROM moved, unnest(?, ?) AS s (sno, seq)
+), marked AS (
+    INSERT INTO set_chunk (chunk, seq, bits)
+    SELECT c.* FROM moved, unnest(?, ?, ?) AS c (chunk, seq, bits)
 )
 SELECT count(*) FROM moved
 """
@@ -190,7 +194,7 @@ class Commits:
     def _alone(self, known: Head, batch: Batch) -> list[list[int]]:
         """Write in one journey where the head is still the known one."""
         growth = self._grown(known, batch)
-        if growth.chunks or growth.tiles or self._checkpoint_due(growth.new):
+        if growth.tiles or self._checkpoint_due(growth.new):
             return self._among_others(lambda: batch)
         try:
             ((moved,),) = self._store.once(_GUARDED, _parameters(growth))
@@ -244,11 +248,10 @@ class Commits:
 
     def _write(self, tx: Tx, old: Head, batch: Batch, signer: Signer | None = None) -> _Growth:
         growth = self._grown(old, batch, signer)
-        if self._guards:
-            tx.later(_GUARDED, _parameters(growth))
+        if isinstance(tx, PipedTx):
+            tx.must(_GUARDED, _parameters(growth))
         else:
             _insert(tx, growth)
-        tx.many("INSERT INTO set_chunk (chunk, seq, bits) VALUES (?, ?, ?)", growth.chunks)
         for tile in growth.tiles:
             _insert_tile(tx, tile)
         return growth
@@ -279,7 +282,7 @@ def _parameters(growth: _Growth) -> list[object]:
 
     old, new = growth.old, growth.new
     records = [record for _, record in growth.records]
-    listed = growth.listed
+    listed, chunks = growth.listed, growth.chunks
     return [
         new.size,
         b"".join(new.frontier),
@@ -295,6 +298,9 @@ def _parameters(growth: _Growth) -> list[object]:
         blobs(growth.leaves),
         bigints([sno for sno, _ in listed]),
         bigints([seq for _, seq in listed]),
+        bigints([chunk for chunk, _, _ in chunks]),
+        bigints([seq for _, seq, _ in chunks]),
+        blobs([bits for _, _, bits in chunks]),
     ]
 
 
@@ -307,6 +313,7 @@ def _insert(tx: Tx, growth: _Growth) -> None:
         ],
     )
     tx.many("INSERT INTO single (sno, seq) VALUES (?, ?)", growth.listed)
+    tx.many("INSERT INTO set_chunk (chunk, seq, bits) VALUES (?, ?, ?)", growth.chunks)
     heads.write(tx, growth.new)
 
 

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from privet.db.store import Tx, _Transaction, translated
+from privet.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,11 +34,33 @@ SETTLE = "SELECT pg_logical_emit_message(true, 'privet', '')"
 class PipedTx(Tx):
     """A transaction in a pipeline: whoever asks waits for the answer, nobody else does."""
 
-    __slots__ = ("_pipeline",)
+    __slots__ = ("_asked", "_pipeline")
 
     def __init__(self, cursor: Any, store: Store, pipeline: Any) -> None:
         super().__init__(cursor, store)
         self._pipeline = pipeline
+        self._asked: list[Any] = []
+
+    def must(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Execute a query that has to answer 1; the block does not end well if it does not.
+
+        Nobody waits for the answer before the commit: the query itself has to see to it that
+        nothing is written where it answers otherwise.
+        """
+        own = self._cursor.connection.cursor()
+        self._asked.append(own)
+        PipedTx(own, self._store, self._pipeline).later(sql, params)
+
+    def check(self) -> None:
+        """After the pipeline ended: raise StoreUnavailable where an answer is not 1."""
+        for cursor in self._asked:
+            with cursor:
+                if cursor.fetchone() != (1,):
+                    raise StoreUnavailable(
+                        f"the {self._store.name} store refused",
+                        why="what was to be changed was not as it had been read",
+                        reason="store.conflict",
+                    )
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Execute a statement and wait for it; the number of rows that it changed."""
@@ -68,7 +91,7 @@ class PipedTx(Tx):
 class Piped(_Transaction):
     """Begins at the door, commits on the way out, rolls back where the block raises."""
 
-    __slots__ = ("_pipeline",)
+    __slots__ = ("_pipeline", "_tx")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store, "")
@@ -83,12 +106,14 @@ class Piped(_Transaction):
         except Exception as error:  # re-raised, typed and without values
             self._end(ended=self._roll_back())
             raise translated(error, self._store) from None
-        return PipedTx(self._cursor, self._store, pipeline)
+        self._tx = PipedTx(self._cursor, self._store, pipeline)
+        return self._tx
 
     def _commit(self) -> None:
         super()._commit()
         self._cursor.execute(SETTLE)
         self._pipeline.__exit__(None, None, None)
+        self._tx.check()
 
     def _roll_back(self) -> bool:
         with suppress(Exception):

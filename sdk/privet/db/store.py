@@ -35,6 +35,7 @@ Name = Literal["data", "keys", "audit"]
 Row = tuple[Any, ...]
 Held = tuple[Any, Any]
 """A connection of the pool, and the driver's own within it."""
+UNREACHABLE = "store.unreachable"
 LOCK_DEADLINE_S = 10.0
 BUSY_WAIT_MS = 5000
 # A checkpoint that waits for readers makes every writer wait, withdrawals included.
@@ -143,8 +144,8 @@ class Store:
         self.check_handle()
         try:
             return self._all(sql, params)
-        except StoreUnavailable:
-            if self._lock is not None:
+        except StoreUnavailable as refusal:
+            if self._lock is not None or refusal.reason != UNREACHABLE:
                 raise
         self._drop_idle()
         return self._all(sql, params)
@@ -261,8 +262,8 @@ class Store:
         """A connection in a transaction; one that a server ended while it was idle is replaced."""
         try:
             return self._cursor(begin)
-        except StoreUnavailable:
-            if self._lock is not None:
+        except StoreUnavailable as refusal:
+            if self._lock is not None or refusal.reason != UNREACHABLE:
                 raise
         self._drop_idle()
         return self._cursor(begin)
