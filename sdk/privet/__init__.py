@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from privet.deployment import Deployment
     from privet.deployment import open_deployment as open
     from privet.desks import AdminDesk, ConsentDesk, RightsDesk
-    from privet.gate.forget import Erasure, PlanLine
+    from privet.gate.planning import PlanLine
+    from privet.gate.register import Erasure
     from privet.gate.objections import Objection
     from privet.gate.renewal import Renewal
     from privet.gate.versions import Version
@@ -72,8 +73,8 @@ _WHERE = {
     "Deployment": ("privet.deployment", "Deployment"),
     "Clock": ("privet.clock", "Clock"),
     "Version": ("privet.gate.versions", "Version"),
-    "Erasure": ("privet.gate.forget", "Erasure"),
-    "PlanLine": ("privet.gate.forget", "PlanLine"),
+    "Erasure": ("privet.gate.register", "Erasure"),
+    "PlanLine": ("privet.gate.planning", "PlanLine"),
     "LoadReport": ("privet.ingest", "LoadReport"),
     "Receipt": ("privet.ingest", "Receipt"),
     "Maintenance": ("privet.maintenance", "Maintenance"),

@@ -21,10 +21,12 @@ from privet.backup.renewal import Restore
 from privet.errors import PrivetError
 from privet.gate import (
     anchoring,
+    erasing,
     forget,
     health,
     keylife,
     moving,
+    register,
     removal,
     storecheck,
     upkeep,
@@ -188,12 +190,12 @@ class Maintenance:
         return {
             "erasures": lambda _: self._erasures(),
             "withdrawals": lambda _: self._withdrawals(),
-            "holds": lambda _: forget.release_holds(parts, CALLER),
+            "holds": lambda _: erasing.release_holds(parts, CALLER),
             "runs": lambda _: removal.abandon(parts),
             "grounds": lambda _: upkeep.fold(parts),
             "retention": lambda pace: upkeep.sweep(parts, CALLER, pace),
-            "moving": lambda _: moving.move(parts, CALLER),
-            "separation": lambda _: upkeep.separate(parts, CALLER),
+            "moving": lambda pace: moving.move(parts, CALLER, pace),
+            "separation": lambda pace: upkeep.separate(parts, CALLER, pace),
             "compaction": lambda pace: upkeep.compact(parts, CALLER, pace),
             "epochs": lambda pace: keylife.when_due(
                 parts, CALLER, lambda _step, done, of: pace.progress(done, of)
@@ -205,8 +207,8 @@ class Maintenance:
 
     def _erasures(self) -> int:
         return _each(
-            forget.pending(self._parts),
-            lambda receipt: forget.resume(self._parts, CALLER, receipt),
+            register.pending(self._parts),
+            lambda receipt: erasing.resume(self._parts, CALLER, [receipt]),
         )
 
     def _withdrawals(self) -> int:

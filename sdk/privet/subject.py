@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from privet.gate import grounds
-from privet.gate.forget import Erasure, PlanLine
+from privet.gate.planning import PlanLine
+from privet.gate.register import Erasure
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import decide
 from privet.ingest import Receipt
@@ -175,7 +176,7 @@ class OwnRights:
     def erase(self) -> Erasure:
         """Erase everything about her that no law holds, models included. Art. 17."""
         sno, caller = self._herself("erase")
-        return rights.erase(self._parts, caller, sno, "")
+        return rights.erase(self._parts, caller, [sno], "")[0]
 
     def access(self) -> dict[str, Any]:
         """All that is kept about her. Art. 15."""

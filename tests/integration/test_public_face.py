@@ -34,7 +34,7 @@ from privet.errors import (
     StoreUnavailable,
     UnknownSubject,
 )
-from privet.gate import catalogue, catchup, forget
+from privet.gate import catalogue, catchup, erasing
 from privet.gate.record import entry
 from privet.maintenance import CALLER
 from privet.recommend import ContentTFIDF, Popularity
@@ -466,7 +466,7 @@ def test_a_hold_ends_at_its_date(shop: privet.Deployment, clock: Any) -> None:
     assert shop.maintenance.run()["holds"] == 1
     with pytest.raises(UnknownSubject):
         desk(shop).rights.access("ada")
-    outcome = forget.resume(shop._parts, CALLER, erasure.receipt)
+    (outcome,) = erasing.resume(shop._parts, CALLER, [erasure.receipt])
     assert outcome.state == "done"
     final = json.loads(outcome.certificate)["certificate"]
     assert (final["held"], final["models"]) == ([], before)
@@ -482,12 +482,12 @@ def test_a_hold_does_not_end_on_a_busy_store(
     clock.advance(timedelta(days=7 * 366))
     with monkeypatch.context() as busy:
         busy.setattr(Store, "truncate_log", lambda _: False)
-        assert forget.release_holds(shop._parts, CALLER) == 0
-    assert forget.resume(shop._parts, CALLER, receipt).state == "held"
-    assert forget.release_holds(shop._parts, CALLER) == 1
+        assert erasing.release_holds(shop._parts, CALLER) == 0
+    assert erasing.resume(shop._parts, CALLER, [receipt])[0].state == "held"
+    assert erasing.release_holds(shop._parts, CALLER) == 1
 
 
-STEPS = ["_fence", "_subtract", "_destroy", "_emptied", "_look_through", "_conclude", "_mark"]
+STEPS = ["_fence", "subtract", "_decided", "_destroy", "emptied", "_look_through", "_conclude"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -500,14 +500,14 @@ def test_an_erasure_goes_on_from_wherever_it_stopped(
     trainer(shop).serve(trainer(shop).train("top", Popularity(event="view", least=5)))
     if held:
         bought(shop, "ada", "1")
-    whole = getattr(forget, step)
+    whole = getattr(erasing, step)
 
     def died(*args: Any) -> None:
         whole(*args)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(forget, step, died)
+        patched.setattr(erasing, step, died)
         with pytest.raises(KeyboardInterrupt):
             ada.rights.erase()
     assert not web(shop).recommend("ada").personal

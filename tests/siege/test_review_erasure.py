@@ -15,7 +15,7 @@ from privet.clock import micros
 from privet.consent import Change
 from privet.deployment import Deployment, open_deployment
 from privet.errors import Erased
-from privet.gate import forget, grounds, subject
+from privet.gate import erasing, grounds, register, subject
 from privet.maintenance import CALLER
 from privet.policy import load
 from privet.recommend import Popularity
@@ -58,12 +58,12 @@ def sno_of(shop: Deployment, person: str) -> int:
     return sno
 
 
-def told(erasure: forget.Erasure) -> dict[str, Any]:
+def told(erasure: register.Erasure) -> dict[str, Any]:
     certificate: dict[str, Any] = json.loads(erasure.certificate)["certificate"]
     return certificate
 
 
-def erase(shop: Deployment, person: str) -> forget.Erasure:
+def erase(shop: Deployment, person: str) -> register.Erasure:
     return shop.principal("dpo", roles=["privacy-desk"]).rights.erase(person)
 
 
@@ -114,19 +114,20 @@ def test_somebody_without_any_data_is_erased(store: Deployment) -> None:
 def test_two_who_go_on_with_one_erasure_leave_it_done(
     store: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, inside = forget._destroy, []
+    real, inside = erasing._destroy, []
 
-    def overtaken(parts: Any, caller: Any, sno: int, receipt: str, request: Any) -> Any:
+    def overtaken(parts: Any, requests: Any, *rest: Any) -> None:
         if not inside:
-            inside.append(receipt)
-            forget.resume(parts, CALLER, receipt)  # another process, which was quicker
-            monkeypatch.setattr(forget, "_emptied", lambda _parts: False)
-        return real(parts, caller, sno, receipt, request)
+            inside.append(requests)
+            # Another process, which was quicker.
+            erasing.resume(parts, CALLER, [one.receipt for one in requests])
+            monkeypatch.setattr(erasing, "emptied", lambda _parts: False)
+        real(parts, requests, *rest)
 
     store.principal("web", roles=["storefront"]).consent.begin("cleo", "orders")
-    monkeypatch.setattr(forget, "_destroy", overtaken)
+    monkeypatch.setattr(erasing, "_destroy", overtaken)
     assert erase(store, "cleo").state == "pending"
-    assert forget.pending(store._parts) == []
+    assert register.pending(store._parts) == []
     assert -1 not in store.maintenance.run().values()
 
 
@@ -134,19 +135,19 @@ def test_one_erasure_that_cannot_be_finished_holds_no_other_up(
     store: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for person in ("ada", "bea"):
-        monkeypatch.setattr(forget, "_emptied", lambda _parts: False)
+        monkeypatch.setattr(erasing, "emptied", lambda _parts: False)
         assert erase(store, person).state == "pending"
     monkeypatch.undo()
-    ada, real = sno_of(store, "ada"), forget._look_through
+    ada, real = sno_of(store, "ada"), erasing._look_through
 
     def broken(parts: Any, sno: int, allowed: set[str]) -> None:
         if sno == ada:
             raise Erased("stands for any failure")
         real(parts, sno, allowed)
 
-    monkeypatch.setattr(forget, "_look_through", broken)
+    monkeypatch.setattr(erasing, "_look_through", broken)
     assert store.maintenance.run()["erasures"] == -1
-    assert len(forget.pending(store._parts)) == 1
+    assert len(register.pending(store._parts)) == 1
 
 
 def test_a_change_that_was_under_way_leaves_no_row_after_the_erasure(store: Deployment) -> None:

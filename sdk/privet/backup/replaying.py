@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from privet.errors import IntegrityError, PolicyError, StoreUnavailable
-from privet.gate import activation, catchup, forget, policies, recovery, removal
+from privet.gate import activation, catchup, erasing, forget, policies, recovery, register, removal
 from privet.gate.parts import Caller, Parts
 from privet.gate.policies import Activation
 

@@ -30,7 +30,8 @@ from privet.types import RIGHTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from privet.gate.forget import Erasure, PlanLine
+    from privet.gate.planning import PlanLine
+    from privet.gate.register import Erasure
 
 ROLE = "privacy-desk"
 COLUMNS = ("what", "name", "rows", "fate", "law", "until")

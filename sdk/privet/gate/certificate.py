@@ -20,28 +20,28 @@ from privet.gate.parts import IDENTITY, Parts
 from privet.gate.removal import Removed
 
 if TYPE_CHECKING:
-    from privet.gate.forget import Held
+    from privet.gate.register import Held, Request
 
 FORM = "privet:erasure-certificate/1"
 
 
 def body(
     parts: Parts,
-    request: Mapping[str, Any],
+    request: Request,
     removed: Sequence[Removed],
     held: Sequence[Held],
     release_within_us: int,
 ) -> dict[str, Any]:
     """What the certificate says, as plain data."""
     purposes = parts.policy.purposes.values()
-    detail = request["detail"]
+    detail = request.detail
     gone = {*detail["destroyed"], "ledger"}
     if not held:  # once what was held is released, it is gone as well
         gone |= {*detail["holds"], *([IDENTITY] if detail["holds"] else ())}
     return {
         "form": FORM,
-        "receipt": request["receipt"],
-        "received": iso(request["received"]),
+        "receipt": request.receipt,
+        "received": iso(request.received),
         "fenced": iso(detail["fenced"]),
         "concluded": iso(parts.now),
         "gone": sorted(gone),

@@ -19,6 +19,7 @@ from privet.gate import (
     notices,
     objections,
     policies,
+    register,
     upkeep,
     watching,
 )
@@ -67,9 +68,9 @@ def examine(parts: Parts) -> list[Finding]:
 def waiting(parts: Parts) -> dict[str, int]:
     """How much of each kind maintenance has to do. Changes nothing."""
     return {
-        "erasures": len(forget.pending(parts)),
+        "erasures": len(register.pending(parts)),
         "withdrawals": len(forget.unsettled(parts)),
-        "holds": len(forget.ended_holds(parts)),
+        "holds": len(register.ended_holds(parts)),
         "cells": upkeep.overdue(parts),
         "epochs": int(keylife.is_due(parts) or keylife.status(parts).under_way),
     }

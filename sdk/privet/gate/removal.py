@@ -7,11 +7,12 @@ stores, so that beginning again does what is left and subtracts nothing twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from pyroaring import BitMap
 
+from privet.audit import Entry
 from privet.errors import ModelUnavailable
 from privet.gate import membership
 from privet.gate.parts import Caller, Parts
@@ -61,12 +62,36 @@ def remove(
     people = BitMap(snos)
     with parts.home.data.write() as tx:
         membership.drop(tx, people, purpose)
+    before = dict.fromkeys(people, cause)
     done: list[Removed] = []
+    records: list[Entry] = []
     for model, lineage in _lineages_of(parts, people, purpose):
-        removed = _remove_from(parts, caller, cause, people, model, lineage)
+        removed = _remove_from(parts, caller, before, model, lineage)
         if removed is not None:
-            done.append(removed)
+            done.append(removed[0])
+            records.append(removed[1])
+    destroy_gone(parts)
+    parts.log.append(records)
     return done
+
+
+def subtract(parts: Parts, caller: Caller, causes: Mapping[int, str]) -> list[Entry]:
+    """Subtract what these subjects added, from every model, and leave the rest to the caller.
+
+    The rest is: to destroy what ``model_gone`` names with the subjects' own keys, and to
+    record what is returned.
+
+    Args:
+        parts: the open deployment.
+        caller: on whose behalf.
+        causes: by ordinal, the receipt of her erasure.
+    """
+    people = BitMap(causes)
+    found = [
+        _remove_from(parts, caller, causes, model, lineage)
+        for model, lineage in _lineages_of(parts, people, None)
+    ]
+    return [removed[1] for removed in found if removed is not None]
 
 
 def removals(parts: Parts, cause: str) -> list[Removed]:
@@ -77,8 +102,9 @@ def removals(parts: Parts, cause: str) -> list[Removed]:
 
 
 def _remove_from(
-    parts: Parts, caller: Caller, cause: str, people: BitMap, model: int, lineage: int
-) -> Removed | None:
+    parts: Parts, caller: Caller, causes: Mapping[int, str], model: int, lineage: int
+) -> tuple[Removed, Entry] | None:
+    people = BitMap(causes)
     for _ in range(ATTEMPTS):
         with parts.home.data.read() as tx:
             row = tx.one(COLUMNS + " WHERE model = ? AND lineage = ?", (model, lineage))
@@ -95,7 +121,7 @@ def _remove_from(
         state = without(parts, caller, old, unseal(parts, old, pages), gone, everybody - gone)
         if state is None:
             continue
-        removed = _replace(parts, caller, cause, old, gone, state)
+        removed = _replace(parts, caller, causes, old, gone, state)
         if removed is not None:
             return removed
     raise ModelUnavailable(
@@ -117,12 +143,17 @@ def _drop_unpublished(parts: Parts, model: int, lineage: int, gone: BitMap) -> b
 
 
 def _replace(
-    parts: Parts, caller: Caller, cause: str, old: Version, gone: BitMap, state: bytes
-) -> Removed | None:
+    parts: Parts,
+    caller: Caller,
+    causes: Mapping[int, str],
+    old: Version,
+    gone: BitMap,
+    state: bytes,
+) -> tuple[Removed, Entry] | None:
     """Publish the state without these people in one transaction with what is kept of them.
 
     Returns:
-        None where another removal came first.
+        What was removed, and the record of it; None where another removal came first.
     """
     fresh = seal(parts, old.model, binding(old.purpose, old.slice), old.spec, state)
     new = replace(
@@ -133,11 +164,12 @@ def _replace(
         if first := delete(tx, old.model, old.version):
             drop_contributions(tx, old.model, old.lineage, gone)
             insert(tx, new, fresh.pages)
-            tx.run(
+            told = (old.model, old.lineage, new.version, json.dumps(asdict(removed)))
+            tx.many(
                 "INSERT INTO removal (cause, model, lineage, version, detail) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (cause, model, lineage) DO UPDATE "
                 "SET version = excluded.version, detail = excluded.detail",
-                (cause, old.model, old.lineage, new.version, json.dumps(asdict(removed))),
+                [(cause, *told) for cause in sorted({causes[sno] for sno in gone})],
             )
             tx.run(
                 "UPDATE model_live SET version = ?, epoch = epoch + 1 "
@@ -147,10 +179,8 @@ def _replace(
     if not first:
         parts.keys.destroy_model_key(old.model, fresh.version)
         return None
-    destroy_gone(parts)
     parts.drop_model(old.purpose, old.name)  # in memory, what she added is there still
-    parts.log.append([model_entry(parts, caller, "forget", new, removed=len(gone))])
-    return removed
+    return removed, model_entry(parts, caller, "forget", new, removed=len(gone))
 
 
 def _lineages_of(parts: Parts, people: BitMap, purpose: str | None) -> list[tuple[int, int]]:

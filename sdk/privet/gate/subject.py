@@ -48,6 +48,11 @@ def ids_of(
             **more,
         )
     )
+    return ids_under(parts, warrant, snos)
+
+
+def ids_under(parts: Parts, warrant: Warrant, snos: Sequence[int]) -> dict[int, list[str | int]]:
+    """The same under a record that was made already, and names these people."""
     opened = _opened(parts, warrant, Plan(IDENTITY_EVENT, ("id",), (IDENTITY,), None), snos)
     texts = opened.columns.get("id", ())
     found: dict[int, list[str | int]] = {}

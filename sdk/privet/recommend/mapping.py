@@ -10,7 +10,7 @@ from privet.errors import KeyUnavailable, ModelUnavailable
 from privet.features.items import as_seen
 from privet.gate import artifact, catalogue, forget
 from privet.gate.catalogue import Items, version_of
-from privet.gate.forget import RELEASE_WITHIN_US
+from privet.gate.erasing import RELEASE_WITHIN_US
 from privet.gate.parts import Parts
 from privet.gate.read import Snapshot
 from privet.gate.record import MINUTE_US

@@ -17,7 +17,7 @@ import numpy as np
 
 from privet.clock import iso
 from privet.errors import InvalidInput, StoreUnavailable
-from privet.gate import catalogue, columns, forget, subject
+from privet.gate import catalogue, columns, planning, subject
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
 from privet.ingest import Receipt
@@ -78,7 +78,7 @@ def everything(parts: Parts, caller: Caller, sno: int, action: Action = "read") 
         "evidence": subject.evidence_of(parts, caller, sno),
         "purposes": _purposes(parts),
         "columns": columns.purposes_of(parts, sno),
-        "models": [f"{line.name}" for line in forget.models_of(parts, sno)],
+        "models": [f"{line.name}" for line in planning.models_of(parts, sno)],
         "segments": segments.own(parts, reading.warrant, sno),
         "reads": subject.reads_of(parts, sno),
     }

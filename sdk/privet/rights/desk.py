@@ -12,19 +12,21 @@ from privet.clock import micros
 from privet.errors import InvalidInput
 from privet.gate import (
     catalogue,
+    erasing,
     evidence,
-    forget,
     grounded,
     grounds,
     importable,
     importing,
+    planning,
     renewal,
     subject,
 )
-from privet.gate.forget import Erasure, PlanLine
 from privet.gate.importable import Answers
 from privet.gate.parts import Caller, Parts
+from privet.gate.planning import PlanLine
 from privet.gate.record import decide
+from privet.gate.register import Erasure
 from privet.gate.renewal import Renewal
 from privet.gate.wishes import ACTION_OF, Proof, Wish
 from privet.ingest.columns import identifier, is_missing
@@ -46,15 +48,15 @@ ENDING = frozenset({"no", "withdrawn", "ended", "objected", "opted-out"})
 
 def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     """A dry run of an erasure."""
-    return forget.plan(parts, caller, sno)
+    return planning.plan(parts, caller, sno)
 
 
-def erase(parts: Parts, caller: Caller, sno: int, reference: str) -> Erasure:
-    """Erase one person; see ``privet.gate.forget``."""
+def erase(parts: Parts, caller: Caller, snos: Sequence[int], reference: str) -> list[Erasure]:
+    """Erase people; see ``privet.gate.erasing``."""
     check_type(reference, str, "the number of a request", "Give text, or leave it out.")
     if reference:
         check_text(reference, "the number of a request")
-    return forget.erase(parts, caller, sno, reference)
+    return erasing.erase(parts, caller, snos, reference)
 
 
 def link(parts: Parts, caller: Caller, sno: int, handle: str | int) -> Receipt:

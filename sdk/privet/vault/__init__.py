@@ -10,6 +10,7 @@ from privet.vault.reading import Fetched, Plan
 from privet.vault.rekeying import alone, gen_of
 from privet.vault.renewing import Renewing
 from privet.vault.rows import by_subject
+from privet.vault.shred import Ending
 from privet.vault.store import Holding, Vault, twice
 from privet.vault.subjects import Subjects
 from privet.vault.writing import Committed, Prepared
@@ -17,6 +18,7 @@ from privet.vault.writing import Committed, Prepared
 __all__ = [
     "Committed",
     "Destruction",
+    "Ending",
     "EpochState",
     "Fetched",
     "FileKeyring",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from privet.vault.columns import Founded, Value
     from privet.vault.compaction import Overdue
     from privet.vault.keys import Keys
+    from privet.vault.shred import Ending
     from privet.vault.subjects import Subjects
     from privet.vault.writing import Committed, Prepared
 
@@ -280,6 +281,14 @@ class Vault:
             Numbers of the domains whose key was destroyed. (GDPR Art. 17.)
         """
         return shred.shred(self._room, sno, domains)
+
+    def end(self, endings: Sequence[Ending], versions: Sequence[tuple[int, int]]) -> None:
+        """Keep people out and destroy their keys and references, with those of models."""
+        shred.end(self._room, self.subjects, endings, versions)
+
+    def clear(self, tx: Tx, endings: Sequence[Ending]) -> None:
+        """Delete what was sealed under keys that ``end`` destroyed."""
+        shred.clear(self._room, tx, endings)
 
     def compact(self, warrant: Warrant, sno: int) -> int:
         """Merge small cells and re-seal outdated layouts; how many cells fewer there are."""

@@ -181,19 +181,28 @@ class Subjects:
                 an id that is not known any more the mark is made from its tag, and the
                 version of the index that the tag is of stays until the mark has run out.
         """
-        encoded = [encode_id(identifier) for identifier in ids]
-        self._warm()
-        key = self._keys.secret("suppress")
+        self.warm()
         with self._store.write() as tx:
-            told = {tag for ver in self._held(tx) for tag in self._tags(encoded, ver)}
-            rows = tx.all("SELECT tag, ver FROM subject_ref WHERE sno = ?", (sno,))
-            marks = [(mark_of_id(key, one), until, request, 0) for one in encoded]
-            marks += [
-                (mark_of_tag(key, bytes(tag)), until, request, ver)
-                for tag, ver in rows
-                if bytes(tag) not in told
-            ]
-            tx.many(_SUPPRESS, marks)
+            return self.keep_out(tx, sno, until, request, ids)
+
+    def warm(self) -> None:
+        """Ask for the keys of the index, so that no transaction has to wait for a keyring."""
+        self._warm()
+        self._keys.secret("suppress")
+
+    def keep_out(self, tx: Tx, sno: int, until: int, request: str, ids: Sequence[Id] = ()) -> int:
+        """``suppress`` within a writer's transaction, of one who called ``warm`` before it."""
+        encoded = [encode_id(identifier) for identifier in ids]
+        key = self._keys.secret("suppress")
+        told = {tag for ver in self._held(tx) for tag in self._tags(encoded, ver)}
+        rows = tx.all("SELECT tag, ver FROM subject_ref WHERE sno = ?", (sno,))
+        marks = [(mark_of_id(key, one), until, request, 0) for one in encoded]
+        marks += [
+            (mark_of_tag(key, bytes(tag)), until, request, ver)
+            for tag, ver in rows
+            if bytes(tag) not in told
+        ]
+        tx.many(_SUPPRESS, marks)
         return len(marks)
 
     def marked(self, request: str) -> bool:
@@ -229,11 +238,15 @@ class Subjects:
     def drop_refs(self, sno: int, *, held: bool) -> None:
         """Cut the link to a subject, or mark it where a law still holds some of her data."""
         with self._store.write() as tx:
-            self._held(tx)
-            if held:
-                tx.run("UPDATE subject_ref SET held = 1 WHERE sno = ?", (sno,))
-            else:
-                tx.run("DELETE FROM subject_ref WHERE sno = ?", (sno,))
+            self.cut(tx, sno, held=held)
+
+    def cut(self, tx: Tx, sno: int, *, held: bool) -> None:
+        """``drop_refs`` within a writer's transaction."""
+        self._held(tx)
+        if held:
+            tx.run("UPDATE subject_ref SET held = 1 WHERE sno = ?", (sno,))
+        else:
+            tx.run("DELETE FROM subject_ref WHERE sno = ?", (sno,))
 
     def linked(self, snos: Sequence[int]) -> set[int]:
         """Those of these subjects that an id still leads to, other than for a hold."""

@@ -11,31 +11,32 @@ import pytest
 
 import privet
 from privet.audit.verifier import verify_certificate
-from privet.gate import artifact, forget, grounds, removal
+from privet.gate import artifact, certificate, erasing, forget, grounds, register, removal
+from privet.gate.parts import Caller
 from privet.recommend.codec import unpack
 from privet.vault import Keys, Subjects, Vault
 
 PURPOSE = "recommendations"
 
 STEPS = {
-    "before the intent": (forget, "_fence", False),
-    "after the intent": (forget, "catch_up", False),
-    "fenced": (forget, "_fence", True),
+    "before the intent": (erasing, "_fence", False),
+    "after the intent": (erasing, "catch_up", False),
+    "fenced": (erasing, "_fence", True),
     "before a removal": (removal, "_remove_from", False),
     "state subtracted, not published": (removal, "seal", True),
-    "removal published, old key alive": (Keys, "destroy_model_key", False),
-    "old key destroyed": (Keys, "destroy_model_key", True),
     "one model done": (removal, "_remove_from", True),
-    "all models done, not noted": (forget, "remove", True),
-    "subtracted": (forget, "_subtract", True),
-    "kept out": (Subjects, "suppress", True),
-    "keys gone, rows left": (Keys, "destroy_subject", True),
-    "shredded": (Vault, "shred", True),
-    "references dropped": (Subjects, "drop_refs", True),
-    "destroyed": (forget, "_destroy", True),
-    "looked through": (forget, "_look_through", True),
-    "before the certificate": (forget.certificate, "sign", False),
-    "signed": (forget.certificate, "sign", True),
+    "subtracted, old keys alive": (erasing, "subtract", True),
+    "decided, not noted": (register, "note", False),
+    "decided": (erasing, "_decided", True),
+    "kept out, not committed": (Subjects, "keep_out", True),
+    "references cut, not committed": (Subjects, "cut", True),
+    "keys gone, rows left": (Vault, "end", True),
+    "rows cleared, not committed": (Vault, "clear", True),
+    "destroyed": (erasing, "_destroy", True),
+    "looked through": (erasing, "_look_through", True),
+    "before the certificate": (certificate, "sign", False),
+    "signed": (certificate, "sign", True),
+    "concluded": (register, "conclude", True),
 }
 
 
@@ -157,7 +158,7 @@ def test_a_removal_is_not_subtracted_twice(stall: Any) -> None:
     shop = stall.stocked()
     parts = shop._parts
     (sno,) = parts.subjects.find(["p1"])
-    caller = forget.Caller("test", frozenset({"privet"}))
+    caller = Caller("test", frozenset({"privet"}))
     assert len(removal.remove(parts, caller, "cause", [sno])) == 2
     once = states(shop)
     assert removal.remove(parts, caller, "cause", [sno]) == []
@@ -172,7 +173,7 @@ def test_without_the_one_transaction_a_replay_subtracts_twice(
     shop = stall.stocked()
     parts = shop._parts
     (sno,) = parts.subjects.find(["p1"])
-    caller = forget.Caller("test", frozenset({"privet"}))
+    caller = Caller("test", frozenset({"privet"}))
     monkeypatch.setattr(removal, "drop_contributions", lambda *_: None)
     removal.remove(parts, caller, "cause", [sno], PURPOSE)
     try:

@@ -12,7 +12,7 @@ import pytest
 
 import privet
 from privet.audit.verifier import verify_certificate
-from privet.gate import artifact, catchup, forget, grounds
+from privet.gate import artifact, catchup, erasing, grounds
 from privet.recommend import ItemItem, Popularity
 from privet.recommend.codec import unpack
 
@@ -196,7 +196,7 @@ def test_a_leaf_whose_projection_was_cut_off_is_applied_at_the_next_opening(
     shop = market.stocked()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grounds, "catch_up", lambda *_: (_ for _ in ()).throw(stopped()))
-        patch.setattr(forget, "catch_up", lambda *_: (_ for _ in ()).throw(stopped()))
+        patch.setattr(erasing, "catch_up", lambda *_: (_ for _ in ()).throw(stopped()))
         with pytest.raises(stopped):
             MOMENTS[moment](shop)
     size = shop._parts.log.size()

@@ -9,6 +9,8 @@ from privet.errors import KeyUnavailable
 from privet.vault.keyroom.wrapping import MODEL, Wraps, again
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from privet.db import Tx
     from privet.db.store import Row
 
@@ -62,7 +64,12 @@ class ModelKeys:
     def destroy(self, model: int, version: int) -> None:
         """Destroy the key of one model version; safe to repeat."""
         with self._wraps.store.write() as tx:
-            tx.run("DELETE FROM model_key WHERE model = ? AND version = ?", (model, version))
+            destroy(tx, [(model, version)])
 
 
 _ROW: Final = "SELECT kek_id, wrapped, kc FROM model_key WHERE model = ? AND version = ?"
+
+
+def destroy(tx: Tx, versions: Sequence[tuple[int, int]]) -> None:
+    """Destroy the keys of some (model, version) within a writer's transaction."""
+    tx.many("DELETE FROM model_key WHERE model = ? AND version = ?", versions)

@@ -151,11 +151,7 @@ class SubjectKeys:
     def destroy(self, sno: int, doms: Iterable[int] | None) -> list[int]:
         """Delete one subject's keys (of some domains, or all); the domains that had one."""
         with self._wraps.store.write() as tx:
-            had = [r[0] for r in tx.all("SELECT dom FROM subject_key WHERE sno = ?", (sno,))]
-            gone = sorted(had if doms is None else set(had) & set(doms))
-            for table in ("subject_key", "former_key"):
-                tx.many(f"DELETE FROM {table} WHERE sno = ? AND dom = ?", [(sno, d) for d in gone])
-        return gone
+            return destroy(tx, sno, doms)
 
     # --- renewal -------------------------------------------------------------------------
 
@@ -217,3 +213,12 @@ _RENEW: Final = (
 _ADD: Final = (
     "INSERT INTO subject_key (sno, dom, gen, kek_id, wrapped, kc) VALUES (?, ?, ?, ?, ?, ?)"
 )
+
+
+def destroy(tx: Tx, sno: int, doms: Iterable[int] | None) -> list[int]:
+    """``SubjectKeys.destroy`` within a writer's transaction."""
+    had = [r[0] for r in tx.all("SELECT dom FROM subject_key WHERE sno = ?", (sno,))]
+    gone = sorted(had if doms is None else set(had) & set(doms))
+    for table in ("subject_key", "former_key"):
+        tx.many(f"DELETE FROM {table} WHERE sno = ? AND dom = ?", [(sno, d) for d in gone])
+    return gone
