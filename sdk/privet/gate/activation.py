@@ -20,6 +20,7 @@ from privet.gate import (
     shortening,
 )
 from privet.gate.approving import NOBODY, Approved
+from privet.gate.batches import Pace
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.policies import Activation
 from privet.gate.record import decide, entry
@@ -111,7 +112,7 @@ def activate(
         dropping.check(parts, caller, policy)
     vault = Vault(parts.home, parts.keys, parts.subjects, parts.clock)
     install_layout(vault, policy)
-    moving.move(parts, caller, progress)  # of an activation that was broken off
+    moving.move(parts, caller, Pace(progress))  # of an activation that was broken off
     resealing.begin(parts, policy)
     resealing.reseal(parts, caller, vault, policy, progress)
     # Again, since it took its time: whatever was activated meanwhile decides now.
@@ -122,7 +123,7 @@ def activate(
         _check_still(tx, parts, approved)
         _change(tx, parts, after, [activation])
     resealing.finish(after, caller, vault, policy)
-    moving.move(after, caller, progress)
+    moving.move(after, caller, Pace(progress))
 
 
 def bring_forward(
@@ -143,14 +144,14 @@ def bring_forward(
     """
     vault = Vault(parts.home, parts.keys, parts.subjects, parts.clock)
     install_layout(vault, policy)
-    moving.move(parts, caller, _silent)
+    moving.move(parts, caller)
     resealing.begin(parts, policy)
     resealing.reseal(parts, caller, vault, policy, _silent)
     after = _after(parts, vault, policy)
     with parts.home.data.write() as tx:
         _change(tx, parts, after, activated)
     resealing.finish(after, caller, vault, policy)
-    moving.move(after, caller, _silent)
+    moving.move(after, caller)
     return after
 
 

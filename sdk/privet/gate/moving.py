@@ -7,13 +7,14 @@ domain. Until they are moved a read looks into both, and an erasure moves hers f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
 from privet.db import Tx
 from privet.errors import StoreUnavailable
+from privet.gate.batches import UNHURRIED, Pace
 from privet.gate.parts import MOVING, Caller, Parts
 from privet.gate.record import entry
 from privet.policy import apart
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from privet.policy import Policy
 
 FROM = "moving:from"
-MANY = 1000
 Move = tuple[str, frozenset[str], str, str]
 """Event, bare fields, the domain that they are in, and the one that they belong to."""
 
@@ -72,28 +72,27 @@ def also(
     )
 
 
-def people(tx: Tx, parts: Parts) -> list[int]:
+def people(tx: Tx, parts: Parts) -> BitMap:
     """Who is still to be looked through."""
     found = noted(tx)
-    return _people(tx, parts, found) if found else []
+    return _people(tx, parts, found) if found else BitMap()
 
 
-def move(parts: Parts, caller: Caller, progress: Callable[[int, int], None] | None = None) -> int:
-    """Move what is noted, of some thousand people at most unless ``progress`` is told; cells."""
+def move(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
+    """Move what is noted; how many cells. Broken off, it goes on behind the last batch."""
+    with parts.home.data.read() as tx:
+        found, due = noted(tx), people(tx, parts)
     moved = done = 0
-    while True:
-        with parts.home.data.read() as tx:
-            found, due = noted(tx), people(tx, parts)
-        batch = due[:MANY]
-        if batch:
-            moved += sum(_move(parts, caller, found, batch))
-            done += len(batch)
-        if found:
-            with parts.home.data.write() as tx:
-                _went_on(tx, found, batch[-1] if len(batch) < len(due) else None)
-        if progress is None or len(batch) == len(due):
-            return moved
-        progress(done, done + len(due) - len(batch))
+    for batch in pace.batches(due):
+        moved += sum(_move(parts, caller, found, batch))
+        done += len(batch)
+        with parts.home.data.write() as tx:
+            _went_on(tx, found, batch[-1])
+    if found and done == len(due):
+        with parts.home.data.write() as tx:
+            if not people(tx, parts):  # nobody was written under the older policy meanwhile
+                _went_on(tx, found, None)
+    return moved
 
 
 def move_hers(parts: Parts, caller: Caller, sno: int) -> None:
@@ -101,7 +100,7 @@ def move_hers(parts: Parts, caller: Caller, sno: int) -> None:
     with parts.home.data.read() as tx:
         found = noted(tx)
     if found:
-        sum(_move(parts, caller, found, [sno]))
+        sum(_move(parts, caller, found, BitMap([sno])))
 
 
 def check_none(tx: Tx) -> None:
@@ -119,7 +118,7 @@ def check_none(tx: Tx) -> None:
         )
 
 
-def _move(parts: Parts, caller: Caller, found: list[Move], snos: list[int]) -> list[int]:
+def _move(parts: Parts, caller: Caller, found: list[Move], snos: BitMap) -> list[int]:
     told = entry(
         parts,
         caller,
@@ -133,11 +132,11 @@ def _move(parts: Parts, caller: Caller, found: list[Move], snos: list[int]) -> l
     return [parts.vault.move(warrant, sno, found) for sno in snos]
 
 
-def _people(tx: Tx, parts: Parts, found: Iterable[Move]) -> list[int]:
+def _people(tx: Tx, parts: Parts, found: Iterable[Move]) -> BitMap:
     row = tx.one("SELECT value FROM meta WHERE key = ?", (FROM,))
-    since = 0 if row is None else int(bytes(row[0]))
     held = BitMap().union(*(parts.vault.holders(tx, dom) for dom in {m[2] for m in found}))
-    return [sno for sno in held if sno > since]
+    held.remove_range(0, (0 if row is None else int(bytes(row[0]))) + 1)
+    return held
 
 
 def _went_on(tx: Tx, found: list[Move], last: int | None) -> None:

@@ -7,7 +7,7 @@ from pyroaring import BitMap
 
 from privet.db import Tx
 from privet.gate import catalogue, kept, moving, resealing, separation, shortening
-from privet.gate.batches import MANY, UNHURRIED, Pace
+from privet.gate.batches import UNHURRIED, Pace
 from privet.gate.parts import Caller, Parts
 from privet.gate.record import entry
 from privet.gate.sensitive import item_fields
@@ -51,28 +51,31 @@ def compact(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
     return fewer
 
 
-def separate(parts: Parts, caller: Caller) -> int:
+def separate(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
     """Move rows of items that turned out to be sensitive to the domain beside theirs.
 
-    Some thousand people are looked through in one go; only those who have such a row are
-    written. Returns the number of rows moved.
+    Only those who have such a row are written. Broken off, it goes on behind the last batch of
+    people that was looked through. Returns the number of rows moved.
     """
     with parts.home.data.read() as tx:
         codes = separation.noted(tx)
-        people = _unseparated(tx, parts)[:MANY] if codes else BitMap()
+        due = _unseparated(tx, parts) if codes else BitMap()
     if not codes:
         return 0
+    hidden = catalogue.items(parts).hidden
+    mask = np.isin(np.arange(len(hidden)), list(codes)) & hidden
+    events = {f.event for f in parts.policy.fields.values() if f.kind == "item"}
+    fields = {event: item_fields(parts.policy, event) for event in sorted(events)}
+    beside = {domain: apart(domain) for domain in _shared(parts)}
     moved = 0
-    if people:
-        hidden = catalogue.items(parts).hidden
-        mask = np.isin(np.arange(len(hidden)), list(codes)) & hidden
-        events = {f.event for f in parts.policy.fields.values() if f.kind == "item"}
-        fields = {event: item_fields(parts.policy, event) for event in sorted(events)}
-        warrant = authorised(parts, caller, "separation", people)
-        beside = {domain: apart(domain) for domain in _shared(parts)}
-        moved = sum(parts.vault.separate(warrant, sno, beside, fields, mask) for sno in people)
+    for batch in pace.batches(due):
+        warrant = authorised(parts, caller, "separation", batch)
+        moved += sum(parts.vault.separate(warrant, sno, beside, fields, mask) for sno in batch)
+        with parts.home.data.write() as tx:
+            separation.went_on(tx, codes, batch[-1])
     with parts.home.data.write() as tx:
-        separation.went_on(tx, codes, people[-1] if len(people) == MANY else None)
+        if not _unseparated(tx, parts):  # nobody came while it went on, and all were reached
+            separation.went_on(tx, codes, None)
     return moved
 
 
@@ -107,7 +110,7 @@ def overdue(parts: Parts) -> int:
     found = parts.vault.overdue(parts.now)
     with parts.home.data.read() as tx:
         mixed = _unseparated(tx, parts) if separation.noted(tx) else BitMap()
-        mixed |= BitMap(moving.people(tx, parts)) | shortening.people(tx, parts)
+        mixed |= moving.people(tx, parts) | shortening.people(tx, parts)
     return len(found.lapsed | found.crowded | found.outdated | mixed)
 
 
