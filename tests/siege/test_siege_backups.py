@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from tests.restores import PURPOSE, Shop, database, found, looks, number_of
 
 import privet
 from privet.clock import SystemClock
+from privet.db import roles
 from privet.testing import FakeClock
 from privet.testing.inside import rows
 
@@ -137,3 +139,27 @@ def test_a_database_is_failed_over_and_accepted(postgres_server: Any, tmp_path: 
         assert done.timeline == 2
         with stand.open() as shop:
             assert shop.subject("p2", proof="t").consent.state()[PURPOSE] == "withdrawn"
+
+
+def test_a_worker_backs_up_and_the_owner_restores(postgres_server: Any, tmp_path: Path) -> None:
+    import psycopg
+
+    clock = FakeClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+
+    def of(url: str, role: str) -> Shop:
+        return Shop(re.sub(r"//[^@/]*@", f"//backup_{role}@", url), tmp_path, clock)
+
+    with database(postgres_server) as url, database(postgres_server) as other:
+        for place in (url, other):
+            with psycopg.connect(place, autocommit=True) as administrator:
+                administrator.execute(roles.script("backup"))
+        of(url, "owner").open("pack:shop").close()
+        with of(url, "worker").open() as shop:
+            found(shop)
+            full = of(url, "worker").back_up(shop, "full")
+        with pytest.raises(privet.StoreUnavailable) as refusal:
+            of(url, "worker").brought_back(of(other, "worker").where, full)
+        assert refusal.value.reason.startswith(("restore.", "store."))
+        of(url, "owner").brought_back(of(other, "owner").where, full)
+        with of(other, "worker").open() as shop:
+            looks(shop, "p4", 3)
