@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from tests.providers import AD, KEY
 
 from privet import AwsKmsKeyring
 from privet.clock import micros
+from privet.errors import MissingExtra
 from privet.testing import check_keyring
 from privet.vault.keyring import aws
 
@@ -179,3 +181,9 @@ def test_an_answer_without_its_form_is_refused(answering, at, refused) -> None:
 )
 def test_what_makes_no_keyring_is_refused(refused, given) -> None:
     assert refused(lambda: AwsKmsKeyring(**given)) == "keyring.kind"
+
+
+def test_without_the_package_the_extra_is_named(at, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3.session", None)
+    with pytest.raises(MissingExtra, match=r"privet\[aws\]"):
+        at(AwsKmsKeyring(region="eu-west-1")).ring.create()

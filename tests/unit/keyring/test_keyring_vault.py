@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 
@@ -12,6 +13,7 @@ from tests import providers
 from tests.providers import AD, KEY
 
 from privet import VaultKeyring
+from privet.errors import MissingExtra
 from privet.testing import check_keyring
 from privet.vault.keyring import transit
 from privet.vault.keyring.sources import source
@@ -157,3 +159,9 @@ def test_a_reference_never_leads_to_another_path(vault, at, refused, ref) -> Non
 
 def test_nothing_shows_the_token(vault) -> None:
     assert providers.TOKEN not in repr(VaultKeyring(token=lambda: providers.TOKEN))
+
+
+def test_without_the_package_the_extra_is_named(at, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "hvac", None)
+    with pytest.raises(MissingExtra, match=r"privet\[vault\]"):
+        at(VaultKeyring()).ring.create()

@@ -21,6 +21,7 @@ from privet.clock import DAY_US, Clock, SystemClock, micros
 from privet.errors import KeyUnavailable, MissingExtra
 from privet.vault.keyring import refusals
 from privet.vault.keyring.protocol import Destruction
+from privet.vault.keyring.silence import silence
 
 LEAST_DAYS, MOST_DAYS = 7, 30
 """What ScheduleKeyDeletion takes."""
@@ -160,7 +161,8 @@ class AwsKmsKeyring:
         from botocore import exceptions as aws
 
         try:
-            return getattr(client, operation)(**request)
+            with silence():
+                return getattr(client, operation)(**request)
         except aws.ClientError as error:
             raise _refusal(str(error.response.get("Error", {}).get("Code", ""))) from None
         except (aws.ConnectTimeoutError, aws.ReadTimeoutError):

@@ -26,6 +26,7 @@ from privet.clock import Clock, SystemClock, micros
 from privet.errors import KeyUnavailable, MissingExtra
 from privet.vault.keyring import refusals
 from privet.vault.keyring.protocol import Destruction
+from privet.vault.keyring.silence import silence
 from privet.vault.keyring.sources import Source
 
 _REF: Final = re.compile(r"privet-[0-9a-f]{32}")
@@ -131,7 +132,8 @@ class VaultKeyring:
         client = self._own or self._connect(hvac)
         transit = client.secrets.transit
         try:
-            return getattr(transit, operation)(name=ref, mount_point=self._mount, **request)
+            with silence():
+                return getattr(transit, operation)(name=ref, mount_point=self._mount, **request)
         except hvac.exceptions.VaultError as error:
             raise _refusal(hvac.exceptions, error, operation) from None
         except requests.exceptions.Timeout:
