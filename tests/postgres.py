@@ -50,7 +50,11 @@ class Server:
         place = Path(self._running.pgdata)
         while _alive(place):  # its children end when they notice
             time.sleep(0.01)
+        # A killed process that nobody waited for still has its number: the server would think
+        # that another one runs.
+        lock = Path(f"{self.socket}.lock")
         (place / "postmaster.pid").unlink()
+        lock.unlink()
 
     def signal_standby(self) -> None:
         """Let it begin as a replica that waits for a primary."""
