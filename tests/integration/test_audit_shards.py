@@ -54,8 +54,18 @@ class Life:
 
 
 @pytest.fixture
-def life(where: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     root = tmp_path_factory.mktemp("shards")
+    yield from begun(str(root / "home"), root)
+
+
+@pytest.fixture
+def both(where: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    """The same on either kind of home."""
+    yield from begun(where, tmp_path_factory.mktemp("shards"))
+
+
+def begun(where: str, root: Path) -> Iterator[Life]:
     (root / "policy").mkdir()
     for name, text in load("pack:shop").documents.items():
         more = "\nafter_erasure: {kept: 7d}\n" if name == "policy" else ""
@@ -88,7 +98,8 @@ def dropped(life: Life) -> Path:
     return export
 
 
-def test_a_shard_ends_and_every_proof_goes_on(life: Life) -> None:
+def test_a_shard_ends_and_every_proof_goes_on(both: Life) -> None:
+    life = both
     before = life.history("ada")
     kept = life.shop._parts.log.checkpoint()
     export = dropped(life)
@@ -126,7 +137,7 @@ def test_what_state_is_rebuilt_from_stays(life: Life) -> None:
     assert desk.consent.state("ada", at=at)["recommendations"] == "active"
     assert [f.state for f in life.shop.maintenance.examine() if f.check == "audit log"] == ["ok"]
     access = desk.rights.access("ada")
-    assert [g["purpose"] for g in access["grounds"]] == ["recommendations"]
+    assert "recommendations" in {g["purpose"] for g in access["grounds"]}
     life.shop.close()
     life.shop = life.opened()
     assert life.shop.maintenance.check().ok
@@ -177,7 +188,8 @@ def test_only_what_the_policy_lets_go_goes_and_only_with_a_good_export(life: Lif
     assert refusal.value.reason == "shard.gone"
 
 
-def test_the_database_itself_lets_nothing_else_go(life: Life) -> None:
+def test_the_database_itself_lets_nothing_else_go(both: Life) -> None:
+    life = both
     audit = life.shop._parts.home.audit
 
     def refused(sql: str) -> None:

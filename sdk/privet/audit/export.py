@@ -32,6 +32,7 @@ VERSION = 1
 RECORDS = "records.jsonl"
 VKEY = "log.vkey"
 PROGRESS = "progress.json"
+_MARKED = b'"chunks":'  # most records have no bitmap: looking for it spares parsing them
 NOTED = 16  # pages after which it is noted how far an export came
 
 Progress = Callable[[int, int], None]
@@ -140,15 +141,17 @@ class _Export:
             if len(bodies) < end - start:
                 bodies = _gapped(tx, records, start, end)
             hashes = [treestore.fetch(tx, tile) for tile in _tiles(start, end)]
-            sets = [c for seq, body in enumerate(bodies, start) for c in _chunks(tx, seq, body)]
+            sets: list[tuple[str, bytes]] = []
+            if _MARKED in b"".join(bodies):
+                sets = [c for seq, body in enumerate(bodies, start) for c in _chunks(tx, seq, body)]
         for tile, leaves in zip(_tiles(start, end), hashes, strict=True):
             first = tile.index * WIDTH - start
             some = bodies[first : first + tile.width]
             bundle = b"".join([len(body).to_bytes(2, "big") + body for body in some])
-            self._target.write(tile.entries_path, bundle)
-            self._target.write(tile.path, leaves)
+            self._target.add(tile.entries_path, bundle)
+            self._target.add(tile.path, leaves)
         for name, bits in sets:
-            self._target.write(name, bits)
+            self._target.add(name, bits)
         since = -1 if self._since is None else self._since
         # Times never fall in the log: only where the first is older can others be.
         older = 0 if not records or records[0][1] >= since else sum(r[1] < since for r in records)
@@ -256,8 +259,7 @@ def _gapped(tx: Tx, records: Sequence[tuple[Any, ...]], start: int, end: int) ->
 
 
 def _chunks(tx: Tx, seq: int, body: bytes) -> list[tuple[str, bytes]]:
-    # Most records have no bitmap; looking for the key spares parsing them.
-    if b'"chunks":' not in body:
+    if _MARKED not in body:
         return []
     value = decode(body).get("set")
     chunks = value.get("chunks", ()) if isinstance(value, dict) else ()

@@ -29,6 +29,7 @@ class Directory:
 
     def __init__(self, path: Path, format_name: str, verifier: Verifier) -> None:
         self.path = path
+        self._root = os.fspath(path)
         self._format = format_name
         self._verifier = verifier
 
@@ -66,6 +67,20 @@ class Directory:
         except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
             _replace(target, data, durable=durable)
+
+    def add(self, name: str, data: bytes) -> None:
+        """Write a file that no finished export has yet; one that is there is replaced whole.
+
+        A checkpoint calls for it only afterwards, so that nobody reads it half: its making needs
+        no draft, which would double the work of an export of thousands of files.
+        """
+        try:
+            _create(f"{self._root}/{name}", data)
+        except FileExistsError:
+            self.write(name, data)
+        except FileNotFoundError:
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            self.write(name, data)
 
     def drop_partials(self, keep: Collection[str]) -> None:
         """Remove partial tiles and bundles of earlier sizes of the log."""
@@ -123,6 +138,16 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _create(target: str, data: bytes) -> None:
+    file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        written = os.write(file, data)
+        while written < len(data):
+            written += os.write(file, data[written:])
+    finally:
+        os.close(file)
 
 
 def _draft(target: Path) -> Path:

@@ -12,7 +12,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from privet.audit.cells import safe
+from privet.audit.cells import known, safe
 from privet.audit.rows import COLUMNS, NUMBERS, line, row
 from privet.errors import MissingExtra
 
@@ -90,8 +90,12 @@ def _json_lines(records: Sequence[Stored], *, alone: bool) -> bytes:
 
 
 def _csv_lines(records: Sequence[Stored], *, alone: bool) -> bytes:
-    rows = [row(stored, alone=alone) for stored in records]
-    return _csv([[c if isinstance(c, int) else safe(c) for c in cells] for cells in rows])
+    rows = []
+    for stored in records:
+        index, ts, time, *told, leaf, body = row(stored, alone=alone)
+        cells = [c if isinstance(c, int) else known(c) for c in told]
+        rows.append([index, ts, time, *cells, leaf, safe(str(body))])
+    return _csv(rows)
 
 
 def _csv(rows: Sequence[Sequence[int | str]]) -> bytes:
