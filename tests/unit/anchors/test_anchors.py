@@ -11,10 +11,17 @@ from typing import Any
 import pytest
 from tests.witness import TEXT, Served, Witness
 
-from privet.audit import Entry, Log
-from privet.audit.anchors import Anchoring, CallbackAnchor, FileAnchor, WitnessAnchor, state
+from privet.audit import Entry, Log, merkle
+from privet.audit.anchors import (
+    Anchoring,
+    CallbackAnchor,
+    FileAnchor,
+    Submission,
+    WitnessAnchor,
+    state,
+)
 from privet.audit.anchors.specs import anchor, anchors, within
-from privet.audit.checkpoint import unverified
+from privet.audit.checkpoint import Checkpoint, sign, unverified
 from privet.crypto import Signer
 from privet.db import Home
 from privet.errors import AuditUnavailable, IntegrityError, InvalidInput, StoreUnavailable
@@ -113,8 +120,9 @@ ANSWERS = [
     ((400, TEXT, b""), "anchor.refused"),
     ((301, TEXT, b""), "anchor.refused"),
     ((422, TEXT, b""), "anchor.forked"),
-    ((409, "text/x.tlog.size", b"0\n"), "anchor.forked"),
-    ((409, TEXT, b"7\n"), "anchor.forked"),
+    ((409, "text/x.tlog.size", b"0\n"), "anchor.refused"),
+    ((409, TEXT, b"7\n"), "anchor.refused"),
+    ((409, "text/x.tlog.size", b"07\n"), "anchor.refused"),
     ((409, "text/x.tlog.size", b"99\n"), "anchor.ahead"),
     ((429, TEXT, b""), "anchor.unreachable"),
     ((500, TEXT, b""), "anchor.unreachable"),
@@ -124,24 +132,55 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "reason"), ANSWERS)
 def test_whatever_a_witness_answers_is_told_apart(
-    log: Log, home: Home, clock: Any, witness: Any, answer: Any, reason: str
+    log: Log, home: Home, clock: Any, witness: Any
 ) -> None:
-    made = anchoring(log, home, clock, witness[1])
     grow(log, 5)
-    witness[0].answers.append(answer)
-    (pushed,) = made.push()
-    assert pushed.error is not None
-    assert pushed.error.reason == reason
+    for answer, reason in ANSWERS:
+        made = anchoring(log, home, clock, witness[1])
+        witness[0].answers.append(answer)
+        (pushed,) = made.push()
+        assert pushed.error is not None
+        assert pushed.error.reason == reason, answer
+        log.watch = made
+        if reason in {"anchor.forked", "anchor.ahead"}:
+            with pytest.raises(AuditUnavailable) as refusal:
+                log.append([Entry({})])
+            assert refusal.value.reason == reason
+            with home.audit.write() as tx:
+                tx.run("UPDATE anchor SET reason = ''")
+        else:
+            log.append([Entry({})])
     with home.audit.read() as tx:
         kept = state.read(tx)[witness[1].name]
-    assert (kept.failures, kept.reason, kept.size) == (1, reason, 0)
-    if reason in {"anchor.forked", "anchor.ahead"}:
-        log.watch = made
-        with pytest.raises(AuditUnavailable) as refusal:
-            grow(log, 6)
-        assert refusal.value.reason == reason
+    assert (kept.failures, kept.size) == (len(ANSWERS), 0)
+
+
+def submission(log: Log, leaves: list[bytes], known: int) -> Submission:
+    head = Checkpoint(log.verifier.name, len(leaves), merkle.root(leaves))
+    return Submission(
+        sign(head, SIGNER),
+        head,
+        lambda old: merkle.consistency_proof(old, leaves),
+        lambda size: merkle.root(leaves[:size]),
+        known,
+        0,
+    )
+
+
+@pytest.mark.parametrize("place", ["file", "witness"])
+@pytest.mark.parametrize(("size", "reason"), [(3, "ahead"), (5, "forked"), (9, "forked")])
+def test_another_tree_under_the_same_key_is_refused(
+    log: Log, witness: Any, file: FileAnchor, place: str, size: int, reason: str
+) -> None:
+    true = [merkle.leaf_hash(b"%d" % n) for n in range(5)]
+    other = [merkle.leaf_hash(b"other"), *true[1:], *true][:size]
+    kept = file if place == "file" else witness[1]
+    kept.add(submission(log, true, 0))
+    kept.add(submission(log, true, 5))  # the same again changes nothing
+    with pytest.raises(IntegrityError) as refusal:
+        kept.add(submission(log, other, 5))
+    assert refusal.value.reason == f"anchor.{reason}"
 
 
 def test_a_cosignature_of_another_key_or_of_other_text_counts_for_nothing(

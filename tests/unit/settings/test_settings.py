@@ -42,6 +42,31 @@ def test_the_keyring_of_the_file_is_not_used_for_another_home(tmp_path):
     assert resolve("other").keyring == "file:kf"
 
 
+def test_anchors_of_the_file_belong_to_its_home(tmp_path):
+    write(tmp_path, 'home = "a"\nanchors = ["file:x", "file:y"]\nanchor_minutes = 60\n')
+    assert (resolve().anchors, resolve().anchor_minutes) == (("file:x", "file:y"), 60)
+    assert (resolve("b").anchors, resolve("b").anchor_minutes) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'anchors = "file:x"',
+        "anchors = [1]",
+        'anchors = [""]',
+        "anchor_minutes = 0",
+        'anchor_minutes = "60"',
+        "anchor_minutes = true",
+        "anchor_minutes = 1.5",
+    ],
+)
+def test_anchors_of_another_form_are_refused(tmp_path, line):
+    write(tmp_path, f'home = "a"\n{line}\n')
+    with pytest.raises(InvalidInput) as refused:
+        resolve()
+    assert refused.value.reason == "settings.file"
+
+
 def test_no_home_anywhere_is_refused():
     with pytest.raises(StoreUnavailable, match="no home") as refused:
         resolve()

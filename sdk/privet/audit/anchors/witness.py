@@ -29,6 +29,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OK, CONFLICT = 200, 409
 FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 403, 404, 422
 BUSY = 429
+LOOK = "Look at the witness's own log."
 TELL = "Give its keeper the verifier key that `privet audit anchor` prints."
 
 
@@ -83,9 +84,10 @@ class WitnessAnchor:
             if status != CONFLICT:
                 raise _failure(status, old)
             kept = _size(kind, body)
+            if old == size and kept in {None, old}:
+                raise forked(size)  # of two trees of one size it cosigned the other
             if kept is None or kept == old:
-                # The size that it knows was the one that was sent: the trees differ.
-                raise forked(old)
+                raise refused(f"it answered {CONFLICT} without another size", LOOK)
             if kept > size:
                 raise ahead(size, kept)
             old = kept
@@ -142,7 +144,7 @@ def _failure(status: int, old: int) -> Exception:
         return refused("it does not know the key that signed", TELL)
     if status >= 500 or status == BUSY:
         return unreachable(f"it answered {status}")
-    return refused(f"it answered {status}", "Look at the witness's log.")
+    return refused(f"it answered {status}", LOOK)
 
 
 def _checked(url: str) -> SplitResult:
