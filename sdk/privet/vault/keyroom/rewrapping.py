@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from privet.crypto import Aead, nonces
 from privet.vault.keyroom.own import SECRETS
-from privet.vault.keyroom.wrapping import MODEL, SECRET, SUBJECT, WRAP, Wraps
+from privet.vault.keyroom.wrapping import MODEL, SECRET, SUBJECT, Wraps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from privet.db import Tx
     from privet.db.store import Row
 
-CHUNK: Final = 1000
+CHUNK: Final = 2000
 Progress = Callable[[int, int], None]
 """Is told how many keys are re-wrapped, and of how many."""
 
@@ -129,13 +130,18 @@ class Rewrapping:
         The commitment is part of what both wraps are bound to; it is compared with the key
         wherever that is used.
         """
-        pack, deployment, olds = WRAP.pack, self._wraps.deployment, {}
+        # All that both wraps are bound to but the epoch is the same: packed once for both.
+        deployment, pack, seal = self._wraps.deployment, _PLACE.pack, kek.seal
+        bound = _EPOCH.pack(label, deployment, kek_id)
+        olds = {
+            old: (self._wraps.kek(old).open, _EPOCH.pack(label, deployment, old))
+            for old in {row[3] for row in rows}
+        }
         sealed = []
         for nonce, (a, b, c, old, wrapped, kc) in zip(nonces(len(rows)), rows, strict=True):
-            if old not in olds:
-                olds[old] = self._wraps.kek(old)
-            key = olds[old].open(wrapped, pack(label, deployment, old, a, b, c, kc))
-            sealed.append(kek.seal(key, pack(label, deployment, kek_id, a, b, c, kc), nonce))
+            place = pack(a, b, c, kc)
+            unwrap, before = olds[old]
+            sealed.append(seal(unwrap(wrapped, before + place), bound + place, nonce))
         return sealed
 
     def _secrets(self, tx: Tx, kek_id: int, kek: Aead) -> int:
@@ -154,6 +160,9 @@ def _count(tx: Tx, kek_id: int, wraps: int) -> None:
     tx.run("UPDATE epoch SET wraps = wraps + ? WHERE kek_id = ?", (wraps, kek_id))
 
 
+_EPOCH: Final = Struct("<16s16sq")
+_PLACE: Final = Struct("<qqq16s")
+"""What ``wrapping.WRAP`` packs, in two parts."""
 _ACTIVE: Final = "(SELECT kek_id FROM epoch WHERE state = 'active')"
 _COUNTS: Final = (
     *(f"SELECT COUNT(*) FROM {table.name} WHERE kek_id <> {_ACTIVE}" for table in TABLES),
