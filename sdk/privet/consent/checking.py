@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from privet.consent.rows import Standings
     from privet.db import Tx
 
-SLICE: Final = SPAN // 8  # people whose rows are in memory at once
+SLICE: Final = SPAN // 32  # people whose rows are in memory at once
 _ON: Final = frozenset({"active", "known"})
 _LEDGER: Final = "SELECT seq, sno, body, mac FROM ledger WHERE seq BETWEEN ? AND ?"
 _PEOPLE: Final = "SELECT sno FROM {} WHERE sno BETWEEN ? AND ?"

@@ -37,7 +37,7 @@ Progress = Callable[[int, int], None]
 TASK: Final = "store-check"
 RANGE: Final = 1 << 16  # people whom one record names
 AT_ONCE: Final = 256  # people whose cells are in memory
-LEAVES: Final = 10_000
+LEAVES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
