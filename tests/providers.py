@@ -129,6 +129,12 @@ Keys = dict[str, dict[str, Any]]
 Told = tuple[int, object]
 
 
+def vault_client(url: str, **more: Any) -> Any:
+    """A client of one's own, as an embedder makes it."""
+    hvac = pytest.importorskip("hvac")
+    return hvac.Client(url=url, token=TOKEN, **more)
+
+
 def transit(keys: Keys, method: str, path: str, request: dict[str, Any]) -> Told:
     found = re.fullmatch(r"/v1/transit/(keys|encrypt|decrypt)/([\w-]+)(/config)?", path)
     if found is None:

@@ -32,12 +32,10 @@ from privet.settings import Settings, resolve
 from privet.subject import Subject
 from privet.types import Id, check_type
 from privet.vault import Keyring, Keys, Subjects, Vault, open_keyring
-from privet.vault.keyring import cores
+from privet.vault.keyring import cores, former_keyrings
 
 _OPENER = Caller("privet", frozenset({"privet"}))
 
-Ring = str | Keyring | None
-"""A keyring by name, as an object, or the usual one."""
 Anchors = tuple[tuple[Anchor, ...], int | None]
 """Where the log is anchored, and within how many microseconds it must be."""
 
@@ -164,6 +162,7 @@ def open_deployment(
     sync: Literal["FULL", "OFF"] = "FULL",
     anchors: Iterable[str | Anchor] | None = None,
     anchor_within: timedelta | None = None,
+    former_keyring: str | Keyring | None = None,
 ) -> Deployment:
     """Open a deployment; a home that does not exist is created with ``policy``.
 
@@ -182,6 +181,9 @@ def open_deployment(
             left out.
         anchor_within: refuse to record anything, and so to release anything, where a record is
             not at every anchor after so long; no such limit when left out, or `privet.toml`'s.
+        former_keyring: while keys move from one kind of keyring to another, the one before:
+            it opens the epochs that it made, until they are ended. PRIVET_FORMER_KEYRING when
+            left out, then ``privet.toml``.
 
     Raises:
         StoreUnavailable: a store is missing, mixed, busy, outdated or unreachable.
@@ -197,6 +199,7 @@ def open_deployment(
     location = locate(found.home)
     time = clock or SystemClock()
     ring = open_keyring(found.keyring if given is None else given, location, time)
+    former = former_keyrings(former_keyring or found.former_keyring, ring, location, time)
     kept = _anchors(found, anchors, anchor_within)
     asked, watch = (None, None) if policy is None else watched(policy)
     fresh = not exists(location)
@@ -208,7 +211,8 @@ def open_deployment(
         )
     stores = create_stores(location, sync) if fresh else open_stores(location, sync)
     try:
-        parts = _wire(stores, asked, ring, time, kept)
+        parts = assemble(stores, asked, ring, time, kept, former)
+        _catch_up(parts)
         watching.begin(parts, watch)
         return Deployment(parts)
     except BaseException:
@@ -241,24 +245,16 @@ def _anchors(
     return made, specs.within(limit)
 
 
-def _wire(
-    stores: Home, asked: Policy | None, keyring: Ring, clock: Clock, anchors: Anchors
-) -> Parts:
-    parts = assemble(stores, asked, keyring, clock, anchors)
-    _catch_up(parts)
-    return parts
-
-
 def assemble(
     stores: Home,
     asked: Policy | None,
-    keyring: Ring,
+    keyring: Keyring,
     clock: Clock,
     anchors: Anchors = ((), None),
+    former: tuple[Keyring, ...] = (),
 ) -> Parts:
     """Put the parts of a deployment together; what the log knows is still to be applied."""
-    ring = open_keyring(keyring, stores.location, clock)
-    keys = Keys(stores.keys, ring, stores.deployment, clock)
+    keys = Keys(stores.keys, keyring, stores.deployment, clock, former)
     keys.initialise()
     subjects = Subjects(stores.keys, keys, clock)
     vault = Vault(stores, keys, subjects, clock)

@@ -20,8 +20,9 @@ from privet.errors import InvalidInput, KeyUnavailable, StoreUnavailable
 
 HOME = "PRIVET_HOME"
 KEYRING = "PRIVET_KEYRING"
+FORMER_KEYRING = "PRIVET_FORMER_KEYRING"
 FILE = "privet.toml"
-TEXTS = ("home", "keyring")
+TEXTS = ("home", "keyring", "former_keyring")
 LISTS = ("anchors",)
 NUMBERS = ("anchor_minutes",)
 KEYS = (*TEXTS, *LISTS, *NUMBERS)
@@ -39,12 +40,14 @@ class Settings:
             directory.
         anchors: where checkpoints of the audit log are kept, such as ``"file:PATH"``.
         anchor_minutes: within which every record must be at every anchor; None for no limit.
+        former_keyring: the one before, while keys move from one kind of keyring to another.
     """
 
     home: str = field(repr=False)
     keyring: str | None
     anchors: tuple[str, ...] = ()
     anchor_minutes: int | None = None
+    former_keyring: str | None = None
 
     @property
     def place(self) -> str:
@@ -89,7 +92,9 @@ def resolve(
         )
     own = written if written.get("home") in (None, place) else {}
     spec = keyring or os.environ.get(KEYRING) or own.get("keyring")
-    return Settings(place, spec, tuple(own.get("anchors", ())), own.get("anchor_minutes"))
+    former = os.environ.get(FORMER_KEYRING) or own.get("former_keyring")
+    anchors = tuple(own.get("anchors", ()))
+    return Settings(place, spec, anchors, own.get("anchor_minutes"), former)
 
 
 def _named(home: Any) -> str:

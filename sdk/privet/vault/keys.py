@@ -50,12 +50,20 @@ class Keys:
         keyring: holds the epochs' secrets.
         deployment: the deployment's 16-byte id, bound into every wrap.
         clock: dates epochs and destructions.
+        former: keyrings that hold secrets of epochs from before.
     """
 
-    def __init__(self, store: Store, keyring: Keyring, deployment: bytes, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keyring: Keyring,
+        deployment: bytes,
+        clock: Clock,
+        former: tuple[Keyring, ...] = (),
+    ) -> None:
         self.store = store
         self.deployment = deployment
-        self.wraps = Wraps(store, keyring, deployment)
+        self.wraps = Wraps(store, keyring, deployment, former)
         self.own = Own(self.wraps)
         self._epochs = Epochs(self.wraps, self.own, clock)
         self._rewrapping = Rewrapping(self.wraps)
@@ -103,8 +111,9 @@ class Keys:
         Raises:
             KeyUnavailable: it does not give the key.
         """
-        self.wraps.ask(self._epochs.active().number)
-        return self.wraps.keyring.name
+        active = self._epochs.active()
+        self.wraps.ask(active.number)
+        return active.provider
 
     # --- models --------------------------------------------------------------------------
 
@@ -251,8 +260,13 @@ class Keys:
         self._epochs.set_terms(terms)
 
     def destroys_within(self) -> int | None:
-        """Microseconds from the order to destroy a secret until it is gone; None: not stated."""
-        return self.wraps.keyring.destroys_within()
+        """Microseconds from the order to destroy a secret until it is gone; None: not stated.
+
+        Of several keyrings the longest counts: an epoch that is left may be with any of them.
+        """
+        told = [keyring.destroys_within() for keyring in self.wraps.keyrings]
+        known = [within for within in told if within is not None]
+        return max(known) if len(known) == len(told) else None
 
     def destruction(self, kek_id: int) -> int | None:
         """The moment (UTC µs) from which a retired epoch opens nowhere, if one is stated."""

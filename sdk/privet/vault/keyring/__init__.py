@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 
 from privet.clock import Clock, SystemClock
 from privet.errors import KeyUnavailable
-from privet.vault.keyring import specs
+from privet.vault.keyring import refusals, specs
 from privet.vault.keyring.guard import DEADLINE_S, Guarded
 from privet.vault.keyring.protocol import Destruction, Keyring
 
 if TYPE_CHECKING:
     from privet.db import Location
 
-__all__ = ["DEADLINE_S", "Destruction", "Guarded", "Keyring", "open_keyring"]
+__all__ = [
+    "DEADLINE_S",
+    "Destruction",
+    "Guarded",
+    "Keyring",
+    "former_keyrings",
+    "open_keyring",
+]
 
 ENVIRONMENT = "PRIVET_KEYRING"
 
@@ -43,6 +50,23 @@ def open_keyring(
         return Guarded(given)
     spec = _usual(home) if given is None else specs.parse(given)
     return Guarded(specs.build(spec, clock or SystemClock()))
+
+
+def former_keyrings(
+    given: str | Keyring | None, current: Keyring, home: Location, clock: Clock
+) -> tuple[Guarded, ...]:
+    """The keyring before the current one, while keys move to it; none where none is given.
+
+    Raises:
+        KeyUnavailable: it is of the current one's kind: nothing tells then whose an epoch is
+            (``keyring.kind``).
+    """
+    if given is None:
+        return ()
+    former = open_keyring(given, home, clock)
+    if former.name == current.name:
+        raise refusals.misspelt("Move to another kind of keyring first, and from there.")
+    return (former,)
 
 
 def _usual(home: Location) -> specs.Spec:

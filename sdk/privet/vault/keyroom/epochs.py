@@ -156,10 +156,11 @@ class Epochs:
         """
         with self._wraps.store.read() as tx:
             left = tx.all(
-                "SELECT kek_id, provider_ref FROM epoch WHERE state = 'retired' ORDER BY kek_id"
+                "SELECT kek_id, provider, provider_ref FROM epoch WHERE state = 'retired' "
+                "ORDER BY kek_id"
             )
-        for kek_id, ref in left:
-            told = self._wraps.keyring.destroy(str(ref))
+        for kek_id, provider, ref in left:
+            told = self._wraps.keyring_of(str(provider)).destroy(str(ref))
             with self._wraps.store.write() as tx:
                 tx.run(
                     "UPDATE epoch SET state = 'destroyed', destroy_after = ? WHERE kek_id = ?",

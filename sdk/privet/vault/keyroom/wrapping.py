@@ -38,9 +38,12 @@ T = TypeVar("T")
 class Wraps:
     """Wraps and unwraps keys under the epochs' key-encryption keys (KEK)."""
 
-    def __init__(self, store: Store, keyring: Keyring, deployment: bytes) -> None:
+    def __init__(
+        self, store: Store, keyring: Keyring, deployment: bytes, former: tuple[Keyring, ...] = ()
+    ) -> None:
         self.store = store
         self.keyring = keyring
+        self.keyrings = (keyring, *former)
         self.deployment = deployment
         self.forget()
 
@@ -105,8 +108,9 @@ class Wraps:
             raise KeyUnavailable(
                 "an epoch's key is gone", why="the epoch was destroyed", reason="key.missing"
             )
-        ref, wrapped, committed = row
-        kek = self.keyring.unwrap(str(ref), bytes(wrapped), self.kek_ad(kek_id))
+        provider, ref, wrapped, committed = row
+        keyring = self.keyring_of(str(provider))
+        kek = keyring.unwrap(str(ref), bytes(wrapped), self.kek_ad(kek_id))
         if not same(kek_commitment(kek), bytes(committed)):
             raise KeyUnavailable(
                 "the keyring gave another key than this epoch's",
@@ -116,6 +120,22 @@ class Wraps:
         aead = Aead(kek)
         self._keks[kek_id] = (aead, time.monotonic() + CACHE_S)
         return aead
+
+    def keyring_of(self, provider: str) -> Keyring:
+        """The keyring of the kind that made an epoch's secret: this one, or a former one.
+
+        Raises:
+            KeyUnavailable: neither is of that kind (``keyring.other``).
+        """
+        for keyring in self.keyrings:
+            if keyring.name == provider:
+                return keyring
+        raise KeyUnavailable(
+            "an epoch's secret is with another keyring",
+            why=f"it was made by one of the kind {provider!r}, and that was not given",
+            remedy="Name that keyring, or name it as the former one while you move to another.",
+            reason="keyring.other",
+        )
 
     def kek_ad(self, kek_id: int) -> bytes:
         """What an epoch's wrapped KEK is bound to."""
@@ -192,6 +212,6 @@ def _active(tx: Tx) -> tuple[int, int]:
 
 
 _KEK_ROW: Final = (
-    "SELECT e.provider_ref, s.wrapped, e.commitment FROM epoch e "
+    "SELECT e.provider, e.provider_ref, s.wrapped, e.commitment FROM epoch e "
     "JOIN secret s ON s.name = 'kek' AND s.ver = e.kek_id WHERE e.kek_id = ?"
 )
