@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from tests.siege.crash.place import documents
 
 import privet
 from privet.audit.selfcheck import check as check_log
-from privet.errors import AccessDenied, Erased, PrivetError
+from privet.errors import AccessDenied, Erased, KeyUnavailable, PrivetError
 from privet.recommend import ItemItem
 from privet.testing import FakeClock
 
@@ -36,6 +36,7 @@ START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 RETENTION = timedelta(days=395)  # 13 months, to within NEAR
 RENEW = timedelta(days=365)
 NEAR = timedelta(days=5)
+EPOCH = timedelta(days=30)
 people = st.sampled_from(PEOPLE)
 items = st.sampled_from(ITEMS)
 
@@ -89,13 +90,16 @@ class Shop(RuleBasedStateMachine):
         self.truth = Oracle()
         self.narrowed = False
         self.kept: tuple[Path, Oracle] | None = None
+        self.epoch, self.dead = self.now, False
         self.since: dict[str, set[str]] = {}
 
     def teardown(self) -> None:
-        for who in PEOPLE:
-            self.compare(who)
-        self.shop.close()
-        shutil.rmtree(self.root)
+        try:
+            for who in PEOPLE:
+                self.compare(who)
+        finally:
+            self.shop.close()
+            shutil.rmtree(self.root)
 
     # --- doors -----------------------------------------------------------------------------
 
@@ -163,6 +167,7 @@ class Shop(RuleBasedStateMachine):
 
     @rule(who=people)
     def agree(self, who: str) -> None:
+        self.clock.advance(timedelta(seconds=1))  # a yes of a refusal's own instant is stale
         self.herself(who).consent.answer({PURPOSE: True}, notice="n", how="web")
         self.truth.shut.discard(who)  # only she herself can come back
         life = self.truth.of(who)
@@ -295,6 +300,8 @@ class Shop(RuleBasedStateMachine):
         self.clock.advance(timedelta(days=days))
         done = self.shop.maintenance.run()
         assert -1 not in done.values(), done
+        if self.now - self.epoch >= EPOCH:
+            self.epoch, self.dead = self.now, True
         for who, life in self.truth.lives.items():
             if life.agreed is not None and self.now >= life.agreed + RENEW + NEAR:
                 life.ends()
@@ -302,7 +309,9 @@ class Shop(RuleBasedStateMachine):
 
     @rule()
     def rotate(self) -> None:
+        """A new epoch: no older copy of the keys opens anything."""
         self.shop.maintenance.rotate()
+        self.epoch, self.dead = self.now, True
 
     @rule()
     def reopen(self) -> None:
@@ -323,7 +332,7 @@ class Shop(RuleBasedStateMachine):
     def back_up(self) -> None:
         place = self.root / f"backup-{self.number()}"
         self.shop.maintenance.backup(place)
-        self.kept, self.since = (place, copy.deepcopy(self.truth)), {}
+        self.kept, self.since, self.dead = (place, copy.deepcopy(self.truth)), {}, False
 
     @rule()
     @precondition(lambda self: self.kept is not None)
@@ -333,11 +342,17 @@ class Shop(RuleBasedStateMachine):
         (place, then), self.kept = self.kept, None
         newest = self.root / f"newest-{self.number()}"
         self.shop.maintenance.backup(newest)
-        self.shop.close()
-        self.where = self.new_home()
+        there = self.new_home()
         ring = f"file:{self.root / 'keyring'}"
         copies = {"data": place / "data", "keys": place / "keys", "audit": newest / "audit"}
-        privet.restore(self.where, **copies, keyring=ring, clock=self.clock, sync="OFF")
+        bring = partial(privet.restore, there, **copies, keyring=ring, clock=self.clock, sync="OFF")
+        if self.dead:
+            with pytest.raises(KeyUnavailable):
+                bring()
+            return
+        self.shop.close()
+        bring()
+        self.where = there
         self.shop = self.open()
         done = self.shop.maintenance.run()
         assert -1 not in done.values(), done

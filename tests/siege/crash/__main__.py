@@ -2,6 +2,7 @@
 
     python -m tests.siege.crash                      # all of it: some tens of thousands
     python -m tests.siege.crash --every 40           # each fortieth boundary
+    python -m tests.siege.crash --sample 50          # what every run of the tests does
     python -m tests.siege.crash --scenario erasure --kind power_torn
     python -m tests.siege.crash --database postgresql --every 20
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,11 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.siege.crash.disk import compiler, library
+from tests.siege.crash.faults import KINDS, TOGETHER, run
 from tests.siege.crash.registry import everything
-from tests.siege.crash.runner import DISK, SERVER, STATEMENT, Runner
+from tests.siege.crash.runner import Runner
 from tests.siege.crash.server import ServerRunner
-
-KINDS = [STATEMENT, SERVER, *DISK]
 
 
 def main() -> int:
@@ -37,7 +38,9 @@ def main() -> int:
     if not options.child:
         return _spread(options)
     with _runner(options.database) as runner:
-        for line in run(runner, options.scenario, options.kind, options.every, options.part):
+        mine, of = map(int, options.part.split("/"))
+        asked = (options.scenario, options.kind, options.every, options.sample)
+        for line in run(runner, *asked, (mine, of)):
             print(json.dumps(line), flush=True)
     return 0
 
@@ -61,43 +64,15 @@ def _runner(database: str) -> Iterator[Runner]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.siege.crash", description=__doc__)
-    parser.add_argument("--scenario", action="append", choices=sorted(everything()))
+    parser.add_argument("--scenario", action="append", choices=[*everything(), TOGETHER])
     parser.add_argument("--kind", action="append", choices=KINDS)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--every", type=int, default=1, help="each so manieth boundary")
+    parser.add_argument("--sample", type=int, default=0, help="percent: what CI runs")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--part", default="0/1", help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def run(
-    runner: Runner, names: list[str] | None, kinds: list[str] | None, every: int, part: str = "0/1"
-) -> Iterator[dict[str, Any]]:
-    """Each fault and what came of it; of ``part`` i of n those with a number ≡ i mod n."""
-    mine, of = map(int, part.split("/"))
-    turn = 0
-    for name in names or everything():
-        scenario = everything()[name]
-        if runner.database not in scenario.databases:
-            continue
-        runner.clean(scenario)
-        for number, kind in enumerate(kinds or runner.kinds):
-            last = runner.boundaries(scenario, kind)
-            # Kinds begin at different places: a sample of all meets many boundaries.
-            for at in range(1 + number % every, last + 1, every):
-                turn += 1
-                if turn % of == mine:
-                    done = runner.fault(scenario, kind, at)
-                    yield {
-                        "scenario": name,
-                        "kind": kind,
-                        "at": at,
-                        "of": last,
-                        "fired": done.fired,
-                        "end": "killed" if done.killed else "refused" if done.refused else "done",
-                        "wrong": list(done.wrong),
-                    }
 
 
 def _spread(options: argparse.Namespace) -> int:
@@ -117,13 +92,18 @@ def _spread(options: argparse.Namespace) -> int:
         )
         for part in range(options.workers)
     ]
-    for line in _lines(children):
-        if not line["fired"]:
-            continue
-        told[line["scenario"], line["kind"], line["end"]] += 1
-        if line["wrong"]:
-            wrong += 1
-            print(json.dumps(line, indent=1), flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for line in _lines(children):
+            if not line["fired"]:
+                continue
+            told[line["scenario"], line["kind"], line["end"]] += 1
+            if line["wrong"]:
+                wrong += 1
+                print(json.dumps(line, indent=1), flush=True)
+    except KeyboardInterrupt:  # what was seen until here is told all the same
+        for child in children:
+            child.terminate()
     _table(told)
     failed = [child.wait() for child in children]
     print(
@@ -135,6 +115,7 @@ def _spread(options: argparse.Namespace) -> int:
 
 def _passed(options: argparse.Namespace, part: int) -> list[str]:
     given = [f"--every={options.every}", f"--part={part}/{options.workers}"]
+    given.append(f"--sample={options.sample}")
     given.append(f"--database={options.database}")
     given += [f"--scenario={name}" for name in options.scenario or ()]
     return given + [f"--kind={kind}" for kind in options.kind or ()]

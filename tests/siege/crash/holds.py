@@ -64,26 +64,30 @@ def unopened(place: Place, traces: dict[str, list[bytes]]) -> Iterator[str]:
 
 def opened(place: Place, *, finished: bool) -> Iterator[str]:
     """Of the open home. ``finished``: the operation was done after all, maintenance has run."""
-    heard = Heard.of(place)
-    yield from _nothing_lost(place, heard, finished=finished)
-    yield from _nothing_without_record(place, heard)
+    yield from _nothing_lost(place, Heard.of(place), finished=finished)
+    yield from structure(place, finished=finished)
+    for finding in place.shop.maintenance.examine():
+        if finding.state == "fail" or (finished and finding.state != "ok"):
+            yield f"doctor on {finding.check}: {finding.what}"
+
+
+def structure(place: Place, *, finished: bool = False) -> Iterator[str]:
+    """The log and its records, the ledger, the grounds, the cells: each agrees with the others."""
+    yield from _nothing_without_record(place, Heard.of(place))
     yield from _log_is_whole(place, finished=finished)
-    yield from _ledger_is_of_the_log(place)
-    yield from _grounds_are_rebuilt(place)
+    yield from ledger_is_of_the_log(place)
+    yield from grounds_are_rebuilt(place)
     yield from _cells_have_heads(place, finished=finished)
     examined = place.shop.maintenance.check()
     if not examined.ok:
         yield f"store check: {examined.faults}"
-    for finding in place.shop.maintenance.examine():
-        if finding.state == "fail" or (finished and finding.state != "ok"):
-            yield f"doctor on {finding.check}: {finding.what}"
 
 
 def _nothing_lost(place: Place, heard: Heard, *, finished: bool) -> Iterator[str]:
     for who in {*EVERYBODY, *heard.begun}:
         done, begun = heard.done.get(who, set()), heard.begun.get(who, set())
         if "erase" in done or who == GONE:
-            yield from _erased(place, who)
+            yield from erased(place, who)
             continue
         if "erase" in begun:  # she is still there, or her erasure goes on
             continue
@@ -117,7 +121,8 @@ def views(place: Place, heard: Heard, who: str) -> Iterator[str]:
         yield f"{who} has events that nobody recorded"
 
 
-def _erased(place: Place, who: str) -> Iterator[str]:
+def erased(place: Place, who: str) -> Iterator[str]:
+    """Nothing of hers is told or used, and nobody is known under her id but for a hold."""
     if place.sno(who) is not None and not _held(place, who):
         yield f"{who} was erased and is known"
     try:
@@ -162,7 +167,8 @@ def _log_is_whole(place: Place, *, finished: bool) -> Iterator[str]:
                 yield f"the verifier: {verdict}"
 
 
-def _ledger_is_of_the_log(place: Place) -> Iterator[str]:
+def ledger_is_of_the_log(place: Place) -> Iterator[str]:
+    """The ledger has every entry that the log tells of the living, and no other."""
     parts = place.shop._parts
     said, gone = set(), set()
     for seq, body in parts.log.redo(-1):
@@ -182,7 +188,8 @@ class _Back(Exception):
     """Ends a transaction that must change nothing."""
 
 
-def _grounds_are_rebuilt(place: Place) -> Iterator[str]:
+def grounds_are_rebuilt(place: Place) -> Iterator[str]:
+    """Rows and bitmaps of the grounds are those that the ledger gives; changes nothing."""
     parts = place.shop._parts
     found: list[Any] = []
     try:

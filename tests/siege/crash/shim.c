@@ -261,9 +261,11 @@ SYNC(fdatasync)
             va_list rest; va_start(rest, flags); mode = va_arg(rest, mode_t); va_end(rest);   \
         }                                                                                     \
         if (counts() && watched_path(path)                                                    \
-            && ((flags & O_TRUNC) || ((flags & O_CREAT) && access(path, F_OK)))               \
-            && boundary(1) == FAIL)                                                           \
-            return -1;                                                                        \
+            && ((flags & O_TRUNC) || ((flags & O_CREAT) && access(path, F_OK)))) {            \
+            enum verdict v = boundary(1);                                                     \
+            if (v == FAIL) return -1;                                                         \
+            if (v == HALF && kind == TORN) die();                                             \
+        }                                                                                     \
         return real(path, flags, mode);                                                       \
     }
 OPEN(open)
