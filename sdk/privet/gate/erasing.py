@@ -52,11 +52,13 @@ def erase(parts: Parts, caller: Caller, snos: Sequence[int], reference: str = ""
     if not all(caller.may_touch(sno) for sno in snos):
         raise AccessDenied("only your own data can be named here", reason="self.only")
     detail = {"reference": certificate.hashed(parts, reference)}
-    done: list[Erasure] = []
-    for first in range(0, len(snos), AT_ONCE):
-        some = list(dict.fromkeys(snos[first : first + AT_ONCE]))
-        done += resume(parts, caller, register.enter(parts, some, detail))
-    return done
+    people = list(dict.fromkeys(snos))
+    done: dict[int, Erasure] = {}
+    for first in range(0, len(people), AT_ONCE):
+        some = people[first : first + AT_ONCE]
+        receipts = register.enter(parts, some, detail)
+        done |= zip(some, resume(parts, caller, receipts), strict=True)
+    return [done[sno] for sno in snos]
 
 
 def resume(parts: Parts, caller: Caller, receipts: Sequence[str]) -> list[Erasure]:
