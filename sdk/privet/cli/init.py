@@ -53,22 +53,20 @@ def init(
     if policy is None:
         _migrate(screen, found)
     else:
-        _create(screen, found, policy)
+        _create(screen, found, policy, keyring)
 
 
-def _create(screen: Screen, found: Settings, policy: str) -> None:
-    from privet.db import locate
-    from privet.db.home import exists
+def _create(screen: Screen, found: Settings, policy: str, keyring: str | None) -> None:
     from privet.deployment import open_deployment
 
-    if exists(locate(found.home)):
+    if _is_made(found.home):
         raise InvalidInput(
             "there is a deployment at this home already",
             why="creating it again would change nothing",
             remedy="Use it, or name another home; `privet policy activate` changes its policy.",
             reason="home.exists",
         )
-    following = _next(found.place, policy)
+    following = _next(found.place, policy, keyring)
     with open_deployment(found.home, policy=policy, keyring=found.keyring) as shop:
         made = {
             "home": shop.home,
@@ -78,6 +76,23 @@ def _create(screen: Screen, found: Settings, policy: str) -> None:
             "next": following,
         }
     screen.answer(made, lambda: _show(screen, made, following))
+
+
+def _is_made(home: str) -> bool:
+    """Whether a home has its first policy; one whose keyring refused it is made on."""
+    from privet.db import locate, open_stores
+    from privet.db.home import exists
+    from privet.gate.policies import ACTIVE
+
+    location = locate(home)
+    if not exists(location):
+        return False
+    stores = open_stores(location)
+    try:
+        with stores.data.read() as tx:
+            return tx.one("SELECT 1 FROM meta WHERE key = ?", (ACTIVE,)) is not None
+    finally:
+        stores.close()
 
 
 def _print_sql(screen: Screen, prefix: str | None) -> None:
@@ -97,8 +112,9 @@ def _migrate(screen: Screen, found: Settings) -> None:
     screen.answer(told, lambda: screen.say(f"its tables are of revision {REVISION}"))
 
 
-def _next(place: str, policy: str) -> list[str]:
+def _next(place: str, policy: str, keyring: str | None) -> list[str]:
     at = "" if place == "postgresql" else f" --home {shlex.quote(place)}"
+    at += "" if keyring is None else f" --keyring {shlex.quote(keyring)}"
     return [
         f"privet policy show {shlex.quote(policy)}",
         f"privet ingest --items items.csv{at}",
