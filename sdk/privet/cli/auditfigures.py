@@ -14,6 +14,7 @@ from privet.cli.screen import Screen
 from privet.types import ACCOUNTABILITY
 
 if TYPE_CHECKING:
+    from privet.auditdesk import AuditDesk
     from privet.gate.incidents import KeyScope
     from privet.review.reach import Scope
     from privet.review.tallies import Stats
@@ -38,7 +39,8 @@ def stats(
     who = Who(home, keyring, name, tuple(roles or [ROLE]))
     with acting(screen, who, ACCOUNTABILITY) as (_, principal):
         found = principal.audit.stats(since=in_utc(since) or since, until=in_utc(until))
-    screen.answer(_told(found), lambda: _counted(screen, found))
+        told = _told(found) | {"complete_from": whole_since(screen, principal.audit)}
+    screen.answer(told, lambda: _counted(screen, found))
 
 
 def _counted(screen: Screen, found: Stats) -> None:
@@ -69,6 +71,7 @@ def principals(
     with acting(screen, who, ACCOUNTABILITY) as (_, principal):
         found = principal.audit.principals(since=in_utc(since) or since, until=in_utc(until))
         known = {principal.audit.pseudonym(one): one for one in named or ()}
+        whole_since(screen, principal.audit)
     told = [_told(one) | {"name": known.get(one.who, "")} for one in found]
     columns = ("who", "name", "roles", "requests", "refused", "purposes", "first", "last")
     screen.answer(
@@ -116,7 +119,18 @@ def scope(
         found = principal.audit.scope(
             since=begin, until=in_utc(until), principal=principal_, role=acted
         )
-    screen.answer(_told(found), lambda: _shown(screen, found))
+        told = _told(found) | {"complete_from": whole_since(screen, principal.audit)}
+    screen.answer(told, lambda: _shown(screen, found))
+
+
+def whole_since(screen: Screen, audit: AuditDesk) -> str | None:
+    """Since when every record is here, where older ones were dropped; said beside the result."""
+    since = audit.complete_from
+    if since is None:
+        return None
+    told = since.isoformat()
+    screen.note(f"what was recorded up to {told} was dropped with old shards: see their exports")
+    return told
 
 
 def _shown(screen: Screen, found: Scope) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from privet.cli.auditfigures import whole_since
 from privet.cli.options import Home, Json, Keyring, Name, SubjectId, Who, acting, role
 from privet.cli.screen import Screen
 from privet.types import ACCOUNTABILITY
@@ -41,6 +42,7 @@ def history(
     with acting(screen, who, ACCOUNTABILITY) as (_, principal):
         document = None if proof is None else principal.audit.prove_history(subject)
         records = principal.audit.history(subject)
+        whole_since(screen, principal.audit)
     if proof is not None and document is not None:
         _write(proof, document)
         screen.note(f"records and proofs in {proof}")
