@@ -41,9 +41,12 @@ import os
 import re
 import stat
 import struct
+import subprocess
 import sys
 from array import array
 from bisect import bisect_left
+from collections import deque
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -66,6 +69,10 @@ LISTED: Final = 64  # a set of up to this many subjects is listed, a larger one 
 NOTE_LIMIT: Final = 65_536
 BUNDLE_LIMIT: Final = WIDTH * (2 + 65_535)
 CERTIFICATE_LIMIT: Final = 1 << 20
+SHARED_FROM: Final = 1 << 16  # records from which on a second process hashes
+AHEAD: Final = 4  # bundles on their way to it: their hashes fit into a pipe
+HELP: Final = "--hash-for-another"  # what that process is started with
+_FRAME: Final = struct.Struct(">IH")  # bytes and records of a bundle
 HANDOVER_BYTES: Final = 330  # no record with two verifier keys and a signature is shorter
 PROBLEM_LIMIT: Final = 100
 ANCHOR_LIMIT: Final = 1 << 30
@@ -580,10 +587,15 @@ class _Tree:
         self._levels: list[bytearray] = [bytearray()]
         self._done: list[int] = [0]
 
-    def add(self, leaves: bytes) -> None:
-        """The leaf hashes of the next tile of level 0, already compared with it."""
+    def add(self, leaves: bytes, root: bytes | None) -> None:
+        """The leaf hashes of the next tile of level 0, already compared with it.
+
+        Args:
+            leaves: at most 256 of them.
+            root: the root over them where it is known; of a whole tile it is computed if not.
+        """
         if len(leaves) == WIDTH * HASH:
-            self._push(1, _fold(leaves))
+            self._push(1, root or _fold(leaves))
         else:
             self._levels[0] = bytearray(leaves)
 
@@ -647,6 +659,114 @@ def _differing(a: bytes, b: bytes) -> list[int]:
     return [
         i // HASH for i in range(0, max(len(a), len(b)), HASH) if a[i : i + HASH] != b[i : i + HASH]
     ]
+
+
+class _Bundles:
+    """The bundles of an export in order, with the hashes of their records.
+
+    Hashing is half of the work. Of a long log a second process does it: each bundle is read
+    once, here, and handed on; a few are on their way at a time. Without that process, or
+    when it ends too soon, the hashes are computed here.
+    """
+
+    def __init__(self, root: str, size: int) -> None:
+        self._root, self._size = root, size
+        self._ahead: deque[tuple[bytes | _Damaged, bool]] = deque()
+        self._next = 0
+        self._helper = _helper() if size >= SHARED_FROM else None
+
+    def take(self) -> tuple[list[bytes], bool, bytes, bytes]:
+        """Bodies of the next bundle, whether it is whole, its leaf hashes, and their root.
+
+        Raises:
+            _Damaged: it is missing, or too long.
+        """
+        count = -(-self._size // WIDTH)
+        while self._next < count and len(self._ahead) < (AHEAD if self._helper else 1):
+            self._ahead.append(self._read(self._next))
+            self._next += 1
+        index = self._next - len(self._ahead)
+        data, handed = self._ahead.popleft()
+        if isinstance(data, _Damaged):
+            raise data
+        bodies, whole = _bodies(data, min(WIDTH, self._size - index * WIDTH))
+        hashed = self._answer(len(bodies)) if handed else None
+        leaves, root = _hashed(bodies) if hashed is None else hashed
+        return bodies, whole, leaves, root
+
+    def close(self) -> None:
+        """Let the second process end."""
+        helper, self._helper = self._helper, None
+        if helper is None or helper.stdin is None or helper.stdout is None:
+            return
+        helper.kill()
+        helper.stdout.close()
+        with suppress(OSError):
+            helper.stdin.close()
+        helper.wait()
+
+    def _read(self, index: int) -> tuple[bytes | _Damaged, bool]:
+        width = min(WIDTH, self._size - index * WIDTH)
+        try:
+            data = _read(self._root, _tile_name("entries", index, width), BUNDLE_LIMIT)
+        except _Damaged as damage:
+            return damage, False
+        if self._helper is None or self._helper.stdin is None:
+            return data, False
+        try:
+            self._helper.stdin.write(_FRAME.pack(len(data), width))
+            self._helper.stdin.write(data)
+            self._helper.stdin.flush()
+        except OSError:
+            self.close()
+            return data, False
+        return data, True
+
+    def _answer(self, count: int) -> tuple[bytes, bytes] | None:
+        if self._helper is None or self._helper.stdout is None:
+            return None
+        answer = self._helper.stdout.read((count + 1) * HASH)
+        if len(answer) == (count + 1) * HASH:
+            return answer[:-HASH], answer[-HASH:]
+        self.close()
+        return None
+
+
+def _hashed(bodies: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Leaf hashes of a bundle, and their root where they fill a tile."""
+    leaves = b"".join([sha256(b"\x00" + body).digest() for body in bodies])
+    return leaves, _fold(leaves) if len(bodies) == WIDTH else bytes(HASH)
+
+
+def _helper() -> subprocess.Popen[bytes] | None:
+    """A second process of this file that hashes; None where there can be none."""
+    if not sys.executable or _processors() < 2 or not Path(__file__).is_file():
+        return None
+    command = [sys.executable, "-I", __file__, HELP]
+    try:
+        return subprocess.Popen(  # noqa: S603 (this file, by this interpreter)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _hash_for_another(source: BinaryIO, target: BinaryIO) -> None:
+    """What the second process does until its input ends."""
+    while len(frame := source.read(_FRAME.size)) == _FRAME.size:
+        length, width = _FRAME.unpack(frame)
+        leaves, root = _hashed(_bodies(source.read(length), width)[0])
+        target.write(leaves + root)
+        target.flush()
 
 
 class _Gaps:
@@ -743,19 +863,8 @@ class _Audit:
         tree = _Tree(self._root, self._findings)
         sizes = sorted({one.size for one in given.points if one.size <= head.size})
         roots: dict[int, bytes] = {}
-        complete = True
-        for index in range(-(-head.size // WIDTH)):
-            start, before = index * WIDTH, len(self._handovers)
-            leaves = self._bundle(index, min(WIDTH, head.size - start), listing)
-            here = [seq for seq, _ in self._handovers[before:]]
-            while sizes and sizes[0] <= start + len(leaves) // HASH:
-                here.append(sizes.pop(0))
-            for size in here:
-                roots[size] = tree.root(leaves[: (size - start) * HASH])
-            if not leaves:
-                complete = False
-                break
-            tree.add(leaves)
+        with closing(_Bundles(self._root, head.size)) as bundles:
+            complete = self._grow(tree, bundles, head.size, sizes, roots, listing)
         tree.finish()
         listing.finish()
         if complete and tree.root() != head.root:
@@ -768,17 +877,49 @@ class _Audit:
         self._manifest(head, key, listing)
         self._surplus(head.size)
 
-    def _bundle(self, index: int, width: int, listing: _Listing) -> bytes:
-        """Leaf hashes of a bundle, compared with its tile; empty where both are missing."""
+    def _grow(
+        self,
+        tree: _Tree,
+        bundles: _Bundles,
+        size: int,
+        sizes: list[int],
+        roots: dict[int, bytes],
+        listing: _Listing,
+    ) -> bool:
+        """Read every bundle into the tree; whether none was missing with its tile.
+
+        Its root is noted at each of these sizes, and where the log is handed over.
+        """
+        for index in range(-(-size // WIDTH)):
+            start, before = index * WIDTH, len(self._handovers)
+            width = min(WIDTH, size - start)
+            leaves, above = self._bundle(bundles, index, width, listing)
+            here = [seq for seq, _ in self._handovers[before:]]
+            while sizes and sizes[0] <= start + len(leaves) // HASH:
+                here.append(sizes.pop(0))
+            for at in here:
+                roots[at] = tree.root(leaves[: (at - start) * HASH])
+            if not leaves:
+                return False
+            tree.add(leaves, above)
+        return True
+
+    def _bundle(
+        self, bundles: _Bundles, index: int, width: int, listing: _Listing
+    ) -> tuple[bytes, bytes | None]:
+        """Leaf hashes of a bundle, compared with its tile, and their root where it is known.
+
+        Both are missing where the hashes are empty.
+        """
         name, start = _tile_name("entries", index, width), index * WIDTH
         tile = _tile(self._root, _tile_name(0, index, width), width, self._findings)
         try:
-            bodies, whole = _bodies(_read(self._root, name, BUNDLE_LIMIT), width)
+            bodies, whole, leaves, above = bundles.take()
         except _Damaged as damage:
             self._findings.add(start, name, str(damage))
-            return tile or b""
+            return tile or b"", None
+        own = leaves
         seqs: Sequence[int] = range(start, start + len(bodies))
-        leaves = b"".join([sha256(b"\x00" + body).digest() for body in bodies])
         if tile is not None and b"" in bodies:  # dropped with an old shard: the tile has its leaf
             leaves = self._gaps.filled(bodies, leaves, tile, index)
             seqs = [seq for seq, body in zip(seqs, bodies, strict=True) if body]
@@ -792,7 +933,8 @@ class _Audit:
         elif not whole:
             self._findings.add(start + len(bodies), name, f"does not hold {width} records")
         self._records(present, seqs, name, listing)
-        return leaves if tile is None else tile
+        kept = leaves if tile is None else tile
+        return kept, above if kept == own else None
 
     def _records(
         self, bodies: list[bytes], seqs: Sequence[int], name: str, listing: _Listing
@@ -1821,6 +1963,9 @@ def _names(root: str, seq: int, body: bytes, sno: int) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the verifier; the exit code."""
+    if (sys.argv[1:] if argv is None else list(argv)) == [HELP]:
+        _hash_for_another(sys.stdin.buffer, sys.stdout.buffer)
+        return INTACT
     parser = argparse.ArgumentParser(
         prog="verifier.py",
         description="Check a privet audit export, proof, erasure certificate or consent receipt.",
