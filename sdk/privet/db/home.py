@@ -27,6 +27,8 @@ STORES: tuple[Name, ...] = ("data", "keys", "audit")
 Sync = Literal["FULL", "OFF"]
 RESTORING = "restoring"
 """Row of the audit store's ``meta`` that stands from a restore's beginning until its end."""
+ASIDE = "restoring"
+"""Directory of a home in which a restore makes its files before they are moved into place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ def create_stores(location: Location, sync: Sync = "FULL") -> Home:
             engine.dispose()
         return open_stores(location, sync)
     _make_directory(location.directory)
+    if (location.directory / ASIDE).exists() and not exists(location):
+        raise _restoring()
     lock = FileLock(location.directory / "create.lock")
     try:
         with lock.held("new"):
@@ -291,12 +295,16 @@ def _identity(store: Store) -> bytes:
 
 def _check_whole(audit: Store) -> None:
     if audit.all("SELECT 1 FROM meta WHERE key = ?", (RESTORING,)):
-        raise StoreUnavailable(
-            "this home is being restored",
-            why="a restore has begun and has not ended: not all that the log knows is applied yet",
-            remedy="Run the same `privet restore` again.",
-            reason="store.restoring",
-        )
+        raise _restoring()
+
+
+def _restoring() -> StoreUnavailable:
+    return StoreUnavailable(
+        "this home is being restored",
+        why="a restore has begun and has not ended: not all that the log knows is applied yet",
+        remedy="Run the same `privet restore` again.",
+        reason="store.restoring",
+    )
 
 
 def _make_directory(directory: Path) -> None:

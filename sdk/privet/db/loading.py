@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from privet.db import migrate
 from privet.db.copying import copy_out, load_tables, sync, torn
 from privet.db.home import (
+    ASIDE,
     RESTORING,
     STORES,
     Location,
@@ -33,7 +34,6 @@ from privet.errors import StoreUnavailable
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-ASIDE = "restoring"
 PIECE = 1 << 20
 _MARK = "INSERT INTO meta (key, value) VALUES ('" + RESTORING + "', {})"
 Progress = Callable[[str, int, int], None]

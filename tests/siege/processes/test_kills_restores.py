@@ -119,6 +119,8 @@ def test_a_restore_that_is_killed_has_opened_nothing_and_begins_again(
         except privet.StoreUnavailable as closed:
             assert closed.reason in {"store.missing", "store.restoring"}
             assert not done
+            with pytest.raises(privet.StoreUnavailable):  # nor is another one begun in its place
+                again.open("pack:shop")
             privet.restore(
                 again.where, keyring=stand.keyring, clock=stand.clock, sync="OFF", **newest
             )
