@@ -280,8 +280,15 @@ def _linked(
     linked = {int(row[0]) for row in rows}
     sealed = {head.sno for head in seen.heads} | {sno for sno, _ in used}
     keyed = sealed | {sno for sno, _ in seen.dataless}
-    run.counts["ref.dataless"] += len(linked - keyed - fenced)
-    run.counts["ref.missing"] += len(sealed - linked - fenced)
+    # The ids were read last: who came or was erased since the rest was read is looked at again.
+    bare = sorted(linked - keyed - fenced)
+    run.counts["ref.dataless"] += len(set(bare) - run.parts.vault.keyed_domains(bare).keys())
+    lost = sealed - linked - fenced
+    with run.parts.home.data.read() as tx:
+        leaving = fenced_among(tx, lost) if lost else set()
+        run.counts["ref.missing"] += sum(
+            tx.one("SELECT 1 FROM head WHERE sno = ?", (sno,)) is not None for sno in lost - leaving
+        )
 
 
 def _contributed(run: _Run, warrant: Warrant, snos: list[int]) -> set[tuple[int, str]]:

@@ -164,6 +164,40 @@ def test_a_sweep_amid_reads_and_writes_takes_what_is_past_and_no_more(corner: Co
     assert corner.shop.maintenance.check().faults == ()
 
 
+def test_a_look_at_everything_amid_comings_and_goings_finds_nothing_broken(
+    corner: Corner,
+) -> None:
+    stop, wrong = threading.Event(), []
+
+    def come_and_go(mine: int) -> None:
+        shop = corner.shop
+        clerk = shop.principal("carl", roles=["shop"])
+        desk = shop.principal("dora", roles=["desk"])
+        try:
+            for n in range(10_000):
+                if stop.is_set():
+                    return
+                who = f"{mine}-{n}"
+                clerk.consent.begin(who, "service")
+                clerk.purpose("service").record(who, "purchase", order=who, item="i", value=1)
+                if n % 2:
+                    desk.rights.erase(who, request=who)
+        except privet.PrivetError as error:
+            wrong.append(error.reason)
+
+    threads = [threading.Thread(target=come_and_go, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        told = corner.shop.maintenance.check()
+        wrong += [(fault.code, fault.count) for fault in told.faults if fault.state == "fail"]
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert corner.shop.maintenance.check().faults == ()
+
+
 def _killed(where: str, keys: Path, task: str) -> None:
     """Housekeeping that is killed after its first batches."""
 
