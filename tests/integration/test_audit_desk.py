@@ -185,3 +185,24 @@ def test_a_period_that_ends_before_it_begins_is_refused(
     with pytest.raises(privet.InvalidInput) as refusal:
         desk(life).export(tmp_path, form="csv", since=now, until=now - timedelta(days=1))
     assert refusal.value.reason == "export.period"
+
+
+def test_all_of_it_works_on_either_home(where: str, clock: Any, tmp_path: Path) -> None:
+    ring = f"file:{tmp_path / 'ring'}"
+    with privet.open(where, policy="pack:shop", keyring=ring, clock=clock, sync="OFF") as shop:
+        shop.principal("ops", roles=["operator"]).admin.load_items([{"item": "kettle"}])
+        answer = shop.subject("ada", proof="t").consent.answer
+        answer({"recommendations": True}, notice="1", how="w")
+        web = shop.principal("web", roles=["storefront"]).purpose("recommendations")
+        web.record("ada", "view", event_id="1", item="kettle")
+        since = clock.now() - timedelta(days=1)
+        assert desk(shop).stats(since=since).records > 5
+        assert desk(shop).principals(since=since)
+        assert desk(shop).scope(since=since, principal="web").people == 1
+        assert desk(shop).key_scope(1).people == 1
+        assert len(desk(shop).tail(3)) == 3
+        forms: list[Any] = ["tiles", "jsonl", "csv", "parquet"]
+        for form in forms:
+            assert desk(shop).export(tmp_path / form, form=form).records > 5
+        told = json.loads(desk(shop).prove_history("ada"))
+        assert told["records"]

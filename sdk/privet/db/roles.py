@@ -41,6 +41,7 @@ _WORKER: dict[Name, dict[str, str]] = {
         "meta": "SELECT",
         "head": "SELECT, INSERT, UPDATE",
         "anchor": _ALL,
+        "shard": "SELECT",  # old records are dropped by the owner alone
     },
 }
 """What a worker may do with a table that is not treated like the others of its store."""
