@@ -38,6 +38,8 @@ def main() -> int:
     if not options.child:
         return _spread(options)
     with _runner(options.database) as runner:
+        if options.careless:
+            runner.sync = "OFF"
         mine, of = map(int, options.part.split("/"))
         asked = (options.scenario, options.kind, options.every, options.sample)
         for line in run(runner, *asked, (mine, of)):
@@ -70,6 +72,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, help="each so manieth boundary")
     parser.add_argument("--sample", type=int, default=0, help="percent: what CI runs")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    # To see that the harness sees: whoever is killed has opened without durability.
+    parser.add_argument("--careless", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--part", default="0/1", help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()

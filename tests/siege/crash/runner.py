@@ -88,6 +88,7 @@ class Runner:
     """Faults of one scenario after the other, in a directory of its own."""
 
     database = "sqlite"
+    sync: Literal["FULL", "OFF"] = "FULL"  # of whoever is to be killed
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -243,7 +244,7 @@ class Runner:
         return told
 
     def _acting(self, scenario: Scenario, kind: str, at: int) -> dict[str, Any]:
-        place = self.place(scenario, sync="FULL")
+        place = self.place(scenario, sync=self.sync)
         place.watch()
         statements = Statements()
         of_statements = kind in STATEMENTS

@@ -58,3 +58,10 @@ def test_a_server_and_its_clients_may_die_at_any_statement() -> None:
     fired = [line for line in told if line["fired"]]
     assert sum(line["end"] == "killed" for line in fired) >= 6
     assert sum(line["kind"] == "server" for line in fired) >= 6
+
+
+def test_the_harness_sees_a_store_that_is_not_durable() -> None:
+    if compiler() is None:
+        pytest.skip("no C compiler: no power can fail")
+    told = faults(["record"], "--kind=power", "--every=23", "--careless")
+    assert any("are lost" in wrong for line in told for wrong in line["wrong"])
