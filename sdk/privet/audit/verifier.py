@@ -69,8 +69,10 @@ LISTED: Final = 64  # a set of up to this many subjects is listed, a larger one 
 NOTE_LIMIT: Final = 65_536
 BUNDLE_LIMIT: Final = WIDTH * (2 + 65_535)
 CERTIFICATE_LIMIT: Final = 1 << 20
-SHARED_FROM: Final = 1 << 16  # records from which on a second process hashes
-AHEAD: Final = 4  # bundles on their way to it: their hashes fit into a pipe
+SHARED_FROM: Final = 1 << 18  # records from which on a second process hashes
+AHEAD: Final = 32  # bundles on their way to it: their hashes fit into its pipe
+AHEAD_BYTES: Final = 1 << 22  # and so much of them at most
+PIPE_BYTES: Final = 1 << 20
 HELP: Final = "--hash-for-another"  # what that process is started with
 _FRAME: Final = struct.Struct(">IH")  # bytes and records of a bundle
 HANDOVER_BYTES: Final = 330  # no record with two verifier keys and a signature is shorter
@@ -673,6 +675,7 @@ class _Bundles:
         self._root, self._size = root, size
         self._ahead: deque[tuple[bytes | _Damaged, bool]] = deque()
         self._next = 0
+        self._held = 0
         self._helper = _helper() if size >= SHARED_FROM else None
 
     def take(self) -> tuple[list[bytes], bool, bytes, bytes]:
@@ -682,13 +685,14 @@ class _Bundles:
             _Damaged: it is missing, or too long.
         """
         count = -(-self._size // WIDTH)
-        while self._next < count and len(self._ahead) < (AHEAD if self._helper else 1):
+        while self._next < count and (not self._ahead or self._has_room()):
             self._ahead.append(self._read(self._next))
             self._next += 1
         index = self._next - len(self._ahead)
         data, handed = self._ahead.popleft()
         if isinstance(data, _Damaged):
             raise data
+        self._held -= len(data)
         bodies, whole = _bodies(data, min(WIDTH, self._size - index * WIDTH))
         hashed = self._answer(len(bodies)) if handed else None
         leaves, root = _hashed(bodies) if hashed is None else hashed
@@ -705,12 +709,16 @@ class _Bundles:
             helper.stdin.close()
         helper.wait()
 
+    def _has_room(self) -> bool:
+        return bool(self._helper) and len(self._ahead) < AHEAD and self._held < AHEAD_BYTES
+
     def _read(self, index: int) -> tuple[bytes | _Damaged, bool]:
         width = min(WIDTH, self._size - index * WIDTH)
         try:
             data = _read(self._root, _tile_name("entries", index, width), BUNDLE_LIMIT)
         except _Damaged as damage:
             return damage, False
+        self._held += len(data)
         if self._helper is None or self._helper.stdin is None:
             return data, False
         try:
@@ -739,8 +747,13 @@ def _hashed(bodies: Sequence[bytes]) -> tuple[bytes, bytes]:
 
 
 def _helper() -> subprocess.Popen[bytes] | None:
-    """A second process of this file that hashes; None where there can be none."""
-    if not sys.executable or _processors() < 2 or not Path(__file__).is_file():
+    """A second process of this file that hashes; None where there can be none.
+
+    Only where its pipes can be made so long that neither ever waits for the other to read.
+    """
+    if sys.platform != "linux" or not sys.executable or not Path(__file__).is_file():
+        return None
+    if len(os.sched_getaffinity(0)) < 2:
         return None
     command = [sys.executable, "-I", __file__, HELP]
     try:
@@ -749,15 +762,10 @@ def _helper() -> subprocess.Popen[bytes] | None:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pipesize=PIPE_BYTES,
         )
     except OSError:
         return None
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _hash_for_another(source: BinaryIO, target: BinaryIO) -> None:

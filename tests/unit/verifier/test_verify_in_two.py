@@ -41,7 +41,7 @@ def test_the_verdict_is_the_same_with_two_processes(
     place = kit.write(changed(kit, what), tmp_path)
     alone = verify_directory(place)
     monkeypatch.setattr(verifier, "SHARED_FROM", 0)
-    monkeypatch.setattr(verifier, "_processors", lambda: 2)
+    monkeypatch.setattr(verifier.os, "sched_getaffinity", lambda _: {0, 1})
     assert verify_directory(place) == alone
     assert alone.ok == (what == "nothing")
 
@@ -77,5 +77,5 @@ def test_a_second_process_that_ends_too_soon_is_done_without(
 def test_without_a_second_processor_there_is_no_second_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(verifier, "_processors", lambda: 1)
+    monkeypatch.setattr(verifier.os, "sched_getaffinity", lambda _: {0})
     assert verifier._helper() is None
