@@ -39,6 +39,9 @@ class _Version:
     number: int
     key: bytes = field(repr=False)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key cannot be pickled")
+
 
 class Subjects:
     """The blind index of one deployment.
