@@ -33,7 +33,7 @@ VERSION = 1
 VKEY = "log.vkey"
 PROGRESS = "progress.json"
 STEP_BYTES = 8 * 2**20  # bodies that are written, and noted as written, at once
-STEP_RECORDS = 32_768
+STEP_RECORDS = 16_384
 
 
 @dataclass(frozen=True, slots=True)

@@ -1394,6 +1394,9 @@ def verify_directory(
     root = os.fspath(path)
     if not _top(root) & {"checkpoint", "log.vkey", "tile"}:
         return _unusable("", "is not a directory with an audit export")
+    if _of_chosen_records(root):
+        told = "is of chosen records, which prove nothing of others: verify an export of all"
+        return _unusable("manifest.json", told)
     argument = "--vkey"
     findings = _Findings()
     try:
@@ -1416,6 +1419,14 @@ def verify_directory(
         _signed_head(own, head, findings)
     _Audit(root, findings, [os.fspath(shard) for shard in shards]).run(head, own, given)
     return findings.verdict(head.size, head.origin)
+
+
+def _of_chosen_records(root: str) -> bool:
+    try:
+        manifest = _json(_read(root, "manifest.json", NOTE_LIMIT))
+    except _Damaged:
+        return False  # told when it is judged
+    return isinstance(manifest, dict) and manifest.get("format") == "privet-audit-records"
 
 
 def _unusable(file: str, what: str) -> Verdict:

@@ -16,6 +16,7 @@ import pytest
 from privet.audit import Entry, Log, Selection, extract
 from privet.audit.cells import plain
 from privet.audit.rows import COLUMNS
+from privet.audit.verifier import verify_directory
 from privet.crypto import Signer
 from privet.db import Home
 from privet.errors import IntegrityError, InvalidInput
@@ -201,3 +202,12 @@ def test_a_changed_record_is_not_exported(home: Home, log: Log, out: Path) -> No
         taken(home, log, out, "csv")
     assert refusal.value.reason == "audit.broken"
     assert "7" in refusal.value.why
+
+
+def test_the_verifier_does_not_take_chosen_records_for_the_log(
+    home: Home, log: Log, out: Path
+) -> None:
+    taken(home, log, out, "jsonl", Selection(purpose="orders"))
+    verdict = verify_directory(out, vkey=log.vkey)
+    assert not verdict.usable
+    assert "chosen records" in verdict.problems[0].what
