@@ -14,6 +14,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from privet.crypto import Aead, nonces
+from privet.db.arrays import bigints, blobs
 from privet.vault.keyroom.own import SECRETS
 from privet.vault.keyroom.wrapping import MODEL, SECRET, SUBJECT, Wraps
 
@@ -44,20 +45,35 @@ class Table:
     key: tuple[str, str]
     third: str
 
-    @property
-    def page(self) -> str:
-        """Selects the next rows after a key whose epoch is another one."""
-        a, b = self.key
-        return (
-            f"SELECT {a}, {b}, {self.third}, kek_id, wrapped, kc FROM {self.name} "
-            f"WHERE ({a}, {b}) > (?, ?) AND kek_id <> ? ORDER BY {a}, {b} LIMIT ?"
+    def page(self, tx: Tx, after: tuple[int, int], kek_id: int) -> list[Row]:
+        """The next rows after a key whose epoch is another one, held; a place of SQLite's last."""
+        (a, b), place = self.key, "0" if tx.for_update else "rowid"
+        return tx.all(
+            f"SELECT {a}, {b}, {self.third}, kek_id, wrapped, kc, {place} FROM {self.name} "
+            f"WHERE ({a}, {b}) > (?, ?) AND kek_id <> ? ORDER BY {a}, {b} LIMIT ?{tx.for_update}",
+            (*after, kek_id, CHUNK),
         )
 
-    @property
-    def update(self) -> str:
-        """Writes one key as it is wrapped now."""
+    def write(self, tx: Tx, kek_id: int, rows: Sequence[Row], sealed: Sequence[bytes]) -> None:
+        """Write keys as they are wrapped now, in the order of their rows."""
         a, b = self.key
-        return f"UPDATE {self.name} SET kek_id = ?, wrapped = ? WHERE {a} = ? AND {b} = ?"
+        if tx.for_update:  # a message for all of them, where a statement a row costs one each
+            tx.run(
+                f"UPDATE {self.name} AS k SET kek_id = ?, wrapped = v.wrapped "
+                f"FROM unnest(?, ?, ?) AS v ({a}, {b}, wrapped) "
+                f"WHERE k.{a} = v.{a} AND k.{b} = v.{b}",
+                (
+                    kek_id,
+                    bigints([row[0] for row in rows]),
+                    bigints([row[1] for row in rows]),
+                    blobs(sealed),
+                ),
+            )
+            return
+        tx.many(
+            f"UPDATE {self.name} SET kek_id = ?, wrapped = ? WHERE rowid = ?",
+            [(kek_id, new, row[6]) for new, row in zip(sealed, rows, strict=True)],
+        )
 
 
 TABLES: Final = (
@@ -114,18 +130,15 @@ class Rewrapping:
     def _chunk(
         self, table: Table, after: tuple[int, int], tx: Tx, kek_id: int, kek: Aead
     ) -> list[Row]:
-        rows = tx.all(table.page + tx.for_update, (*after, kek_id, CHUNK))
+        rows = table.page(tx, after, kek_id)
         if rows:
             sealed = self._moved(table.label, rows, kek_id, kek)
-            tx.many(
-                table.update,
-                [(kek_id, new, row[0], row[1]) for new, row in zip(sealed, rows, strict=True)],
-            )
+            table.write(tx, kek_id, rows, sealed)
             _count(tx, kek_id, len(rows))
         return rows
 
     def _moved(self, label: bytes, rows: Sequence[Row], kek_id: int, kek: Aead) -> list[bytes]:
-        """Wrapped keys of (a, b, c, epoch, wrapped, kc), wrapped anew.
+        """Wrapped keys of (a, b, c, epoch, wrapped, kc, …), wrapped anew.
 
         The commitment is part of what both wraps are bound to; it is compared with the key
         wherever that is used.
@@ -138,7 +151,7 @@ class Rewrapping:
             for old in {row[3] for row in rows}
         }
         sealed = []
-        for nonce, (a, b, c, old, wrapped, kc) in zip(nonces(len(rows)), rows, strict=True):
+        for nonce, (a, b, c, old, wrapped, kc, *_) in zip(nonces(len(rows)), rows, strict=True):
             place = pack(a, b, c, kc)
             unwrap, before = olds[old]
             sealed.append(seal(unwrap(wrapped, before + place), bound + place, nonce))
