@@ -34,7 +34,7 @@ from privet.policy.load import load as load_policy
 from privet.settings import resolve
 from privet.types import check_path
 from privet.vault import Keyring, Keys, open_keyring
-from privet.vault.keyring import cores
+from privet.vault.keyring import cores, former_keyrings
 
 if TYPE_CHECKING:
     from privet.policy import Policy
@@ -84,6 +84,7 @@ def restore(
     audit: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     keyring: str | Keyring | None = None,
+    former_keyring: str | Keyring | None = None,
     anchor: str | os.PathLike[str] | None = None,
     accept_loss: str | None = None,
     policy: str | Path | None = None,
@@ -107,6 +108,7 @@ def restore(
         in_place: take no backup: the stores stay where they are. For a database that was failed
             over to a replica, and for store files that were put back by hand.
         keyring: as for ``privet.open``; a backup never holds it.
+        former_keyring: the one before, where the backup is older than a change of keyrings.
         anchor: what was kept of the log elsewhere: an anchor's file, a checkpoint, an export;
             beside the anchors of the settings.
         accept_loss: why it is accepted that the anchor knows of records which nobody has any
@@ -147,7 +149,8 @@ def restore(
     stores = open_stores(location, sync, restoring=True)
     try:
         ring = open_keyring(found.keyring if given is None else given, location, time)
-        options = _Options(ring, time, kept, accept_loss, offered)
+        former = former_keyrings(former_keyring or found.former_keyring, ring, location, time)
+        options = _Options(ring, former, time, kept, accept_loss, offered)
         return _revive(stores, parcels, options)
     finally:
         stores.close()
@@ -156,6 +159,7 @@ def restore(
 @dataclass(frozen=True, slots=True)
 class _Options:
     keyring: Keyring
+    former: tuple[Keyring, ...]
     clock: Clock
     kept: Sequence[Sequence[Kept]]
     accept_loss: str | None
@@ -233,7 +237,7 @@ def _check_free(location: Location, deployment: str) -> None:
 
 
 def _revive(stores: Home, parcels: Mapping[Name, reading.Parcel], options: _Options) -> Restored:
-    keys = Keys(stores.keys, options.keyring, stores.deployment, options.clock)
+    keys = Keys(stores.keys, options.keyring, stores.deployment, options.clock, options.former)
     signers = [Signer(keys.secret("signing", ver)) for ver in keys.own.versions("signing")]
     decided = plan.read(stores)
     log = looking.look(stores.audit, stores.deployment, [one.public for one in signers])
@@ -245,7 +249,7 @@ def _revive(stores: Home, parcels: Mapping[Name, reading.Parcel], options: _Opti
         decided = plan.decide(stores, log, number, options.kept, options.accept_loss)
         plan.begin(stores, decided)
     renewal.renew(stores, decided, signer, options.clock)
-    parts = assemble(stores, None, options.keyring, options.clock)
+    parts = assemble(stores, None, options.keyring, options.clock, former=options.former)
     done = replaying.replay(
         parts,
         CALLER,

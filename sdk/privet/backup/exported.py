@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,10 @@ ENTRIES: Final = "tile/entries"
 _RECORD = "INSERT INTO record (log, seq, ts, redo, body, leaf) VALUES (?, ?, ?, ?, ?, ?)"
 _HEAD = "INSERT INTO head (log, size, frontier, note, ts) VALUES (?, ?, ?, ?, ?)"
 _TILE = "INSERT INTO tile (log, level, idx, hashes) VALUES (?, ?, ?, ?)"
+_SHARD = (
+    "INSERT INTO shard (number, first, upto, sealed, newest, note, state, gone) "
+    "VALUES (?, ?, ?, ?, ?, ?, 'dropped', ?)"
+)
 _CHUNK = re.compile(r"\A(0|[1-9][0-9]{0,18})\Z")
 
 
@@ -46,8 +50,7 @@ def rebuild(place: Path, file: Path) -> None:
         file: the file, which must not exist.
 
     Raises:
-        StoreUnavailable: a file of the export is missing or cut (``backup.torn``), or bodies of
-            old records were dropped from it (``restore.shards``).
+        StoreUnavailable: a file of the export is missing or cut (``backup.torn``).
         IntegrityError: it is no log of a deployment.
     """
     try:
@@ -70,27 +73,45 @@ def rebuild(place: Path, file: Path) -> None:
 
 def _fill(store: sqlite3.Connection, place: Path, head: Checkpoint, note: bytes) -> None:
     frontier: tuple[bytes, ...] = ()
-    ts = 0
+    ts, gone = 0, list[int]()
     for tile in tiles(head.size):
         if tile.level == 0:
             bodies = list(_bodies(place / tile.entries_path, tile.width))
-            leaves = [merkle.leaf_hash(body) for body in bodies]
             first = tile.index * WIDTH
+            leaves = [merkle.leaf_hash(body) for body in bodies]
+            missing = [n for n, body in enumerate(bodies) if not body]
+            if missing:  # dropped with a shard: the tree keeps their hashes
+                step, hashes = merkle.HASH_BYTES, (place / tile.path).read_bytes()
+                for n in missing:
+                    leaves[n] = hashes[n * step : (n + 1) * step]
+                gone += [first + n for n in missing]
             frontier = merkle.extend(frontier, first, leaves)
-            told = [decode(body) for body in bodies]
-            ts = int(told[-1]["ts"])
-            store.executemany(
-                _RECORD,
-                [
-                    (LOG, first + n, int(fields["ts"]), int(bool(fields.get("redo"))), body, leaf)
-                    for n, (fields, body, leaf) in enumerate(zip(told, bodies, leaves, strict=True))
-                ],
-            )
-            for seq, fields in enumerate(told, first):
-                _about(store, place, seq, fields)
+            ts = _add(store, place, first, bodies, leaves) or ts
         if tile.width == WIDTH:
             store.execute(_TILE, (LOG, tile.level, tile.index, _hashes(place, tile)))
     store.execute(_HEAD, (LOG, head.size, b"".join(frontier), note, ts))
+    if gone:
+        upto = (gone[-1] // WIDTH + 1) * WIDTH
+        store.execute(_SHARD, (1, gone[0] // WIDTH * WIDTH, upto, ts, ts, note, len(gone)))
+
+
+def _add(
+    store: sqlite3.Connection,
+    place: Path,
+    first: int,
+    bodies: Sequence[bytes],
+    leaves: Sequence[bytes],
+) -> int:
+    """Add the records of one tile that are there; when the last of them was taken, 0 for none."""
+    ts = 0
+    for seq, (body, leaf) in enumerate(zip(bodies, leaves, strict=True), first):
+        if body:
+            fields = decode(body)
+            ts = int(fields["ts"])
+            redo = int(bool(fields.get("redo")))
+            store.execute(_RECORD, (LOG, seq, ts, redo, body, leaf))
+            _about(store, place, seq, fields)
+    return ts
 
 
 def _bodies(path: Path, count: int) -> Iterator[bytes]:
@@ -100,14 +121,7 @@ def _bodies(path: Path, count: int) -> Iterator[bytes]:
         length = int.from_bytes(data[place : place + 2], "big")
         body = data[place + 2 : place + 2 + length]
         place += 2 + length
-        if not length and place <= len(data):
-            raise StoreUnavailable(
-                "this export cannot stand for the log",
-                why="bodies of old records were dropped from it",
-                remedy="Give a backup of the log, or the home itself, with --audit.",
-                reason="restore.shards",
-            )
-        if len(body) != length:
+        if place > len(data):
             raise _torn("a bundle that ends early")
         yield body
     if place != len(data):
