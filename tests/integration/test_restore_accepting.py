@@ -340,3 +340,43 @@ def test_nothing_is_restored_into_a_clock_of_before(stand: Shop, full: Path) -> 
     stand.clock.advance(timedelta(days=3))
     with stand.restored(str(stand.root / "elsewhere"), full) as shop:
         assert shop.maintenance.restores()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_interrupted_restore_is_closed_until_it_is_run_again(
+    stand: Shop,
+    full: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where = str(stand.root / "elsewhere")
+    if kind == "postgresql":
+        where = request.getfixturevalue("postgres_url")
+    target = Shop(where, stand.root, stand.clock)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("privet.backup.replaying.replay", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        stand.brought_back(where, full)
+    monkeypatch.undo()
+    for policy in (None, "pack:shop"):
+        with pytest.raises(privet.StoreUnavailable) as closed:
+            target.open(policy)
+        assert closed.value.reason == "store.restoring"
+    other = Shop(str(stand.root / "other"), stand.root / "o", stand.clock)
+    with other.open("pack:shop") as shop:
+        theirs = other.back_up(shop, "theirs")
+    with pytest.raises(privet.StoreUnavailable) as refusal:
+        other.brought_back(where, theirs)
+    assert refusal.value.reason == "backup.foreign"
+    assert stand.brought_back(where, full).timeline == 2
+    target.open().close()
+
+
+def test_a_backup_of_an_ended_epoch_opens_nothing(stand: Shop, full: Path) -> None:
+    with stand.open() as shop:
+        shop.maintenance.rotate()
+    assert refused(stand, full) == "key.missing"
