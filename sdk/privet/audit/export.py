@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory, Lines
 from privet.audit.head import LOG
 from privet.audit.pages import PAGE
 from privet.audit.record import decode, encode
+from privet.audit.signing import before
 from privet.audit.tiles import WIDTH, Tile, tiles
 from privet.errors import PrivetError, StoreUnavailable
 
@@ -105,7 +107,7 @@ class _Export:
     ) -> None:
         self._store = store
         self._verifier = verifier
-        self._target = Directory(directory, FORMAT, verifier)
+        self._target = Directory(directory, FORMAT, verifier, partial(before, store, verifier))
         self._since = since
 
     def run(self, progress: Progress) -> ExportReport:

@@ -9,7 +9,7 @@ from privet.audit.record import decode
 from privet.errors import InvalidInput, PrivetError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from privet.audit.checkpoint import Checkpoint, Verifier
@@ -25,13 +25,17 @@ class Directory:
         path: where; made when it does not exist, for its owner alone.
         format_name: what ``format`` its manifest names.
         verifier: the log's key.
+        before: gives the keys that signed the log before, asked where an export is of one.
     """
 
-    def __init__(self, path: Path, format_name: str, verifier: Verifier) -> None:
+    def __init__(
+        self, path: Path, format_name: str, verifier: Verifier, before: Callable[[], list[Verifier]]
+    ) -> None:
         self.path = path
         self._root = os.fspath(path)
         self._format = format_name
         self._verifier = verifier
+        self._before = before
 
     def claim(self, manifest: bytes) -> Checkpoint | None:
         """Take the directory for this log; the checkpoint of the export it holds, if any.
@@ -46,7 +50,8 @@ class Directory:
         # An export that was stopped at its very first write left a draft and nothing else.
         if {file.name for file in self.path.iterdir()} <= {_draft(self.path / MANIFEST).name}:
             self.write(MANIFEST, manifest)
-        if not self._is_ours():
+        signer = self._signer()
+        if signer is None:
             raise InvalidInput(
                 "the export directory was refused",
                 why="it holds something other than an export of this log",
@@ -54,7 +59,7 @@ class Directory:
                 reason="export.foreign",
             )
         note = self.path / CHECKPOINT
-        return self._verifier.open(note.read_bytes()) if note.exists() else None
+        return signer.open(note.read_bytes()) if note.exists() else None
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place whole, so that a reader sees the old one or the new one."""
@@ -91,13 +96,17 @@ class Directory:
             if next(folder.iterdir(), None) is None:
                 folder.rmdir()
 
-    def _is_ours(self) -> bool:
+    def _signer(self) -> Verifier | None:
+        """The key of the log that the export here was made with; None where it is none of ours."""
         try:
             manifest = decode((self.path / MANIFEST).read_bytes())
         except (OSError, PrivetError):  # no manifest, or no manifest of ours: either way foreign
-            return False
+            return None
         found: tuple[Any, Any] = (manifest.get("format"), manifest.get("vkey"))
-        return found == (self._format, self._verifier.vkey)
+        if found == (self._format, self._verifier.vkey):
+            return self._verifier
+        earlier = self._before() if found[0] == self._format else []
+        return next((one for one in earlier if one.vkey == found[1]), None)
 
 
 class Lines:

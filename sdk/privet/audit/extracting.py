@@ -8,6 +8,7 @@ proof), and never that no other record was meant.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from privet.audit import pages, treestore
 from privet.audit.checkpoint import Checkpoint, Verifier
 from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory
 from privet.audit.record import decode, encode
+from privet.audit.signing import before
 from privet.audit.tables import Form, table
 from privet.errors import InvalidInput, PrivetError, StoreUnavailable
 
@@ -109,7 +111,7 @@ class _Work:
     ) -> None:
         self._store = store
         self._verifier = verifier
-        self._target = Directory(directory, FORMAT, verifier)
+        self._target = Directory(directory, FORMAT, verifier, partial(before, store, verifier))
         self._form: Form = form
         self._selection = selection
         self._alone = selection.subject is not None

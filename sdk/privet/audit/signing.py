@@ -20,7 +20,7 @@ from privet.errors import IntegrityError
 
 if TYPE_CHECKING:
     from privet.crypto import Signer
-    from privet.db import Tx
+    from privet.db import Store, Tx
 
 Signers = Callable[[], Sequence["Signer"]]
 """Gives every signing key that the deployment has."""
@@ -99,6 +99,12 @@ def predecessors(tx: Tx, verifier: Verifier) -> list[Verifier]:
         found.append(before.pop(now))
         now = found[-1].vkey
     return found
+
+
+def before(store: Store, verifier: Verifier) -> list[Verifier]:
+    """``predecessors``, in a snapshot of its own."""
+    with store.read() as tx:
+        return predecessors(tx, verifier)
 
 
 # A change of the key stands among the records for replay, which no shard drops.

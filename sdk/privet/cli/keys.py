@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +23,7 @@ Roles = Annotated[list[str] | None, role(ROLE)]
 app = typer.Typer(no_args_is_help=True, help="Keys: where they stand, and their rotation.")
 
 
-class What(StrEnum):
+class What(Enum):
     """What is begun anew."""
 
     kek = "kek"

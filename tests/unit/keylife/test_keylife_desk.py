@@ -124,6 +124,8 @@ def test_a_new_key_signs_in_every_process_and_the_chain_is_followed(again, tmp_p
     erasure = other.subject("bob", proof="t").rights.erase()
     assert verify_certificate(erasure.certificate, vkey=new).ok
     before.export(tmp_path / "export")
+    before.export(tmp_path / "before")  # an export of before is brought up to date
+    assert verify_directory(tmp_path / "before", vkey=new).ok
     for vkey in (old, new, None):
         assert verify_directory(tmp_path / "export", vkey=vkey, anchor=checkpoint).ok
     with shop._parts.home.audit.read() as tx:
