@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from privet.db import Tx
     from privet.vault.keys import Keys
 
-CHUNK: Final = 500
+CHUNK: Final = 2000
 IdsOf = Callable[[Sequence[int]], Mapping[int, Sequence[Id]]]
 """Opens the ids of some people; who has none sealed is left out."""
 Told = Callable[[int], None]
