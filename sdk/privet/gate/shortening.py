@@ -55,8 +55,10 @@ def note(tx: Tx, domains: Iterable[str], *, again: bool = True) -> None:
 def noted(tx: Tx) -> tuple[list[str], int]:
     """The domains that are noted, and the last person who was looked through."""
     row = tx.one("SELECT value FROM meta WHERE key = ?", (KEY,))
-    told = {"domains": [], "from": 0} if row is None else json.loads(bytes(row[0]))
-    return told["domains"], told["from"]
+    if row is None:
+        return [], 0
+    told = json.loads(bytes(row[0]))
+    return list(told["domains"]), int(told["from"])
 
 
 def people(tx: Tx, parts: Parts) -> BitMap:

@@ -11,32 +11,31 @@ short but those in which the grounds of 65,536 people are recounted.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from pyroaring import BitMap
 
 from privet.consent import changes_of
-from privet.db import Tx
-from privet.errors import IntegrityError, PrivetError
-from privet.gate import membership, shortening, storefaults, versions
+from privet.errors import PrivetError
+from privet.gate import shortening, storefaults, versions
 from privet.gate.catchup import fenced_among
-from privet.gate.kept import Kept, Proof, bounds, purpose_of
-from privet.gate.parts import Caller, Parts
+from privet.gate.kept import Kept, Proof
 from privet.gate.record import entry
 from privet.gate.rollback import Compared
 from privet.gate.storedigest import Earlier, Writer, unrecorded
 from privet.gate.storefaults import Fault
-from privet.types import ADMINISTRATION, Warrant
-from privet.vault.checking import Examined
+from privet.gate.storerun import TASK, Progress, Run
+from privet.gate.storesealed import sealed_between
+from privet.types import ADMINISTRATION
 
-Progress = Callable[[int, int], None]
-TASK: Final = "store-check"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from privet.gate.parts import Caller, Parts
+
 RANGE: Final = 1 << 16  # people whom one record names
-AT_ONCE: Final = 256  # people whose cells are in memory
 LEAVES: Final = 2_000
 
 
@@ -70,29 +69,6 @@ class StoreCheck:
         return all(fault.state != "fail" for fault in self.faults)
 
 
-@dataclass(slots=True)
-class _Run:
-    """What one pass has gathered so far."""
-
-    parts: Parts
-    caller: Caller
-    proof: Proof
-    writer: Writer
-    compared: Compared | None
-    progress: Progress
-    counts: Counter[str] = field(default_factory=Counter)
-    people: int = 0
-    heads: int = 0
-    cells: int = 0
-    entries: int = 0
-    done: int = 0
-    total: int = 0
-
-    def advance(self, by: int) -> None:
-        self.done += by
-        self.progress(min(self.done, self.total), self.total)
-
-
 def check(
     parts: Parts,
     caller: Caller,
@@ -123,7 +99,7 @@ def check(
     writer = Writer(parts.home.deployment, position, parts.now, digest)
     proof = Proof(parts.policy, parts.vault.domain_names, parts.vault.groups, parts.now)
     compared = None if earlier is None else Compared(parts, earlier)
-    run = _Run(parts, caller, proof, writer, compared, progress)
+    run = Run(parts, caller, proof, writer, compared, progress)
     try:
         return _through(run)
     except BaseException:
@@ -131,12 +107,12 @@ def check(
         raise
 
 
-def _through(run: _Run) -> StoreCheck:
+def _through(run: Run) -> StoreCheck:
     parts = run.parts
     highest, size = _highest(parts), parts.log.size()
     run.total = highest + size + highest
     for first in range(0, highest + 1, RANGE):
-        _sealed(run, first, min(first + RANGE - 1, highest))
+        sealed_between(run, first, min(first + RANGE - 1, highest))
     if run.compared is not None:
         run.compared.end()
         run.counts += run.compared.faults
@@ -165,7 +141,7 @@ def _through(run: _Run) -> StoreCheck:
     )
 
 
-def _concluded(run: _Run, found: dict[str, int]) -> Any:
+def _concluded(run: Run, found: dict[str, int]) -> Any:
     return entry(
         run.parts,
         run.caller,
@@ -203,159 +179,10 @@ def _highest(parts: Parts) -> int:
     return max(int(row[0]) for row in rows if row is not None)
 
 
-# --- what is sealed ------------------------------------------------------------------------
-
-
-def _sealed(run: _Run, first: int, last: int) -> None:
-    """Everything sealed of the people of one range, under one record."""
-    parts = run.parts
-    with parts.home.data.read() as tx:
-        named = BitMap()
-        for table in ("head", "contribution", "segment_member"):
-            rows = tx.all(
-                f"SELECT DISTINCT sno FROM {table} WHERE sno BETWEEN ? AND ?", (first, last)
-            )
-            named.update([int(row[0]) for row in rows])
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            run.caller,
-            "access",
-            purpose=ADMINISTRATION,
-            action="administer",
-            subjects=named,
-            task=TASK,
-        )
-    )
-    for low in range(first, last + 1, AT_ONCE):
-        _some(run, warrant, list(range(low, min(low + AT_ONCE - 1, last) + 1)))
-        run.advance(AT_ONCE)
-
-
-def _some(run: _Run, warrant: Warrant, snos: list[int]) -> None:
-    parts = run.parts
-    seen = parts.vault.examine(warrant, snos)
-    with parts.home.data.read() as tx:
-        fenced = fenced_among(tx, set(snos))
-        people = BitMap({head.sno for head in seen.heads})
-        run.proof.add(seen.aged, bounds(tx, parts, people) if seen.aged else ())
-    run.people += len(people)
-    run.heads += len(seen.heads)
-    run.cells += seen.cells
-    run.counts += seen.faults
-    run.writer.add(seen.heads)
-    if run.compared is not None:
-        run.compared.some(seen.heads, snos[-1])
-    used = _contributed(run, warrant, snos)
-    _unkeyed(run, seen, fenced, used)
-    _linked(run, seen, snos, fenced, used)
-
-
-def _unkeyed(run: _Run, seen: Examined, fenced: set[int], used: set[tuple[int, str]]) -> None:
-    """Data without a key, and keys without data."""
-    names = run.parts.vault.domain_names
-    for sno, dom in seen.keyless:
-        leaving = sno in fenced or _has_ended(run.parts, sno, purpose_of(names[dom]))
-        run.counts["key.erasing" if leaving else "key.missing"] += 1
-    unused = sum((sno, names.get(dom, "")) not in used for sno, dom in seen.dataless)
-    run.counts["key.unused"] += unused
-
-
-def _has_ended(parts: Parts, sno: int, purpose: str) -> bool:
-    """Whether what her data was collected for is over: then maintenance deletes the rest."""
-    if purpose not in parts.policy.purposes:
-        return False
-    with parts.home.data.read() as tx:
-        return not parts.ledger.standing(tx, sno, purpose, parts.now).active
-
-
-def _linked(
-    run: _Run, seen: Examined, snos: list[int], fenced: set[int], used: set[tuple[int, str]]
-) -> None:
-    """Ids without data, and data without an id."""
-    with run.parts.home.keys.read() as tx:
-        rows = tx.all(
-            "SELECT DISTINCT sno FROM subject_ref WHERE sno BETWEEN ? AND ?", (snos[0], snos[-1])
-        )
-    linked = {int(row[0]) for row in rows}
-    sealed = {head.sno for head in seen.heads} | {sno for sno, _ in used}
-    keyed = sealed | {sno for sno, _ in seen.dataless}
-    # The ids were read last: who came or was erased since the rest was read is looked at again.
-    bare = sorted(linked - keyed - fenced)
-    run.counts["ref.dataless"] += len(set(bare) - run.parts.vault.keyed_domains(bare).keys())
-    lost = sealed - linked - fenced
-    with run.parts.home.data.read() as tx:
-        leaving = fenced_among(tx, lost) if lost else set()
-        run.counts["ref.missing"] += sum(
-            tx.one("SELECT 1 FROM head WHERE sno = ?", (sno,)) is not None for sno in lost - leaving
-        )
-
-
-def _contributed(run: _Run, warrant: Warrant, snos: list[int]) -> set[tuple[int, str]]:
-    """Open contributions and placements; the people and domains that they are sealed under."""
-    with run.parts.home.data.read() as tx:
-        kinds = {
-            "contribution": _kept(tx, "contribution", "c.lineage", snos),
-            "member": _kept(tx, "segment_member", "0", snos),
-        }
-    used: set[tuple[int, str]] = set()
-    for kind, rows in kinds.items():
-        grouped: dict[tuple[str, int, int], dict[int, bytes]] = {}
-        for sno, model, lineage, purpose, ct in rows:
-            used.add((int(sno), str(purpose)))
-            if warrant.covers(int(sno)):
-                place = str(purpose), int(model), int(lineage)
-                grouped.setdefault(place, {})[int(sno)] = bytes(ct)
-        for (purpose, model, lineage), sealed in grouped.items():
-            label = membership.label(model)
-            if kind == "contribution":
-                label = versions.contribution_label(model, lineage)
-            _opened(run, warrant, kind, (purpose, label), sealed)
-    return used
-
-
-def _kept(tx: Tx, table: str, lineage: str, snos: list[int]) -> list[tuple[Any, ...]]:
-    return tx.all(
-        f"SELECT c.sno, c.model, {lineage}, l.purpose, c.ct FROM {table} c "
-        "JOIN model_live l ON l.model = c.model WHERE c.sno BETWEEN ? AND ? ORDER BY c.sno",
-        (snos[0], snos[-1]),
-    )
-
-
-def _opened(
-    run: _Run, warrant: Warrant, kind: str, place: tuple[str, bytes], sealed: dict[int, bytes]
-) -> None:
-    try:
-        opened = run.parts.vault.open_many(warrant, *place, sealed)
-    except IntegrityError:
-        opened = {}
-        for sno, ct in sealed.items():
-            try:
-                opened |= run.parts.vault.open_many(warrant, *place, {sno: ct})
-            except IntegrityError:
-                run.counts[f"{kind}.sealed"] += 1
-                opened[sno] = b""
-    gone = sorted(sealed.keys() - opened.keys())
-    if gone:  # a key that was destroyed since is no fault: the row goes with it
-        run.counts[f"{kind}.keyless"] += len(_still(run, kind, place[1], gone))
-
-
-def _still(run: _Run, kind: str, label: bytes, snos: Iterable[int]) -> list[int]:
-    table = "contribution" if kind == "contribution" else "segment_member"
-    with run.parts.home.data.read() as tx:
-        fenced = fenced_among(tx, set(snos))
-        return [
-            sno
-            for sno in snos
-            if sno not in fenced
-            and tx.one(f"SELECT 1 FROM {table} WHERE sno = ?", (sno,)) is not None
-        ]
-
-
 # --- what the log says ---------------------------------------------------------------------
 
 
-def _recounted(run: _Run, size: int) -> None:
+def _recounted(run: Run, size: int) -> None:
     """The ledger is the log's ground leaves, and every erasure fences."""
     parts, recount = run.parts, run.parts.ledger.recount()
     first = 0
@@ -391,7 +218,7 @@ def _pages(parts: Parts, last: int) -> Iterator[tuple[list[tuple[int, dict[str, 
 # --- models --------------------------------------------------------------------------------
 
 
-def _models(run: _Run) -> None:
+def _models(run: Run) -> None:
     parts = run.parts
     with parts.home.data.read() as tx:
         found = [versions.version_of(row) for row in tx.all(versions.COLUMNS)]
