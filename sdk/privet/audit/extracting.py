@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from privet.audit import head as heads
-from privet.audit import pages, treestore
+from privet.audit import pages, shards, treestore
 from privet.audit.checkpoint import Checkpoint, Verifier
 from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory
 from privet.audit.record import decode, encode
@@ -214,6 +214,10 @@ class _Work:
             "records": records,
             "files": files,
         }
+        with self._store.read() as tx:
+            gone = shards.dropped(tx)
+        if gone:  # of records in these ranges nothing can be chosen any more
+            fields["gone"] = gone
         return encode(fields) + b"\n"
 
     def _check_same(self) -> None:

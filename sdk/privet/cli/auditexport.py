@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from privet.cli.auditfigures import whole_since
 from privet.cli.bars import measured
 from privet.cli.options import Home, Json, Keyring, Name, Who, acting, role
 from privet.cli.period import Since, Until, in_utc
@@ -92,6 +93,7 @@ def export(
             progress=progress,
         )
         key = principal.audit.verifier_key
+        whole_since(screen, principal.audit)
     told: dict[str, Any] = {"form": form.value, "directory": str(report.directory)}
     told |= {name: getattr(report, name) for name in ("size", "root", "records")}
     if form is Form.tiles:
