@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from privet.clock import DAY_US, iso
 from privet.gate.held import held_periods
-from privet.policy import APART, HELD, fates
+from privet.policy import APART, COLUMN, HELD, fates
 
 if TYPE_CHECKING:
     from privet.db import Tx
@@ -202,7 +202,14 @@ _OWN = frozenset({"identity", "evidence"})
 
 def purpose_of(domain: str) -> str:
     """What the data of a domain was collected for."""
-    return domain.removesuffix(APART).removesuffix(HELD)
+    return domain.removesuffix(COLUMN).removesuffix(APART).removesuffix(HELD)
+
+
+def has_ended(tx: Tx, parts: Parts, sno: int, purpose: str) -> bool:
+    """Whether what somebody's data was collected for is over: maintenance deletes what is left."""
+    if purpose not in parts.policy.purposes:
+        return False
+    return not parts.ledger.standing(tx, sno, purpose, parts.now).active
 
 
 def _day(us: int) -> str:

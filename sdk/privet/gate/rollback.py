@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from privet.gate.kept import has_ended, purpose_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -50,16 +52,23 @@ class Compared:
 
     def _compare(self, before: HeadState, now: HeadState | None) -> None:
         if now is None:
-            self.faults["rollback.gone"] += not self._told(before.sno)
+            self.faults["rollback.gone"] += not self._told(before)
         elif now.ver < before.ver:
-            self.faults["rollback.head"] += now.gen == before.gen or not self._told(before.sno)
+            self.faults["rollback.head"] += now.gen == before.gen or not self._told(before)
         elif now.ver == before.ver:
             self.faults["rollback.head"] += now.digest != before.digest
 
-    def _told(self, sno: int) -> bool:
-        """Whether the ledger knows of something since that may have destroyed her data."""
+    def _told(self, head: HeadState) -> bool:
+        """Whether something is known that may have destroyed her data since."""
+        sno = head.sno
+        purpose = purpose_of(self.parts.vault.domain_names.get(head.dom, ""))
         with self.parts.home.data.read() as tx:
-            return _fenced(tx, sno) or tx.one(_SINCE, (sno, self.earlier.position)) is not None
+            return (
+                _fenced(tx, sno)
+                or tx.one(_SINCE, (sno, self.earlier.position)) is not None
+                # A withdrawal of before the look, of which the data was destroyed after it.
+                or has_ended(tx, self.parts, sno, purpose)
+            )
 
 
 def _fenced(tx: Tx, sno: int) -> bool:

@@ -10,14 +10,13 @@ from pyroaring import BitMap
 from privet.errors import IntegrityError
 from privet.gate import membership, versions
 from privet.gate.catchup import fenced_among
-from privet.gate.kept import bounds, purpose_of
+from privet.gate.kept import bounds, has_ended, purpose_of
 from privet.gate.record import entry
 from privet.gate.storerun import TASK, Run
 from privet.types import ADMINISTRATION
 
 if TYPE_CHECKING:
     from privet.db import Tx
-    from privet.gate.parts import Parts
     from privet.types import Warrant
     from privet.vault.checking import Examined
 
@@ -73,18 +72,11 @@ def _unkeyed(run: Run, seen: Examined, fenced: set[int], used: set[tuple[int, st
     """Data without a key, and keys without data."""
     names = run.parts.vault.domain_names
     for sno, dom in seen.keyless:
-        leaving = sno in fenced or _has_ended(run.parts, sno, purpose_of(names[dom]))
+        with run.parts.home.data.read() as tx:
+            leaving = sno in fenced or has_ended(tx, run.parts, sno, purpose_of(names[dom]))
         run.counts["key.erasing" if leaving else "key.missing"] += 1
     unused = sum((sno, names.get(dom, "")) not in used for sno, dom in seen.dataless)
     run.counts["key.unused"] += unused
-
-
-def _has_ended(parts: Parts, sno: int, purpose: str) -> bool:
-    """Whether what her data was collected for is over: then maintenance deletes the rest."""
-    if purpose not in parts.policy.purposes:
-        return False
-    with parts.home.data.read() as tx:
-        return not parts.ledger.standing(tx, sno, purpose, parts.now).active
 
 
 def _linked(

@@ -290,6 +290,19 @@ def test_a_person_put_back_whole_is_found_against_an_earlier_digest(
         assert "rollback.gone" in codes
 
 
+def test_a_withdrawal_that_was_settled_after_the_digest_is_no_rollback(
+    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(str(tmp_path / "home"), tmp_path, clock) as shop:
+        filled(shop)
+        with monkeypatch.context() as cut:  # the process ended behind the record
+            cut.setattr("privet.rights.answering.settle", lambda *_: [])
+            shop.subject(PEOPLE[0], proof="t").consent.withdraw("recommendations")
+        shop.maintenance.check(digest=tmp_path / "first")
+        assert shop.maintenance.run()["withdrawals"] == 1
+        assert shop.maintenance.check(against=tmp_path / "first").faults == ()
+
+
 def test_a_digest_that_was_changed_or_made_up_is_refused(tmp_path: Path, clock: Any) -> None:
     with opened(str(tmp_path / "home"), tmp_path, clock) as shop:
         filled(shop)
