@@ -197,6 +197,16 @@ def test_an_anchor_of_another_history_is_refused(stand: Shop, full: Path) -> Non
     assert refused(stand, theirs, anchor=anchor, accept_loss="all of it") == "anchor.forked"
 
 
+def test_a_copy_of_another_history_than_the_log_is_refused(stand: Shop, full: Path) -> None:
+    with stand.restored(str(stand.root / "a"), full) as shop:
+        mine = stand.back_up(shop, "of-a")
+    with stand.restored(str(stand.root / "b"), full) as shop:  # the same backup, once more
+        for who in ("p3", "p4", "p5"):
+            shop.subject(who, proof="t").consent.withdraw(PURPOSE, how="web")
+        theirs = stand.back_up(shop, "of-b")
+    assert refused(stand, mine, audit=theirs / "audit") == "backup.mixed"
+
+
 def test_an_anchor_without_a_checkpoint_is_refused(stand: Shop, full: Path) -> None:
     assert refused(stand, full, anchor=_text(stand.root / "x", "none")) == "restore.anchor"
     assert refused(stand, full, anchor=stand.root / "nowhere") == "restore.anchor"
