@@ -18,22 +18,31 @@ if TYPE_CHECKING:
     from privet.db import Store, Tx
 
 TAIL = 64
+REMEDY = "Stop the workers, copy the stores, and follow docs/guide/anchors.md."
 
 
 def check(store: Store) -> None:
     """Refuse where a table was put back, or lost its end.
 
     Raises:
-        IntegrityError: reason ``log.rolled-back``; it names the first record that is missing or
-            unaccounted for.
+        IntegrityError: ``log.rolled-back``, which names the first record that is missing or
+            unaccounted for; ``audit.broken`` where one of the newest was changed.
     """
-    with store.read() as tx:
-        head = heads.read(tx)
-        size = 0 if head is None else head.size
-        _check_records(tx, size)
-        if head is not None and size:
-            _check_tree(tx, head)
-            _check_subjects(tx, size)
+    try:
+        with store.read() as tx:
+            head = heads.read(tx)
+            size = 0 if head is None else head.size
+            _check_records(tx, size)
+            if head is not None and size:
+                _check_tree(tx, head)
+                _check_newest(tx, size)
+    except TypeError:  # text where bytes were: SQLite keeps any type anywhere
+        raise IntegrityError(
+            "the audit log is broken",
+            why="its tables hold values that privet never writes",
+            remedy=REMEDY,
+            reason="audit.broken",
+        ) from None
 
 
 def _check_records(tx: Tx, size: int) -> None:
@@ -56,13 +65,20 @@ def _check_tree(tx: Tx, head: Head) -> None:
         raise _back(0, head.size - 1, "its records or tiles are not those that were signed")
 
 
-def _check_subjects(tx: Tx, size: int) -> None:
-    """The newest records stand in the indices by which a person's history is found."""
+def _check_newest(tx: Tx, size: int) -> None:
+    """The newest records are those of their leaves, and stand in the indices of their subjects."""
     rows = tx.all(
-        "SELECT seq, body FROM record WHERE log = ? AND seq >= ? ORDER BY seq",
+        "SELECT seq, body, leaf FROM record WHERE log = ? AND seq >= ? ORDER BY seq",
         (LOG, size - TAIL),
     )
-    for seq, body in rows:
+    for seq, body, leaf in rows:
+        if merkle.leaf_hash(bytes(body)) != bytes(leaf):
+            raise IntegrityError(
+                "the audit log is broken",
+                why=f"record {seq} is the first bad one: it is not the one that its leaf names",
+                remedy=REMEDY,
+                reason="audit.broken",
+            )
         about = decode(bytes(body)).get("set")
         if isinstance(about, dict) and not _indexed(tx, int(seq), about):
             raise _back(int(seq), size - 1, "the index of subjects was put back")
@@ -84,6 +100,6 @@ def _back(first: int, last: int, why: str) -> IntegrityError:
     return IntegrityError(
         "a table of the audit store went back behind the others",
         why=f"record {first} is the first bad one, up to record {last}: {why}",
-        remedy="Stop the workers, copy the stores, and follow docs/guide/anchors.md.",
+        remedy=REMEDY,
         reason="log.rolled-back",
     )

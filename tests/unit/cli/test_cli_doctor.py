@@ -114,6 +114,8 @@ def tamper(sql):
     "sql",
     [
         "UPDATE record SET leaf = zeroblob(32) WHERE seq = 1",
+        "UPDATE record SET leaf = 'text' WHERE seq = 1",
+        "UPDATE head SET frontier = 'text'",
         "UPDATE record SET body = replace(body, 'a', 'b') WHERE seq = 1",
         "DELETE FROM record WHERE seq = 1",
         "DELETE FROM record WHERE seq = (SELECT MAX(seq) FROM record)",
@@ -123,7 +125,9 @@ def test_a_changed_log_fails(shop, sql):
     tamper(sql)
     ended = shop("doctor", "--json")
     assert ended.code == 1
-    assert any(c["state"] == "fail" for c in ended.json["checks"] if c["check"] == "audit log")
+    failed = [c for c in ended.json["checks"] if c["state"] == "fail"]
+    assert [c["check"] for c in failed] == ["opening"]  # it is not opened at all
+    assert "is the first bad one" in failed[0]["what"] or "audit.broken" in failed[0]["what"]
 
 
 def test_a_clock_that_stands_before_the_log_fails(shop):
