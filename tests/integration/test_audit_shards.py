@@ -15,6 +15,8 @@ import pytest
 import privet
 from privet.audit import proof
 from privet.audit.verifier import Verdict, verify_directory, verify_history
+from privet.gate import sharding
+from privet.gate.parts import Caller
 from privet.policy import load
 from privet.testing import FakeClock
 
@@ -232,17 +234,42 @@ def test_a_drop_that_was_broken_off_is_gone_on_with(life: Life) -> None:
 
 def test_a_hole_that_the_log_does_not_tell_of_is_found(life: Life) -> None:
     export = life.exported("whole")
+    hollow(export, 40)
+    found: Verdict = verify_directory(export)
+    assert not found.ok
+    assert found.first_bad == 40
+    assert any("no record says so" in problem.what for problem in found.problems)
+
+
+def test_an_export_without_one_body_is_not_enough_though_the_log_says_it_went(life: Life) -> None:
+    # A drop that stopped after its record and before its first deletion leaves such a log.
+    shard = life.admin.seal_shard(before=life.clock.now() - timedelta(days=1))
+    caller = Caller("p-0", frozenset({"operator"}))
+    sharding._record(life.shop._parts, caller, "dropped", shard.first, shard.upto)
+    export = life.exported("whole")
+    hollow(export, 40)
+    assert verify_directory(export).ok
+    life.clock.advance(timedelta(days=8))
+    with pytest.raises(privet.IntegrityError) as refusal:
+        life.admin.drop_shard(1, export)
+    assert refusal.value.reason == "shard.export"
+    assert life.admin.shards()[0].state == "sealed"
+
+
+def hollow(export: Path, seq: int) -> None:
+    """Take a body out of an export of the log, as if it had been dropped."""
     bundle = export / "tile" / "entries" / "000"
-    data = bundle.read_bytes()
-    at, place = 0, 40
-    for _ in range(place):
+    data, at = bundle.read_bytes(), 0
+    for _ in range(seq):
         at += 2 + int.from_bytes(data[at : at + 2], "big")
     after = at + 2 + int.from_bytes(data[at : at + 2], "big")
     bundle.write_bytes(data[:at] + b"\0\0" + data[after:])
-    found: Verdict = verify_directory(export)
-    assert not found.ok
-    assert found.first_bad == place
-    assert any("no record says so" in problem.what for problem in found.problems)
+    lines = (export / "records.jsonl").read_bytes().splitlines(keepends=True)
+    (export / "records.jsonl").write_bytes(b"".join(lines[:seq] + lines[seq + 1 :]))
+    told = json.loads((export / "manifest.json").read_bytes())
+    told |= {"records": told["records"] - 1, "dropped": 1}
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    (export / "manifest.json").write_text(text + "\n")
 
 
 def test_a_second_shard_begins_where_the_first_ended(life: Life) -> None:

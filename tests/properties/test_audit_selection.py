@@ -41,7 +41,7 @@ class Many:
                 "purpose": PURPOSES[i % 4],
                 "action": ("read", "train")[i % 2],
                 # What looks like a member within another must not be taken for one.
-                "inner": {"purpose": PURPOSES[(i + 1) % 4], "who": "p-0"},
+                "inner": {"purpose": PURPOSES[(i + 1) % 4], "who": "p-0", "roles": [*ROLES]},
             }
             self.log.append([Entry(told, frozenset(people))])
             self.truth.append((int(self.clock.now().timestamp()), told, people))
