@@ -290,7 +290,7 @@ def assemble(
 
 def _signers(keys: Keys) -> list[Signer]:
     """Every key that may sign the log: two where a new one is about to be put in force."""
-    return [Signer(keys.secret("signing", ver)) for ver in keys.own.versions("signing")]
+    return [Signer(key) for key in keys.secrets("signing")]
 
 
 def _unlearn(spec: Mapping[str, Any], state: bytes, gone: Sequence[bytes], /) -> bytes | None:

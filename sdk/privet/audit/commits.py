@@ -131,11 +131,12 @@ class Commits:
         with self._turn:
             return self._commit(take)
 
-    def succeed(self, new: Signer, body: dict[str, Any], ts: int) -> int | None:
+    def succeed(self, newest: Callable[[], Signer], body: dict[str, Any], ts: int) -> int | None:
         """Record that a new key signs from here on; the head over that record is by it already.
 
         Args:
-            new: the key.
+            newest: gives the key; called once the log is held, so that of two who begin a
+                new one at once the later one's stays.
             body: what the record says besides.
             ts: UTC microseconds.
 
@@ -150,6 +151,7 @@ class Commits:
                 self._file.check()
                 with self._store.write() as tx:
                     old = self._locked(tx)
+                    new = newest()
                     if self._signing.signer.public == new.public:
                         return None
                     record = prepare(Entry(self._signing.record(new, body), redo=True), ts)

@@ -27,7 +27,7 @@ from privet.errors import IntegrityError
 from privet.types import Warrant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from privet.crypto import Signer
     from privet.db import Store, Tx
@@ -101,24 +101,6 @@ class Log:
         ts, prepared = self._prepared(entries)
         return self._submit(prepared, ts) if prepared else []
 
-    async def append_async(self, entries: Sequence[Entry]) -> list[int]:
-        """``append`` for a task of an event loop: the loop goes on while the disk is waited for.
-
-        A task that is cancelled leaves its records: they may be durable already.
-
-        Raises:
-            AuditUnavailable, HandleInvalid: as ``append``.
-        """
-        ts, prepared = self._prepared(entries)
-        if not prepared:
-            return []
-        if self.watch is not None:
-            self.watch.before(ts)
-        seqs = await self._groups.submit_async(prepared)
-        if self.watch is not None:
-            self.watch.after(ts)
-        return seqs
-
     def _prepared(self, entries: Sequence[Entry]) -> tuple[int, list[Ready]]:
         # First of all: after a fork even the queue's own lock may be held by nobody.
         self._store.check_handle()
@@ -161,15 +143,6 @@ class Log:
             HandleInvalid: as ``append``.
         """
         seq = self.append([entry])[0]
-        return Warrant.issue(seq, entry.purpose, entry.subjects)
-
-    async def authorise_async(self, entry: Entry) -> Warrant:
-        """``authorise`` for a task of an event loop.
-
-        Raises:
-            AuditUnavailable, HandleInvalid: as ``append``.
-        """
-        seq = (await self.append_async([entry]))[0]
         return Warrant.issue(seq, entry.purpose, entry.subjects)
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
@@ -381,11 +354,11 @@ class Log:
         """The key that signs now."""
         return self._signing.signer
 
-    def succeed(self, new: Signer, body: dict[str, Any]) -> int | None:
+    def succeed(self, newest: Callable[[], Signer], body: dict[str, Any]) -> int | None:
         """Let a new key sign the log from here on; the index of the record that says so.
 
         Args:
-            new: the key; of the deployment's own.
+            newest: gives the newest key of the deployment's own.
             body: what the record says besides the two keys and the old one's signature.
 
         Returns:
@@ -399,7 +372,7 @@ class Log:
         ts = micros(self._clock.now())
         if self.watch is not None:
             self.watch.before(ts)
-        seq = self._commits.succeed(new, body, ts)
+        seq = self._commits.succeed(newest, body, ts)
         if self.watch is not None:
             self.watch.after(ts)
         return seq

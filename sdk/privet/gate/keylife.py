@@ -226,9 +226,14 @@ def _finish_signing(parts: Parts, caller: Caller) -> int:
     told = entry(
         parts, caller, "admin", purpose=ADMINISTRATION, action="administer", subject="keys"
     )
-    parts.log.succeed(Signer(parts.keys.secret("signing", numbers[-1])), dict(told.body))
+    parts.keys.secret("signing")  # the keyring is asked before the log is held
+    parts.log.succeed(lambda: Signer(_newest_signing(parts)), dict(told.body))
     parts.keys.drop_secrets("signing", numbers[-1])
     return 1
+
+
+def _newest_signing(parts: Parts) -> bytes:
+    return parts.keys.secrets("signing")[-1]
 
 
 def rotate_subject(parts: Parts, caller: Caller, sno: int, progress: Progress = _unseen) -> int:

@@ -14,6 +14,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Final
 
+from privet.errors import KeyUnavailable
 from privet.vault.keyroom.epochs import Epochs, EpochState
 from privet.vault.keyroom.models import ModelKeys
 from privet.vault.keyroom.own import SECRETS, Own
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
 
     from privet.clock import Clock
-    from privet.db import Store
+    from privet.crypto import Aead
+    from privet.db import Store, Tx
     from privet.vault.cells import SubjectKey
     from privet.vault.keyring import Keyring
 
@@ -188,14 +190,26 @@ class Keys:
         """Destroy former keys of a subject: nothing is sealed under them any more."""
         self._people.drop_former(sno, gens)
 
-    def add_secret(self, name: str) -> int:
-        """Make a further version of one of the deployment's own keys; its number."""
-        number = max(self.own.versions(name)) + 1
-        self.wraps.under_active(
-            1, lambda tx, kek_id, kek: self.own.put(tx, kek_id, kek, name, number)
-        )
+    def secrets(self, name: str) -> list[bytes]:
+        """Every version of one of the deployment's own keys, the newest last."""
+        found = []
+        for ver in self.own.versions(name):
+            try:
+                found.append(self.own.get(name, ver))
+            except KeyUnavailable:
+                if ver in self.own.versions(name):  # else another process dropped it
+                    raise
+        return found
+
+    def add_secret(self, name: str) -> None:
+        """Make a further version of one of the deployment's own keys."""
+
+        def add(tx: Tx, kek_id: int, kek: Aead) -> None:
+            # The epoch is held: two who do this at once make two versions.
+            self.own.put(tx, kek_id, kek, name, max(self.own.versions(name, tx)) + 1)
+
+        self.wraps.under_active(1, add)
         self.own.forget()
-        return number
 
     def drop_secrets(self, name: str, below: int) -> None:
         """Destroy the versions of one of the deployment's own keys below a number."""

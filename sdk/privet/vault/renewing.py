@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from privet.clock import Clock, micros
+from privet.errors import KeyUnavailable
 from privet.vault.tags import TWIN_REF, Id, Version, encode_id, set_versions, tags_of, versions
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Renewing:
         while True:
             with self._store.read() as tx:
                 rows = tx.all(f"{_LACKING} ORDER BY sno LIMIT ?", (*_numbers(live, after), CHUNK))
-            if not rows:
+            if not rows or self.live() != live:  # done, or done by somebody else
                 return without
             snos = [int(row[0]) for row in rows]
             ids = ids_of(snos)
@@ -112,7 +113,12 @@ class Renewing:
     def _renew(
         self, live: Sequence[Version], snos: Sequence[int], ids: Mapping[int, Sequence[Id]]
     ) -> list[int]:
-        old, new = (self._keys.secret("ref", version.number) for version in live)
+        try:
+            old, new = (self._keys.secret("ref", version.number) for version in live)
+        except KeyUnavailable:
+            if self.live() != list(live):  # somebody else completed it
+                return []
+            raise
         pairs = [(sno, encode_id(i)) for sno, mine in ids.items() for i in mine]
         encoded = [one for _, one in pairs]
         twins = [

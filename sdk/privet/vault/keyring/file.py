@@ -103,7 +103,7 @@ class FileKeyring:
             os.fsync(fd)
         finally:
             os.close(fd)
-        path.unlink()
+        path.unlink(missing_ok=True)  # another process may destroy it at the same time
         self._sync_directory()
         return Destruction(
             micros(self._clock.now()),
