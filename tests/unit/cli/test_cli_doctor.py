@@ -57,7 +57,7 @@ def test_the_keyring_is_named_and_how_long_it_took_to_answer(shop):
 @pytest.mark.parametrize(
     ("spec", "kind", "reason"),
     [
-        ("env:NOBODY_SET_THIS", "env", "key.malformed"),
+        ("env:NOBODY_SET_THIS", "env", "keyring.other"),
         ("file:nowhere", "file", "key.missing"),
         ("nonsense:hvs.canary", "this kind", "keyring.kind"),
     ],

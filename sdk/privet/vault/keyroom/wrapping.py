@@ -185,7 +185,7 @@ def charge(tx: Tx, kek_id: int, wraps: int, count: int) -> None:
         raise KeyUnavailable(
             "this epoch has wrapped as many keys as one may",
             why="random nonces are safe for so many only (NIST SP 800-38D)",
-            remedy="End the epoch: `privet keys epoch`.",
+            remedy="End the epoch: `privet keys epoch --end`.",
             reason="key.exhausted",
         )
     tx.run("UPDATE epoch SET wraps = ? WHERE kek_id = ?", (wraps + count, kek_id))
