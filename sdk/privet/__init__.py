@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from privet.deployment import Deployment
     from privet.deployment import open_deployment as open
     from privet.desks import AdminDesk, ConsentDesk, RightsDesk
+    from privet.gate.objections import Objection
     from privet.gate.planning import PlanLine
     from privet.gate.register import Erasure
-    from privet.gate.objections import Objection
     from privet.gate.renewal import Renewal
     from privet.gate.versions import Version
     from privet.ingest import LoadReport, Receipt

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from privet.gate import grounds
-from privet.gate.planning import PlanLine
-from privet.gate.register import Erasure
 from privet.gate.parts import Caller, Parts
+from privet.gate.planning import PlanLine
 from privet.gate.record import decide
+from privet.gate.register import Erasure
 from privet.ingest import Receipt
 from privet.rights import access as disclosure
 from privet.rights import answering, asking, objecting
