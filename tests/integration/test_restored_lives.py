@@ -26,6 +26,8 @@ from privet.audit.verifier import verify_certificate
 from privet.testing import FakeClock
 
 Places = Callable[[], str]
+ON_FILES = pytest.mark.parametrize("where", ["sqlite"], indirect=True)
+"""What no database changes anything about."""
 
 
 @pytest.fixture
@@ -113,6 +115,7 @@ def test_a_model_that_held_the_erased_is_the_one_that_never_saw_them(
         assert shop._parts.home.data.all("SELECT 1 FROM contribution WHERE sno IN (1, 2, 3)") == []
 
 
+@ON_FILES
 def test_the_certificates_of_before_and_after_verify(stand: Shop, place: Places) -> None:
     with stand.open("pack:shop") as shop:
         found(shop)
@@ -127,6 +130,7 @@ def test_the_certificates_of_before_and_after_verify(stand: Shop, place: Places)
     assert verify_certificate(first.certificate).ok
 
 
+@ON_FILES
 def test_what_was_sealed_before_opens_and_what_is_sealed_later_names_its_timeline(
     stand: Shop, place: Places
 ) -> None:

@@ -47,7 +47,7 @@ def standing(shop: privet.Deployment, who: str) -> tuple[str, bool]:
     return str(shop.subject(who, proof="t").consent.state()[PURPOSE]), True
 
 
-@settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(PEOPLE), st.sampled_from(ACTS)), min_size=4, max_size=14

@@ -19,7 +19,7 @@ from privet.backup import making
 from privet.db import Store, copying, loading
 from privet.testing import FakeClock
 
-EVERY = 3
+EVERY = 6
 """Of the boundaries, so many apart: CI tries these, the long harness all of them."""
 
 
