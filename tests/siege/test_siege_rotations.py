@@ -46,7 +46,7 @@ def test_rotations_are_seen_by_nobody(where: str, tmp_path: Path) -> None:
     code = (
         "import importlib.util as util, sys; spec = util.spec_from_file_location('m', sys.argv[1]);"
         "m = util.module_from_spec(spec); spec.loader.exec_module(m);"
-        "m.write(sys.argv[2], sys.argv[3], 6)"
+        "m.write(sys.argv[2], sys.argv[3], 4)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, __file__, where, str(ring)])
     wrong: list[str] = []
@@ -81,7 +81,7 @@ def test_rotations_are_seen_by_nobody(where: str, tmp_path: Path) -> None:
     assert set(wrong) <= {"store.contended"}
     assert shop.maintenance.check().ok
     assert len(list(ring.glob("*.key"))) == 1
-    assert None not in shop._parts.subjects.find([*PEOPLE, *(f"new{n}" for n in range(6))])
+    assert None not in shop._parts.subjects.find([*PEOPLE, *(f"new{n}" for n in range(4))])
     assert [e.state for e in keys.status().epochs].count("active") == 1
     shop.close()
 

@@ -179,7 +179,7 @@ def make_keys(where: str, place: str, first: int) -> None:
 
     stores = open_stores(locate(where), "OFF")
     keys = Keys(stores.keys, FileKeyring(Path(place)), stores.deployment, SystemClock())
-    for sno in range(first, first + 60):
+    for sno in range(first, first + 30):
         keys.make_for_subjects({(sno, 1)})
         assert keys.of_subjects([sno], [1])
     stores.close()
@@ -200,5 +200,5 @@ def test_another_process_makes_keys_while_epochs_end(
         keys.rotate()
     assert child.returncode == 0
     keys.rotate()
-    assert len(keys.of_subjects(range(10000, 10060), [1])) == 60
+    assert len(keys.of_subjects(range(10000, 10030), [1])) == 30
     assert ring(tmp_path) == 1

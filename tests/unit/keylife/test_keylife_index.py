@@ -226,7 +226,7 @@ def test_two_processes_make_no_twins_while_the_index_is_renewed(
         "m.enrol_all(sys.argv[2], sys.argv[3], int(sys.argv[4]))"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code, __file__, where, str(tmp_path / "ring"), "8"]
+        [sys.executable, "-c", code, __file__, where, str(tmp_path / "ring"), "4"]
     )
     wrong: list[str] = []
 
