@@ -130,7 +130,7 @@ def test_an_export_that_is_killed_goes_on_to_the_same_bytes(life: Any, tmp_path:
         words = [sys.executable, "-c", KILLED, str(tmp_path / "h"), str(out), form, vkey, str(left)]
         return subprocess.run(words, check=False, capture_output=True).returncode
 
-    for form, left in (("tiles", 9), ("csv", 1), ("parquet", 1)):
+    for form, left in (("tiles", 9), ("csv", 1)):
         cut, whole = tmp_path / f"cut-{form}", tmp_path / f"whole-{form}"
         assert run(form, cut, left) == -signal.SIGKILL
         assert "checkpoint" not in files(cut)
