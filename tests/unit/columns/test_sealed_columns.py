@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
-from sqlalchemy import Column, Engine, create_engine, event, func, insert, text
+from sqlalchemy import Column, Engine, MetaData, create_engine, event, func, insert, text
 from sqlalchemy import select as sql_select
-from sqlalchemy.orm import DeclarativeBase, Mapped, load_only, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, load_only, mapped_column, registry
 from sqlmodel import Field, Session, SQLModel, select
 
 import privet
@@ -78,19 +78,26 @@ def sealed(purpose: str, field: str) -> Any:
     return Field(default=None, sa_column=Column(kind))
 
 
-class Customer(SQLModel, table=True):
+TABLES = MetaData()
+
+
+class Own(SQLModel, registry=registry(metadata=TABLES)):
+    """The app's tables, in a registry that no other test sees."""
+
+
+class Customer(Own, table=True):
     id: int | None = Field(default=None, primary_key=True)
     handle: str
     phone: Any = sealed("service", "phone")
     age: Any = sealed("service", "age")
 
 
-class Reader(SQLModel, table=True):
+class Reader(Own, table=True):
     handle: str = Field(primary_key=True)
     letter: Any = sealed("news", "phone")
 
 
-class Everything(SQLModel, table=True):
+class Everything(Own, table=True):
     handle: str = Field(primary_key=True)
     visits: Any = sealed("service", "visits")
     spent: Any = sealed("service", "spent")
@@ -101,7 +108,7 @@ class Everything(SQLModel, table=True):
     phone: Any = sealed("service", "phone")
 
 
-class Bill(SQLModel, table=True):
+class Bill(Own, table=True):
     handle: str = Field(primary_key=True)
     bill: Any = sealed("service", "bill")
 
@@ -147,7 +154,7 @@ def app(where: str, tmp_path: Path, clock: Any) -> Iterator[App]:
     if "://" in where:
         at = where.replace("postgresql://", "postgresql+psycopg://")
     engine = create_engine(at)
-    SQLModel.metadata.create_all(engine)
+    TABLES.create_all(engine)
     with opened(where, tmp_path, clock) as shop:
         app = App(shop, engine)
         app.fill()
@@ -159,7 +166,7 @@ def app(where: str, tmp_path: Path, clock: Any) -> Iterator[App]:
 def small(tmp_path: Path, clock: Any) -> Iterator[App]:
     """The same on SQLite alone: what is tried does not depend on the database."""
     engine = create_engine(f"sqlite:///{tmp_path / 'app.db'}")
-    SQLModel.metadata.create_all(engine)
+    TABLES.create_all(engine)
     with opened(str(tmp_path / "home"), tmp_path, clock) as shop:
         app = App(shop, engine)
         app.fill()
