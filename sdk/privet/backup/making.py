@@ -129,6 +129,7 @@ def back_up(
             raise IntegrityError(
                 "the audit log is broken", why="it is empty", reason="audit.broken"
             )
+        parts.home.audit.settle()  # no copy holds a record that a crash of the server takes back
         last = _at(head.note, replace(common, store="audit", at=parts.now))
         made.append(_copy(audit, parts.home.audit, last, directories["audit"], progress))
     _publish(parts, made, directories)
