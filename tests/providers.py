@@ -52,6 +52,7 @@ class Faults:
     Attributes:
         status, body: what it answers instead of an answer.
         stop: while it is set to an event, every answer waits for that event.
+        location: where its answer leads, of a redirect.
         drip: sends its answer a byte at a time, one a tenth of a second.
         asked: what it was asked, for looking at.
     """
@@ -60,6 +61,7 @@ class Faults:
     body: str = ""
     stop: threading.Event | None = None
     drip: bool = False
+    location: str = ""
     asked: list[str] = field(default_factory=list)
 
 
@@ -82,6 +84,8 @@ class _Quiet(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
+        if self.faults.location:
+            self.send_header("Location", self.faults.location)
         self.end_headers()
         step = 1 if self.faults.drip else max(1, len(text))
         for at in range(0, len(text), step):

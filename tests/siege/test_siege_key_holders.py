@@ -87,6 +87,14 @@ def test_a_version_of_the_index_hides_its_key_and_stays_in_its_process(alive) ->
         pickle.dumps(held)
 
 
+def test_a_closed_deployment_holds_no_key_though_somebody_holds_it(alive) -> None:
+    shop, _ = alive
+    assert shop._parts.keys.wraps._keks
+    shop.close()
+    assert not shop._parts.keys.wraps._keks
+    assert not shop._parts.keys.own._known
+
+
 def test_no_traceback_of_a_refusal_tells_a_key(alive, tmp_path: Path) -> None:
     """Also with the locals of every frame, as error trackers collect them."""
     shop, keys = alive

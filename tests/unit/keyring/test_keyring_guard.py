@@ -178,6 +178,11 @@ def test_an_answer_of_another_form_is_refused(what, answer) -> None:
     assert reason(calls[what]) == "key.failed"
 
 
+def test_a_keyring_that_hands_the_key_back_is_refused_though_it_comes_back() -> None:
+    ring = Guarded(Ring(wrap=b"(" + KEY + b")", unwrap=KEY))
+    assert reason(lambda: ring.wrap("one", KEY, b"")) == "key.failed"
+
+
 def test_a_keyring_that_may_wrap_and_not_unwrap_is_found_before_anything_hangs_on_it() -> None:
     denied = KeyUnavailable("no", reason="key.denied")
     ring = Guarded(Ring(unwrap=failing(denied)))

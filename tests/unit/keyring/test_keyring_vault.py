@@ -91,6 +91,7 @@ def test_each_status_has_its_reason(vault, at, refused, status, errors, reason) 
 
 def test_a_redirect_is_not_followed_with_the_token(vault, at, refused) -> None:
     vault[1].status, vault[1].body = 307, "{}"
+    vault[1].location = f"{vault[0]}/v1/elsewhere"
     assert refused(lambda: at(VaultKeyring()).unwrap(REF, b"vault:v1:AAAA")) == "key.failed"
     assert len(vault[1].asked) == 1
 
