@@ -23,6 +23,7 @@ from benchmarks import (
     decisions,
     forgetting,
     ingest,
+    keeping,
     ledger,
     measure,
     parts,
@@ -46,6 +47,7 @@ THEMES = {
     "ledger": ledger.rows,
     "forgetting": forgetting.rows,
     "commits": commits.rows,
+    "keeping": keeping.rows,
     "parts": parts.rows,
 }
 
