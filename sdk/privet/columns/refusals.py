@@ -23,7 +23,7 @@ def plain() -> SealedRefusal:
     """A value would have reached the table as it is."""
     return SealedRefusal(
         "a sealed column takes no plain value",
-        why="no access with a purpose is sealing this session, or the statement goes past it: "
+        why="no access with a purpose is sealing the ORM session, or the statement goes past it: "
         "values in bulk and in SQL are not sealed",
         remedy="Assign it to a mapped object and flush inside `with access.sealing(session)`.",
         reason="sealed.plain",
