@@ -98,6 +98,7 @@ def test_a_worker_does_all_that_an_application_and_its_maintenance_do(served: Se
         assert web.recommend("ada").personal
         assert -1 not in shop.maintenance.run().values()
         shop.maintenance.rotate()
+        assert all(found.state == "ok" for found in shop.maintenance.examine())
         assert ada.rights.erase().state == "done"
 
 

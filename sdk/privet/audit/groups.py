@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from privet.aio import waiting
 from privet.errors import AuditUnavailable
 
 if TYPE_CHECKING:
@@ -139,9 +140,15 @@ class Groups(Generic[Item, Result]):
     def submit(self, item: Item) -> Result:
         """Commit ``item``, with whatever else is waiting, and give its result.
 
+        A call of ``privet.aio`` steps aside meanwhile; any other blocks its thread.
+
         Raises:
             AuditUnavailable: the batch with this item did not become durable.
         """
+        wait = waiting()
+        if wait is not None:
+            result: Result = wait(self.submit_async(item))
+            return result
         ticket: _Threads[Item, Result] = _Threads(item)
         if not self._queued(ticket):
             try:
