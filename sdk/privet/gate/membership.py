@@ -136,6 +136,7 @@ def placements(
     people: BitMap,
 ) -> dict[int, bytes]:
     """Where these people are placed, of those whose grounds hold now."""
+
     def work() -> dict[int, bytes]:
         rows = _sealed(parts, decision, "segment_member", people, version.model)
         return parts.vault.open_many(warrant, version.purpose, label(version.model), rows)

@@ -30,7 +30,7 @@ def faults(names: list[str], *more: str) -> list[dict]:
     command = [sys.executable, "-m", "tests.siege.crash", "--child", *more]
     command += [f"--scenario={name}" for name in names]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.returncode == 0, done.stderr[-4000:] or done.stdout[-4000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
