@@ -199,7 +199,7 @@ def _growth(bench: Bench) -> Iterator[Row]:
     of = f"from {sizes[0]:,} to {sizes[-1]:,} people"
     for name, found in (("read one person", reads), ("erase one person", erasures)):
         note = " → ".join(f"{1e3 * one:.3g}" for one in found) + f" ms of CPU, {of}"
-        yield _row(f"{name}: growth", _slope(sizes, found), None, "slope", note)
+        yield _row(f"{name}: growth", max(0.0, _slope(sizes, found)), None, "slope", note)
 
 
 def _at(directory: Path, people: int, points: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = {"theme", "name", "ours", "peer", "unit", "ratio", "note"}
 THEMES = {
     "ingest", "bulk", "point", "serving", "size", "decisions", "reviewing",
-    "ledger", "forgetting", "commits", "parts",
+    "ledger", "forgetting", "commits", "keeping", "parts",
 }  # fmt: skip
 
 

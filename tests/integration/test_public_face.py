@@ -858,6 +858,8 @@ def test_changes_of_grounds_queue_before_they_lock_purposes(shop: privet.Deploym
     )
     (seq,) = parts.log.append([done])
     with parts.home.data.write() as tx:
+        parts.ledger.fence(tx, sno, "her request", seq)
+    with parts.home.data.write() as tx:
         parts.ledger.lock(tx)
         other = meanwhile(lambda: catchup.catch_up(parts, seq))
         parts.ledger.hold(tx)

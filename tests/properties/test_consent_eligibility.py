@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from pyroaring import BitMap
+from tests.guards import let_the_ledger_go
 
 from privet.consent import Change, Ledger, Said, Shared, Told, sheet
 from privet.consent.chunk import decode
@@ -85,6 +86,7 @@ class Grounds(RuleBasedStateMachine):
         self.applied: list[tuple[int, Change]] = []
         self.texts: list[str] = []
         with self.home.data.write() as tx:
+            let_the_ledger_go(tx)
             for table in TABLES:
                 tx.run(f"DELETE FROM {table}")
             tx.run("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")

@@ -168,7 +168,9 @@ class Shop(RuleBasedStateMachine):
     @rule(who=people)
     def agree(self, who: str) -> None:
         self.clock.advance(timedelta(seconds=1))  # a yes of a refusal's own instant is stale
-        self.herself(who).consent.answer({PURPOSE: True}, notice="n", how="web")
+        consent = self.herself(who).consent
+        (asked,) = consent.ask([PURPOSE])  # only a yes that saw an objection ends it
+        consent.answer({PURPOSE: True}, notice="n", how="web", seen=asked["seen"])
         self.truth.shut.discard(who)  # only she herself can come back
         life = self.truth.of(who)
         life.known, life.agreed = True, self.now

@@ -110,12 +110,14 @@ def load(
     if location.directory is None:
         _load_schemas(location, sources, mark, progress)
         return
+    from sqlalchemy.exc import DBAPIError
+
     _make_directory(location.directory)
     lock = FileLock(location.directory / "create.lock")
     try:
         with lock.held("new"):
             _load_files(location.directory, sources, mark, progress, at)
-    except OSError as error:
+    except (OSError, DBAPIError) as error:  # a driver's error may hold what was written
         raise _unwritable(type(error).__name__) from None
     finally:
         lock.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 import privet
 from privet.db import Store
+from privet.errors import StoreUnavailable
 from privet.policy import load
 from privet.recommend import ItemItem, Popularity
 from privet.vault import Vault
@@ -23,6 +25,7 @@ BOUGHT = PEOPLE[4]  # she bought something: a law holds it
 GONE = "person-gone"  # erased long before
 QUIET = "person-quiet"  # withdrew long before
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+HERS = "hers.json"  # what a person is given of herself
 VIEWS = 3  # of each person, when the home is prepared
 
 
@@ -42,6 +45,15 @@ class Clock:
 def canary(person: str) -> str:
     """A value of hers that must never be seen outside of its seal."""
     return f"canary.{person}@mail.example"
+
+
+@contextmanager
+def by_hand() -> Iterator[None]:
+    """What an operator does with files beside privet; where a fault befalls that, it is refused."""
+    try:
+        yield
+    except OSError:
+        raise StoreUnavailable("a command of the operator's failed", reason="store.full") from None
 
 
 class Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from tests.siege.crash.place import PEOPLE, Place
+from tests.siege.crash.place import PEOPLE, Place, by_hand
 from tests.siege.crash.registry import scenario
 
 import privet
@@ -53,7 +53,8 @@ def _again(place: Place) -> None:
 
 @scenario("restore", prepare=_lost, finish=_again, opens=False, databases=("sqlite",))
 def _restore(place: Place) -> None:
-    (place.root / "home").rename(place.root / "copies" / "lost")
+    with by_hand():
+        (place.root / "home").rename(place.root / "copies" / "lost")
     _bring_back(place)
 
 

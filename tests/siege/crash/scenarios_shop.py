@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pandas as pd
-from tests.siege.crash.place import BOUGHT, ITEMS, PEOPLE, PURPOSE, START, Place
+from tests.siege.crash.place import BOUGHT, HERS, ITEMS, PEOPLE, PURPOSE, START, Place, by_hand
 from tests.siege.crash.registry import scenario
 
 
@@ -98,9 +98,11 @@ def _catalogue(place: Place) -> None:
 
 @scenario("access and export")
 def _export(place: Place) -> None:
-    (place.root / "out").mkdir(exist_ok=True)
-    path = place.root / "out" / "hers.json"
-    path.unlink(missing_ok=True)
+    path = place.root / "out" / HERS
+    with by_hand():
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
     place.as_("privacy-desk").rights.export(BOUGHT, path)
-    path.unlink()
+    with by_hand():
+        path.unlink()
     place.as_("auditor").audit.export(place.root / "out" / "log")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.guards import let_the_ledger_go
 
 from privet.audit.verifier import main as verify
 from privet.consent import Ledger
@@ -155,6 +156,7 @@ def test_what_the_log_has_and_the_ledger_lacks_is_caught_up(
     assert desk(opened).load(answers, **EVIDENCE) == len(answers) - 3 * 3 - 1
     before = projection(opened)
     with opened._parts.home.data.write() as tx:
+        let_the_ledger_go(tx)
         for table in ("ledger", "ground", "ground_delta", "ground_set", "ground_end"):
             tx.run(f"DELETE FROM {table}")
         tx.run("DELETE FROM meta WHERE key = 'applied_seq'")

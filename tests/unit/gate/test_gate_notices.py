@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.guards import let_the_ledger_go
 
 from privet.deployment import Deployment, open_deployment
 from privet.errors import AccessDenied, IntegrityError, InvalidInput, PolicyError, StoreUnavailable
@@ -209,6 +210,7 @@ def test_a_store_that_lost_its_notices_learns_them_from_the_log(opened: Any, clo
         yes(shop, "ada", "code")
         add(shop, version("2026-12", "material: true"))
         with shop._parts.home.data.write() as tx:  # an older copy of the data store
+            let_the_ledger_go(tx)
             for table in ("notice", "ledger", "ground", "ground_delta", "ground_set", "ground_end"):
                 tx.run(f"DELETE FROM {table}")
             tx.run("UPDATE meta SET value = ? WHERE key = 'applied_seq'", (b"-1",))
