@@ -91,10 +91,11 @@ class PipedTx(Tx):
 class Piped(_Transaction):
     """Begins at the door, commits on the way out, rolls back where the block raises."""
 
-    __slots__ = ("_pipeline", "_tx")
+    __slots__ = ("_failed", "_pipeline", "_tx")
 
     def __init__(self, store: Store) -> None:
         super().__init__(store, "")
+        self._failed = False
 
     def __enter__(self) -> Tx:
         super().__enter__()
@@ -116,6 +117,16 @@ class Piped(_Transaction):
         self._tx.check()
 
     def _roll_back(self) -> bool:
+        self._failed = True
         with suppress(Exception):
             self._pipeline.__exit__(None, None, None)
         return super()._roll_back()
+
+    def _end(self, *, ended: bool) -> None:
+        if ended and not self._failed:
+            super()._end(ended=True)
+            return
+        # The driver may think that the server has prepared what came after the error.
+        with suppress(Exception):
+            self._cursor.close()
+        self._held[0].invalidate()

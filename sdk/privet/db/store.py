@@ -480,6 +480,7 @@ def _placeholders(sql: str) -> str:
 
 # What the drivers say, as what a caller can do. Their own text may quote values: never passed on.
 _CAUSES = (
+    ("only grows", "store.guarded", "its rows are neither changed nor deleted"),
     ("disk is full", "store.full", "the disk is full"),
     ("no space", "store.full", "the disk is full"),
     ("disk i/o", "store.io", "the disk did not take or give the bytes"),

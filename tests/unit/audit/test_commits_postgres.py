@@ -166,3 +166,20 @@ def test_what_others_see_may_not_be_durable_and_what_is_told_is(
     monkeypatch.undo()
     assert log.size() == 2  # it is there, and nobody was told so
     assert log.authorise(Entry({"n": 2})).seq == 2
+
+
+def test_a_commit_that_failed_leaves_no_connection_that_refuses_the_next(
+    stores: Home, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the driver prepares in a pipeline is not there where an error came before it."""
+    monkeypatch.setattr(commits, "CALM", float("inf"))
+    log = make(stores, clock)
+    for failing in range(12):  # past the number of uses after which the driver prepares
+        with stores.audit.write() as tx:
+            tx.run("ALTER TABLE record ADD CONSTRAINT closed CHECK (seq < 0) NOT VALID")
+        with pytest.raises(AuditUnavailable):
+            log.append([Entry({"n": failing})])
+        with stores.audit.write() as tx:
+            tx.run("ALTER TABLE record DROP CONSTRAINT closed")
+        assert log.append([Entry({"n": failing})]) == [failing]
+    check(stores, log)
