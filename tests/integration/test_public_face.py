@@ -853,12 +853,12 @@ def test_changes_of_grounds_queue_before_they_lock_purposes(shop: privet.Deploym
     agrees(shop, "ada", "recommendations")
     parts = shop._parts
     (sno,) = parts.subjects.find(["ada"])
-    done = entry(
-        parts, CALLER, "erase.forget", purpose=FORGETTING, action="erase", redo=True, sno=sno
+    begun, done = (
+        entry(parts, CALLER, kind, purpose=FORGETTING, action="erase", redo=True, sno=sno, **more)
+        for kind, more in (("erase.intent", {"request": "r1"}), ("erase.forget", {}))
     )
+    catchup.catch_up(parts, parts.log.append([begun])[0])
     (seq,) = parts.log.append([done])
-    with parts.home.data.write() as tx:
-        parts.ledger.fence(tx, sno, "her request", seq)
     with parts.home.data.write() as tx:
         parts.ledger.lock(tx)
         other = meanwhile(lambda: catchup.catch_up(parts, seq))

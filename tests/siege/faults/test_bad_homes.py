@@ -102,7 +102,7 @@ def test_a_keyring_that_is_not_right_opens_nothing(
 
 
 @pytest.mark.parametrize(
-    ("keyring", "reason"), [("vault:x", "keyring.kind"), (f"nonsense-{SECRET}", "keyring.kind")]
+    ("keyring", "reason"), [("safe:x", "keyring.kind"), (f"nonsense-{SECRET}", "keyring.kind")]
 )
 def test_a_keyring_of_no_known_kind_is_refused(stall: Any, keyring: str, reason: str) -> None:
     stall.stocked(1)

@@ -197,12 +197,12 @@ def test_without_the_counters_lock_twins_are_made(
     from privet.vault import subjects
 
     shop = stall.open()
-    real = subjects._lookup
+    real = subjects.lookup
 
     def blind(tx: Any, column: str, table: str, tags: Any) -> Any:
         return {} if table == "subject_ref" else real(tx, column, table, tags)
 
-    monkeypatch.setattr(subjects, "_lookup", blind)
+    monkeypatch.setattr(subjects, "lookup", blind)
     first, second = (shop._parts.subjects.enrol(["ada"])[1] for _ in range(2))
     assert first != second
 

@@ -42,7 +42,7 @@ def open_keyring(
         KeyUnavailable: no keyring where one is needed (reason ``keyring.missing``), or one
             of an unknown kind (``keyring.kind``).
     """
-    if given is None or given == "":
+    if given is None or (isinstance(given, str) and not given):
         given = os.environ.get(ENVIRONMENT) or None
     if isinstance(given, Guarded):
         return given
