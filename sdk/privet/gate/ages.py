@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from privet.gate.record import entry
+from privet.gate.record import authorise
 from privet.policy.when import parse_age
 from privet.vault import Plan, twice
 
@@ -46,17 +46,15 @@ def ages(parts: Parts, caller: Caller, ask: Ask, snos: BitMap) -> dict[int, Age]
     name = parts.policy.subject.age
     if not name or not snos:
         return {}
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=ask.purpose,
-            action=ask.action,
-            subjects=snos,
-            fields=[name],
-            task="age",
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=ask.purpose,
+        action=ask.action,
+        subjects=snos,
+        fields=[name],
+        task="age",
     )
     event, _, bare = name.partition(".")
     plan = Plan(event, (bare,), *_where(parts, event, bare))

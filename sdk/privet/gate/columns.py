@@ -20,7 +20,7 @@ from privet.errors import AccessDenied, PrivetError, StoreUnavailable
 from privet.gate.minimize import minimize
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import not_before, read
-from privet.gate.record import entry, explained, ground_error, perform, refuse
+from privet.gate.record import authorise, explained, ground_error, perform, refuse
 from privet.gate.retention import bounds
 from privet.gate.write import ATTEMPTS, admit
 from privet.policy import COLUMN, FieldSpec, column, is_held
@@ -134,19 +134,17 @@ def collect(
         reason = (missing[0] is not None and admitted.reasons.get(missing[0])) or "ground.missing"
         raise refuse(parts, caller, purpose, "collect", reason)
     perform(parts, caller, purpose, "collect", snos)
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "write",
-            purpose=purpose,
-            action="collect",
-            subjects=snos,
-            fields=sorted(fields),
-            columns=1,
-            position=admitted.position,
-            **explained(admitted.decision),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "write",
+        purpose=purpose,
+        action="collect",
+        subjects=snos,
+        fields=sorted(fields),
+        columns=1,
+        position=admitted.position,
+        **explained(admitted.decision),
     )
     for _ in range(ATTEMPTS):
         founded = parts.vault.found(warrant, column(purpose), sorted(snos))

@@ -20,13 +20,13 @@ from privet.errors import AccessDenied, IntegrityError
 from privet.gate import certificate, membership, moving, register
 from privet.gate.catchup import catch_up
 from privet.gate.held import kept_out_until
-from privet.gate.holds import held_fields, holds_of, kept_by
+from privet.gate.holds import holds_of, kept_by, look
 from privet.gate.parts import IDENTITY_EVENT, Caller, Parts
-from privet.gate.record import decide, entry
+from privet.gate.record import decide, forgetting
 from privet.gate.register import Erasure, Held, Request, held_of
 from privet.gate.removal import Removed, removals, subtract
 from privet.gate.subject import ids_under
-from privet.types import FORGETTING, RIGHTS, Id, Warrant
+from privet.types import RIGHTS, Id, Warrant
 from privet.vault import Ending, twice
 
 # A process that read a model's epoch must release its list within this time, or drop it.
@@ -121,12 +121,10 @@ def release_holds(parts: Parts, caller: Caller) -> int:
 def _release(parts: Parts, caller: Caller, request: Request) -> bool:
     """End one hold; False where a log is busy: it stays held, and is tried again."""
     # By a clock that the log refuses nothing is destroyed.
-    told = entry(
+    told = forgetting(
         parts,
         caller,
         "erase.hold",
-        purpose=FORGETTING,
-        action="erase",
         subjects=(request.sno,),
     )
     parts.log.append([told])
@@ -161,12 +159,10 @@ def _fence(parts: Parts, caller: Caller, requests: Sequence[Request]) -> None:
         return
     seqs = parts.log.append(
         [
-            entry(
+            forgetting(
                 parts,
                 caller,
                 "erase.intent",
-                purpose=FORGETTING,
-                action="erase",
                 subjects=(request.sno,),
                 redo=True,
                 sno=request.sno,
@@ -193,10 +189,9 @@ def _decided(
         return list(requests), None
     for one in fresh:
         moving.move_hers(parts, caller, one.sno)  # what a law holds must not go with the rest
-    fields = held_fields(parts)
-    warrant = _warrant(parts, caller, people, fields)
+    warrant = look(parts, caller, people, beside=[f"{IDENTITY_EVENT}.id"])
     snos = [one.sno for one in fresh]
-    found = holds_of(parts, warrant, snos) if fields and snos else {}
+    found = holds_of(parts, warrant, snos) if snos else {}
     told: dict[str, dict[str, Any]] = {}
     for one in fresh:
         holds, until = found.get(one.sno, ({}, None))
@@ -215,21 +210,6 @@ def _decided(
         for one in requests
     ]
     return full, warrant
-
-
-def _warrant(parts: Parts, caller: Caller, snos: Collection[int], fields: list[str]) -> Warrant:
-    """The warrant to look at what a law holds of these people, and at their ids."""
-    return parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=FORGETTING,
-            action="erase",
-            subjects=snos,
-            fields=sorted({*fields, f"{IDENTITY_EVENT}.id"}),
-        )
-    )
 
 
 def _holds(request: Request) -> dict[str, Held]:
@@ -355,22 +335,18 @@ def _ends(
 ) -> list[Entry]:
     """Two records: the one that the certificate proves must not name her number."""
     return [
-        entry(
+        forgetting(
             parts,
             caller,
             "erase.forget",
-            purpose=FORGETTING,
-            action="erase",
             subjects=(request.sno,),
             redo=True,
             sno=request.sno,
         ),
-        entry(
+        forgetting(
             parts,
             caller,
             "erase.held" if request.detail["held"] else "erase.done",
-            purpose=FORGETTING,
-            action="erase",
             receipt=request.receipt,
             certificate=certificate.fingerprint(bodies[request.receipt]),
         ),

@@ -13,10 +13,9 @@ from privet.db import Tx
 from privet.gate import moving
 from privet.gate.erasing import stores
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import forgetting
 from privet.gate.removal import Removed, remove
 from privet.policy import ended_with
-from privet.types import FORGETTING
 
 UNTOUCHED = frozenset({"active", "elsewhere"})
 """Where a ground stands without her word against it: nothing is destroyed for it."""
@@ -43,12 +42,10 @@ def settle(parts: Parts, caller: Caller, sno: int, purpose: str) -> list[Removed
         # A restriction alone destroys nothing (Art. 18); half a destruction is finished.
         if sealed - keyed or (status not in UNTOUCHED and keyed):
             # By a clock that the log refuses nothing is destroyed.
-            told = entry(
+            told = forgetting(
                 parts,
                 caller,
                 "erase.domain",
-                purpose=FORGETTING,
-                action="erase",
                 subjects=(sno,),
             )
             parts.log.append([told])

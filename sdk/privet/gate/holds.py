@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from pyroaring import BitMap
 
 from privet.clock import iso
 from privet.gate.minimize import NULL
-from privet.gate.parts import IDENTITY, Parts
+from privet.gate.parts import IDENTITY, Caller, Parts
+from privet.gate.record import forgetting
 from privet.gate.register import Held
 from privet.policy import HELD, Hold, fates
 from privet.types import Events, Warrant
 from privet.vault import Fetched, Plan, twice
 
 
-def held_fields(parts: Parts) -> list[str]:
-    """The fields that a law holds under some purpose: what must be looked at."""
+def look(
+    parts: Parts, caller: Caller, snos: Iterable[int], beside: Iterable[str] = (), **more: Any
+) -> Warrant:
+    """The warrant to look at what laws hold of people, and at fields ``beside`` that."""
     holds = [spec.hold for spec in parts.policy.purposes.values() if spec.hold is not None]
-    return sorted({name for hold in holds for name in hold.fields})
+    fields = sorted({*beside, *(name for hold in holds for name in hold.fields)})
+    record = forgetting(parts, caller, "access", subjects=snos, fields=fields, **more)
+    return parts.log.authorise(record)
 
 
 def holds_of(

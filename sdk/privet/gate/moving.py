@@ -16,9 +16,8 @@ from privet.db import Tx
 from privet.errors import StoreUnavailable
 from privet.gate.batches import UNHURRIED, Pace
 from privet.gate.parts import MOVING, Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import housekeeping
 from privet.policy import apart
-from privet.types import ADMINISTRATION
 
 if TYPE_CHECKING:
     from privet.policy import Policy
@@ -119,16 +118,7 @@ def check_none(tx: Tx) -> None:
 
 
 def _move(parts: Parts, caller: Caller, found: list[Move], snos: BitMap) -> list[int]:
-    told = entry(
-        parts,
-        caller,
-        "access",
-        purpose=ADMINISTRATION,
-        action="administer",
-        subjects=snos,
-        task="moving",
-    )
-    warrant = parts.log.authorise(told)
+    warrant = housekeeping(parts, caller, "moving", snos)
     return [parts.vault.move(warrant, sno, found) for sno in snos]
 
 

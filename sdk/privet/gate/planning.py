@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from privet.errors import AccessDenied
 from privet.gate.held import kept_out_until, remains
-from privet.gate.holds import held_fields, holds_of
+from privet.gate.holds import holds_of, look
 from privet.gate.parts import IDENTITY, Caller, Parts
-from privet.gate.record import decide, entry
+from privet.gate.record import decide
 from privet.gate.register import Held
 from privet.policy import COLUMN
-from privet.types import FORGETTING, RIGHTS
+from privet.types import RIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,7 @@ def plan(parts: Parts, caller: Caller, sno: int) -> list[PlanLine]:
     decide(parts, caller, RIGHTS, "erase", (), about=(sno,))
     if not caller.may_touch(sno):
         raise AccessDenied("only your own data can be named here", reason="self.only")
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=FORGETTING,
-            action="erase",
-            subjects=(sno,),
-            fields=held_fields(parts),
-            task="plan",
-        )
-    )
+    warrant = look(parts, caller, [sno], task="plan")
     holds, _ = holds_of(parts, warrant, [sno])[sno]
     with parts.home.data.read() as tx:
         holdings = parts.vault.holdings(tx, sno)

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from privet.gate.catchup import fenced_among
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import authorise
 from privet.gate.wishes import EVERYTHING
 from privet.gate.write import FOREVER
 from privet.types import CONSENT
@@ -28,16 +28,14 @@ def seal_private(
     snos = np.array([sno for sno, _ in values], np.int64)
     order = np.argsort(snos, kind="stable")
     texts = np.array([text for _, text in values], dtype=object)[order]
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "write",
-            purpose=CONSENT,
-            action="collect",
-            subjects=[int(s) for s in snos],
-            fields=[f"{event}.{name}"],
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "write",
+        purpose=CONSENT,
+        action="collect",
+        subjects=[int(s) for s in snos],
+        fields=[f"{event}.{name}"],
     )
     rows = Rows(
         event=event,

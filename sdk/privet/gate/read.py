@@ -27,9 +27,9 @@ from privet.gate.conditions import Conditions, conditions
 from privet.gate.minimize import minimize, scaled, window
 from privet.gate.parts import MOVING, Caller, Parts
 from privet.gate.record import (
+    authorise,
     decide,
     deny,
-    entry,
     explained,
     ground_error,
     perform,
@@ -268,18 +268,16 @@ def read(
     if len(eligible) < decision.least:
         raise too_few(parts, caller, purpose, action, decision.least)
     perform(parts, caller, purpose, action, eligible)
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=purpose,
-            action=action,
-            subjects=eligible,
-            fields=sorted(wanted),
-            position=position_of(marks),
-            **explained(decision, to),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=purpose,
+        action=action,
+        subjects=eligible,
+        fields=sorted(wanted),
+        position=position_of(marks),
+        **explained(decision, to),
     )
     return Reading(
         parts,

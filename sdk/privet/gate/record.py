@@ -18,7 +18,14 @@ from privet.gate import duty
 from privet.gate.circumstances import known
 from privet.gate.parts import Caller, Parts
 from privet.policy import Ask, Decision, Policy
-from privet.types import ADMINISTRATION, BUILT_IN_PURPOSES, CONSENT, Action
+from privet.types import (
+    ADMINISTRATION,
+    BUILT_IN_PURPOSES,
+    CONSENT,
+    FORGETTING,
+    Action,
+    Warrant,
+)
 
 MINUTE_US = 60_000_000
 WHY = {
@@ -57,6 +64,49 @@ def entry(
     if caller.emergency is not None:
         body["emergency"] = caller.emergency
     return Entry(body, frozenset(subjects), purpose, redo)
+
+
+def authorise(
+    parts: Parts,
+    caller: Caller,
+    kind: str,
+    *,
+    purpose: str,
+    action: str,
+    subjects: Iterable[int] = (),
+    **more: Any,
+) -> Warrant:
+    """The warrant of an ``entry``, once it is durable.
+
+    Raises:
+        AuditUnavailable: it did not become durable; there is no warrant.
+    """
+    return parts.log.authorise(
+        entry(parts, caller, kind, purpose=purpose, action=action, subjects=subjects, **more)
+    )
+
+
+def housekeeping(
+    parts: Parts, caller: Caller, task: str, subjects: Iterable[int], **more: Any
+) -> Warrant:
+    """The warrant for a task of housekeeping on these people's cells."""
+    return authorise(
+        parts,
+        caller,
+        "access",
+        purpose=ADMINISTRATION,
+        action="administer",
+        subjects=subjects,
+        task=task,
+        **more,
+    )
+
+
+def forgetting(
+    parts: Parts, caller: Caller, kind: str, *, subjects: Iterable[int] = (), **more: Any
+) -> Entry:
+    """The record of a step by which people are forgotten. GDPR Art. 17."""
+    return entry(parts, caller, kind, purpose=FORGETTING, action="erase", subjects=subjects, **more)
 
 
 def decide(

@@ -15,10 +15,10 @@ from privet.errors import Erased, StoreUnavailable
 from privet.gate import membership
 from privet.gate.catchup import fenced_among
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import WHY, entry
+from privet.gate.record import WHY, housekeeping
 from privet.gate.versions import contribution_label
 from privet.policy.layout import COLUMN
-from privet.types import ADMINISTRATION, Warrant
+from privet.types import Warrant
 from privet.vault import alone, gen_of
 
 Progress = Callable[[int, int], None]
@@ -64,17 +64,7 @@ def go_on(parts: Parts, caller: Caller, progress: Progress) -> int:
 
 
 def _recorded(parts: Parts, caller: Caller, sno: int) -> Warrant:
-    return parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=ADMINISTRATION,
-            action="administer",
-            subjects=(sno,),
-            task="rekeying",
-        )
-    )
+    return housekeeping(parts, caller, "rekeying", (sno,))
 
 
 def _own(parts: Parts, sno: int) -> list[str]:

@@ -18,7 +18,7 @@ from privet.db import Tx
 from privet.errors import StoreUnavailable
 from privet.gate.batches import UNHURRIED, Pace
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, entry
+from privet.gate.record import decide, housekeeping
 from privet.types import ADMINISTRATION
 from privet.vault import Vault
 
@@ -160,18 +160,7 @@ def _due(parts: Parts, vault: Vault) -> BitMap:
 
 
 def _cut(parts: Parts, caller: Caller, vault: Vault, policy: Policy, snos: BitMap) -> None:
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=ADMINISTRATION,
-            action="administer",
-            subjects=snos,
-            task="resealing",
-            hash=policy.hash,
-        )
-    )
+    warrant = housekeeping(parts, caller, "resealing", snos, hash=policy.hash)
     for sno in snos:
         try:
             vault.compact(warrant, sno)

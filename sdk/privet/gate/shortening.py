@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 
-from privet.gate.record import entry
+from privet.gate.record import housekeeping
 from privet.policy import HELD, fates
-from privet.types import ADMINISTRATION
 
 if TYPE_CHECKING:
     from privet.db import Tx
@@ -82,17 +81,7 @@ def sweep(parts: Parts, caller: Caller, pace: Pace) -> int:
         due = people(tx, parts)
     dropped = done = 0
     for batch in pace.batches(due):
-        warrant = parts.log.authorise(
-            entry(
-                parts,
-                caller,
-                "access",
-                purpose=ADMINISTRATION,
-                action="administer",
-                subjects=batch,
-                task="retention",
-            )
-        )
+        warrant = housekeeping(parts, caller, "retention", batch)
         with parts.home.data.read() as tx:
             groups = bounds(tx, parts, batch)
         for by_domain, who in groups:

@@ -11,9 +11,8 @@ from privet.errors import IntegrityError
 from privet.gate import membership, versions
 from privet.gate.catchup import fenced_among
 from privet.gate.kept import bounds, has_ended, purpose_of
-from privet.gate.record import entry
+from privet.gate.record import housekeeping
 from privet.gate.storerun import TASK, Run
-from privet.types import ADMINISTRATION
 
 if TYPE_CHECKING:
     from privet.db import Tx
@@ -33,17 +32,7 @@ def sealed_between(run: Run, first: int, last: int) -> None:
                 f"SELECT DISTINCT sno FROM {table} WHERE sno BETWEEN ? AND ?", (first, last)
             )
             named.update([int(row[0]) for row in rows])
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            run.caller,
-            "access",
-            purpose=ADMINISTRATION,
-            action="administer",
-            subjects=named,
-            task=TASK,
-        )
-    )
+    warrant = housekeeping(parts, run.caller, TASK, named)
     for low in range(first, last + 1, AT_ONCE):
         _some(run, warrant, list(range(low, min(low + AT_ONCE - 1, last) + 1)))
         run.advance(AT_ONCE)

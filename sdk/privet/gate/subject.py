@@ -16,7 +16,7 @@ from privet.gate import policies, provenance
 from privet.gate.activation import ledger_of
 from privet.gate.parts import EVIDENCE, IDENTITY, IDENTITY_EVENT, Caller, Parts
 from privet.gate.private import seal_private
-from privet.gate.record import WHY, decide, entry
+from privet.gate.record import WHY, authorise, decide, entry
 from privet.types import CONSENT, RIGHTS, Events, Warrant, check_type
 from privet.vault import Plan, twice
 
@@ -36,17 +36,15 @@ def ids_of(
 
     Those whose ids are gone are left out.
     """
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=purpose,
-            action=action,
-            subjects=snos,
-            fields=[f"{IDENTITY_EVENT}.id"],
-            **more,
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=purpose,
+        action=action,
+        subjects=snos,
+        fields=[f"{IDENTITY_EVENT}.id"],
+        **more,
     )
     return ids_under(parts, warrant, snos)
 
@@ -87,16 +85,14 @@ def details_of(parts: Parts, caller: Caller, sno: int, commitment: str) -> str:
 def _private(
     parts: Parts, caller: Caller, sno: int, event: str, domain: str, name: str
 ) -> list[Any]:
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=RIGHTS,
-            action="read",
-            subjects=(sno,),
-            fields=[f"{event}.{name}"],
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=RIGHTS,
+        action="read",
+        subjects=(sno,),
+        fields=[f"{event}.{name}"],
     )
     opened = _opened(parts, warrant, Plan(event, (name,), (domain,), None), [sno])
     return [json.loads(text) for text in opened.columns.get(name, ())]
@@ -271,12 +267,6 @@ def holding(parts: Parts, caller: Caller, ids: Sequence[str | int], purpose: str
     with parts.home.data.read() as tx:
         eligible = parts.ledger.eligible(tx, grounds, parts.now, known)
     return [s is not None and s in eligible for s in snos]
-
-
-def not_suppressed(parts: Parts, ids: Sequence[str | int]) -> list[str | int]:
-    """Those of the ids that do not belong to an erased person."""
-    out = parts.subjects.suppressed(ids)
-    return [i for i, kept_out in zip(ids, out, strict=True) if not kept_out]
 
 
 def position(parts: Parts) -> int:

@@ -9,10 +9,9 @@ from privet.db import Tx
 from privet.gate import catalogue, kept, moving, resealing, separation, shortening
 from privet.gate.batches import UNHURRIED, Pace
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import housekeeping
 from privet.gate.sensitive import item_fields
 from privet.policy import APART, apart
-from privet.types import ADMINISTRATION, Warrant
 
 
 def fold(parts: Parts) -> int:
@@ -30,7 +29,7 @@ def sweep(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
     dropped = shortening.sweep(parts, caller, pace)
     due = parts.vault.lapsed(parts.now)
     for batch in pace.batches(due):
-        warrant = authorised(parts, caller, "retention", batch)
+        warrant = housekeeping(parts, caller, "retention", batch)
         with parts.home.data.read() as tx:
             groups = kept.bounds(tx, parts, batch)
         for by_domain, who in groups:
@@ -46,7 +45,7 @@ def compact(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
         with parts.home.data.read() as tx:
             if resealing.under_way(tx, parts.now):  # for a policy to come: it would be undone here
                 return fewer
-        warrant = authorised(parts, caller, "compaction", batch)
+        warrant = housekeeping(parts, caller, "compaction", batch)
         fewer += sum(parts.vault.compact(warrant, sno) for sno in batch)
     return fewer
 
@@ -69,7 +68,7 @@ def separate(parts: Parts, caller: Caller, pace: Pace = UNHURRIED) -> int:
     beside = {domain: apart(domain) for domain in _shared(parts)}
     moved = 0
     for batch in pace.batches(due):
-        warrant = authorised(parts, caller, "separation", batch)
+        warrant = housekeeping(parts, caller, "separation", batch)
         moved += sum(parts.vault.separate(warrant, sno, beside, fields, mask) for sno in batch)
         with parts.home.data.write() as tx:
             separation.went_on(tx, codes, batch[-1])
@@ -88,21 +87,6 @@ def _unseparated(tx: Tx, parts: Parts) -> BitMap:
     held = BitMap().union(*(parts.vault.holders(tx, domain) for domain in _shared(parts)))
     held.remove_range(0, separation.since(tx) + 1)
     return held
-
-
-def authorised(parts: Parts, caller: Caller, task: str, due: BitMap) -> Warrant:
-    """The warrant for one task of housekeeping on these subjects."""
-    return parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=ADMINISTRATION,
-            action="administer",
-            subjects=due,
-            task=task,
-        )
-    )
 
 
 def overdue(parts: Parts) -> int:

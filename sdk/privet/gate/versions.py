@@ -21,7 +21,7 @@ from privet.crypto import Aead
 from privet.db import Tx
 from privet.errors import IntegrityError, ModelUnavailable
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import entry
+from privet.gate.record import authorise, entry
 from privet.types import FORGETTING
 from privet.vault import twice
 
@@ -231,10 +231,8 @@ def _kept_of(
         name = tx.one("SELECT purpose FROM model_live WHERE model = ?", (model,))
     if not rows or name is None:
         return {}
-    warrant = parts.log.authorise(
-        entry(
-            parts, caller, "access", purpose=FORGETTING, action="erase", subjects=rows, model=model
-        )
+    warrant = authorise(
+        parts, caller, "access", purpose=FORGETTING, action="erase", subjects=rows, model=model
     )
     return parts.vault.open_many(warrant, str(name[0]), contribution_label(model, lineage), rows)
 

@@ -19,7 +19,7 @@ from privet.gate import catalogue, watching
 from privet.gate.conditions import Conditions, conditions
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import narrow
-from privet.gate.record import decide, deny, entry, explained, perform, refuse
+from privet.gate.record import authorise, decide, deny, explained, perform, refuse
 from privet.gate.sensitive import item_fields, revealing
 from privet.policy import Ask, Decision, Hold, Period, apart, is_held
 from privet.vault import Rows
@@ -201,20 +201,18 @@ def write(
         return Written(-1, 0, 0, refused, why)
     perform(parts, caller, purpose, "collect", eligible)
     kept = _kept(parts, purpose, rows, snos[rows.who], allowed)
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "write",
-            purpose=purpose,
-            action="collect",
-            subjects=eligible,
-            fields=sorted(fields),
-            rows=len(kept.at),
-            refused=len(refused),
-            position=admitted.position,
-            **explained(admitted.decision),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "write",
+        purpose=purpose,
+        action="collect",
+        subjects=eligible,
+        fields=sorted(fields),
+        rows=len(kept.at),
+        refused=len(refused),
+        position=admitted.position,
+        **explained(admitted.decision),
     )
     for _ in range(ATTEMPTS):
         prepared = parts.vault.prepare(warrant, kept)

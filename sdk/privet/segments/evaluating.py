@@ -14,7 +14,7 @@ from privet.features.compute import check_kinds
 from privet.gate import artifact, membership
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import read
-from privet.gate.record import decide, entry, explained, too_few
+from privet.gate.record import authorise, decide, explained, too_few
 from privet.gate.versions import Version
 from privet.segments.base import NOBODY, Segmenter, from_bytes, last_rows
 from privet.segments.codec import Artifact, unpack
@@ -94,18 +94,16 @@ def of_version(parts: Parts, caller: Caller, version: Version) -> Opened:
     held = unpack(state)
     decision = decide(parts, caller, version.purpose, "evaluate", held.segmenter.needs, at_all=True)
     eligible = membership.eligible(parts, decision, membership.contributors(parts, version))
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=version.purpose,
-            action="evaluate",
-            subjects=eligible,
-            model=version.model,
-            version=version.version,
-            **explained(decision),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=version.purpose,
+        action="evaluate",
+        subjects=eligible,
+        model=version.model,
+        version=version.version,
+        **explained(decision),
     )
     kept = membership.kept(parts, warrant, decision, version, eligible)
     tracks = [from_bytes(kept[sno]) for sno in sorted(kept)]

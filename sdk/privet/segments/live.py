@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from privet.gate import artifact, membership
 from privet.gate.membership import Figures
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, entry, explained
+from privet.gate.record import authorise, decide, explained
 from privet.gate.versions import Version
 from privet.segments.base import NOBODY, from_bytes, last_rows
 from privet.segments.codec import Artifact, unpack
@@ -65,18 +65,16 @@ def serve(parts: Parts, caller: Caller, version: Version) -> None:
     decision = decide(parts, caller, version.purpose, "serve", held.segmenter.needs, at_all=True)
     people = membership.contributors(parts, version) | membership.placed(parts, version.model)
     eligible = membership.eligible(parts, decision, people)
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=version.purpose,
-            action="serve",
-            subjects=eligible,
-            model=version.model,
-            version=version.version,
-            **explained(decision),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=version.purpose,
+        action="serve",
+        subjects=eligible,
+        model=version.model,
+        version=version.version,
+        **explained(decision),
     )
     kept = membership.kept(parts, warrant, decision, version, eligible)
     ways = {

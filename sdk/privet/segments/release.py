@@ -23,7 +23,7 @@ from privet.gate import membership
 from privet.gate.membership import Figures
 from privet.gate.parts import Caller, Parts
 from privet.gate.read import Reading, read
-from privet.gate.record import decide, entry, explained, too_few
+from privet.gate.record import authorise, decide, explained, too_few
 from privet.gate.versions import Version
 from privet.policy import Ask, Decision
 from privet.segments import table
@@ -180,18 +180,16 @@ def _members(
     decision, eligible = membership.allowed(parts, caller, ask, decision, placed)
     if not eligible:
         return eligible
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=ask.purpose,
-            action="export",
-            subjects=eligible,
-            model=served.model,
-            version=served.version,
-            **explained(decision),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=ask.purpose,
+        action="export",
+        subjects=eligible,
+        model=served.model,
+        version=served.version,
+        **explained(decision),
     )
     opened = membership.placements(parts, warrant, decision, served, eligible)
     return BitMap(sno for sno, path in opened.items() if json.loads(path)[-1] == segment)

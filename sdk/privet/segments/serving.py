@@ -18,7 +18,7 @@ from privet.features.compute import needs
 from privet.gate import artifact, forget, membership
 from privet.gate.membership import Figures
 from privet.gate.parts import Caller, Parts
-from privet.gate.record import decide, deny, entry, explained, may, refuse, too_few
+from privet.gate.record import authorise, decide, deny, explained, may, refuse, too_few
 from privet.gate.versions import Version, check_slice, model_entry
 from privet.policy import Ask, Decision
 from privet.segments.personas import feature_of
@@ -246,18 +246,16 @@ def _open(
     parts: Parts, caller: Caller, decision: Decision, version: Version, people: BitMap
 ) -> dict[int, str]:
     """Where these people are placed, after the record of it is durable."""
-    warrant = parts.log.authorise(
-        entry(
-            parts,
-            caller,
-            "access",
-            purpose=version.purpose,
-            action="derive",
-            subjects=people,
-            fields=sorted(_fields(version)),
-            model=version.model,
-            **explained(decision),
-        )
+    warrant = authorise(
+        parts,
+        caller,
+        "access",
+        purpose=version.purpose,
+        action="derive",
+        subjects=people,
+        fields=sorted(_fields(version)),
+        model=version.model,
+        **explained(decision),
     )
     placed = membership.placements(parts, warrant, decision, version, people)
     return {sno: str(json.loads(way)[-1]) for sno, way in placed.items()}
