@@ -16,13 +16,13 @@ from privet.audit import head as heads
 from privet.audit import shards, treestore
 from privet.audit.anchors.state import cosigned
 from privet.audit.checkpoint import Checkpoint, Verifier
-from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory, Lines
+from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory, Lines, unwritable
 from privet.audit.head import LOG
 from privet.audit.pages import PAGE
 from privet.audit.record import decode, encode
 from privet.audit.signing import before
 from privet.audit.tiles import WIDTH, Tile, tiles
-from privet.errors import PrivetError, StoreUnavailable
+from privet.errors import PrivetError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,12 +93,7 @@ def export(
             progress or (lambda done, size: None)
         )
     except OSError as error:
-        raise StoreUnavailable(
-            "the export could not be written",
-            why=f"the file system answered {type(error).__name__}",
-            remedy="Give a directory with room that you may write to, and export again.",
-            reason="export.unwritable",
-        ) from None
+        raise unwritable(error) from None
 
 
 class _Export:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from privet.audit.record import decode
-from privet.errors import InvalidInput, PrivetError
+from privet.errors import InvalidInput, PrivetError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -171,3 +171,13 @@ def _replace(target: Path, data: bytes, *, durable: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
     draft.replace(target)
+
+
+def unwritable(error: OSError) -> StoreUnavailable:
+    """The refusal of a directory that the file system did not let be written."""
+    return StoreUnavailable(
+        "the export could not be written",
+        why=f"the file system answered {type(error).__name__}",
+        remedy="Give a directory with room that you may write to, and export again.",
+        reason="export.unwritable",
+    )

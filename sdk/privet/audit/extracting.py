@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from privet.audit import head as heads
 from privet.audit import pages, shards, treestore
 from privet.audit.checkpoint import Checkpoint, Verifier
-from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory
+from privet.audit.exportdir import CHECKPOINT, MANIFEST, Directory, unwritable
 from privet.audit.record import decode, encode
 from privet.audit.signing import before
 from privet.audit.tables import Form, table
-from privet.errors import InvalidInput, PrivetError, StoreUnavailable
+from privet.errors import InvalidInput, PrivetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -97,12 +97,7 @@ def extract(
     try:
         return _Work(store, Verifier.parse(vkey), directory, form, selection).run(progress)
     except OSError as error:
-        raise StoreUnavailable(
-            "the export could not be written",
-            why=f"the file system answered {type(error).__name__}",
-            remedy="Give a directory with room that you may write to, and export again.",
-            reason="export.unwritable",
-        ) from None
+        raise unwritable(error) from None
 
 
 class _Work:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -81,19 +83,22 @@ def exists(location: Location) -> bool:
             return (location.directory / "audit.db").exists()
         except OSError:  # such as a name that is too long
             raise _no_place() from None
-    engine = _engine(location, "audit", "FULL")
+    with _reached(location, "audit") as engine, closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT to_regclass('audit.meta')")
+        row = cursor.fetchone()
+        return row is not None and row[0] is not None
+
+
+@contextmanager
+def _reached(location: Location, name: Name, sync: Sync = "FULL") -> Iterator[Engine]:
+    """An engine for a moment; what a driver says of it is typed, without the URL's password."""
+    engine = _engine(location, name, sync)
     try:
-        connection = engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute("SELECT to_regclass('audit.meta')")
-            row = cursor.fetchone()
-            return row is not None and row[0] is not None
-        finally:
-            connection.close()
+        yield engine
     except PrivetError:
         raise
-    except Exception as error:  # typed, without the URL's password
+    except Exception as error:
         raise _unreachable(error) from None
     finally:
         engine.dispose()
@@ -109,15 +114,8 @@ def create_stores(location: Location, sync: Sync = "FULL") -> Home:
     from privet.db import migrate
 
     if location.directory is None:
-        engine = _engine(location, "audit", sync)
-        try:
+        with _reached(location, "audit", sync) as engine:
             migrate.create_schemas(STORES, engine)
-        except PrivetError:
-            raise
-        except Exception as error:  # typed, without the URL's password
-            raise _unreachable(error) from None
-        finally:
-            engine.dispose()
         return open_stores(location, sync)
     _make_directory(location.directory)
     if (location.directory / ASIDE).exists() and not exists(location):
@@ -159,15 +157,8 @@ def migrate_stores(location: Location) -> None:
 def _check_not_newer(location: Location, name: Name) -> None:
     from privet.db import migrate
 
-    engine = _engine(location, name, "FULL")
-    try:
+    with _reached(location, name) as engine:
         found = migrate.revision(engine)
-    except PrivetError:
-        raise
-    except Exception as error:  # typed, without the URL's password
-        raise _unreachable(error) from None
-    finally:
-        engine.dispose()
     if found > migrate.REVISION:
         raise _newer(name)
 
