@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from pyroaring import BitMap
-from tests.guards import let_the_ledger_go
+from tests.guards import empty_the_ledger
 
 from privet.consent import Change, Ledger, Said, Shared, Told, sheet
 from privet.consent.chunk import decode
@@ -43,16 +43,6 @@ KINDS = {
     "share": ("opted-out", "opted-in", "objected", "overruled", "withdrawn"),
     "*": ("known", "known", "restricted", "lifted"),
 }
-TABLES = (
-    "ledger",
-    "ground",
-    "ground_delta",
-    "ground_set",
-    "ground_end",
-    "ground_epoch",
-    "fence",
-    "notice",
-)
 MANY = BitMap(range(7, 7 + FEW)) | BitMap([65_536])
 SETS = [s for n in (1, 2, 5) for s in combinations(BASES, n)]
 
@@ -86,10 +76,7 @@ class Grounds(RuleBasedStateMachine):
         self.applied: list[tuple[int, Change]] = []
         self.texts: list[str] = []
         with self.home.data.write() as tx:
-            let_the_ledger_go(tx)
-            for table in TABLES:
-                tx.run(f"DELETE FROM {table}")
-            tx.run("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")
+            empty_the_ledger(tx)
 
     def made(self, data: st.DataObject, sno: int, purpose: str) -> tuple[int, Change]:
         self.seq += 1

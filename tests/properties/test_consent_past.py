@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.guards import let_the_ledger_go
+from tests.guards import empty_the_ledger
 
 from privet.consent import Change, Ledger, Standing, Told
 from privet.db import Home
@@ -70,19 +70,7 @@ def check_past(home: Home, life: list[tuple[Any, ...]]) -> None:
     ledger = Ledger(home.data, b"k" * 32, BASES, WHERE)
     answered: list[tuple[int, int, dict[str, Standing]]] = []
     with home.data.write() as tx:
-        let_the_ledger_go(tx)
-        for table in (
-            "ledger",
-            "ground",
-            "ground_delta",
-            "ground_set",
-            "ground_end",
-            "ground_epoch",
-            "fence",
-            "notice",
-        ):
-            tx.run(f"DELETE FROM {table}")
-        tx.run("DELETE FROM meta WHERE key IN ('applied_seq', 'ground_bases')")
+        empty_the_ledger(tx)
         for seq, step in enumerate(life, 1):
             now = 100 + 10 * seq
             take(ledger, tx, seq, now, step)
